@@ -1,0 +1,24 @@
+"""autocompress makes Transformer models small and fast enough to ship, automatically.
+
+``autocompress.search(...)`` runs a search and returns a ``Study``; ``autocompress.open_study(...)`` opens one.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autocompress.api import Study as Study
+    from autocompress.api import open_study as open_study
+    from autocompress.api import resume as resume
+    from autocompress.api import search as search
+
+__version__ = "0.1.0"
+__all__ = ["Study", "open_study", "resume", "search"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the heavy parts (torch, transformers, ray) only when they are asked for."""
+    if name in __all__:
+        from autocompress import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'autocompress' has no attribute {name!r}")

@@ -1,0 +1,285 @@
+"""One point of the joint space as a frozen value, with a versioned JSON form and a stable digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from autocompress.errors import InputError
+
+VERSION = 1
+WEIGHT_BITS = (32, 8, 4, 2)
+
+
+@dataclass(frozen=True)
+class EncoderShape:
+    """Sizes of a BERT-like encoder, in the words of Hugging Face.
+
+    ``max_positions`` counts usable positions (RoBERTa's two reserved rows are not counted). ``head_pooling`` is
+    ``first`` (the [CLS] vector) or ``mean``; ``head_activation`` stands between the two linear layers of a head.
+    """
+
+    num_hidden_layers: int
+    hidden_size: int
+    num_attention_heads: int
+    intermediate_size: int
+    vocab_size: int
+    max_positions: int
+    type_vocab_size: int
+    num_outputs: int
+    embedding_size: int
+    hidden_activation: str = "gelu"
+    head_pooling: str = "first"
+    head_activation: str = "tanh"
+    layer_norm_epsilon: float = 1e-12
+
+    @property
+    def head_size(self) -> int:
+        """Width of one attention head; it is never cut."""
+        return self.hidden_size // self.num_attention_heads
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> EncoderShape:
+        return cls(**data)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class LayerConfiguration:
+    """One kept encoder layer: ``index`` is its place in the teacher, ``sparsity`` the fraction of zero weights."""
+
+    index: int
+    num_attention_heads: int
+    intermediate_size: int
+    attention_bits: int = 8
+    feed_forward_bits: int = 8
+    sparsity: float = 0.0
+
+    def __post_init__(self) -> None:
+        _at_least("layer index", self.index, 0)
+        _at_least("num_attention_heads", self.num_attention_heads, 1)
+        _at_least("intermediate_size", self.intermediate_size, 1)
+        _bits("attention_bits", self.attention_bits)
+        _bits("feed_forward_bits", self.feed_forward_bits)
+        _sparsity(self.sparsity)
+
+
+@dataclass(frozen=True)
+class ExitConfiguration:
+    """Early exit by confidence (largest softmax probability; survey 3.5, DeeBERT's rule with a probability).
+
+    ``layers`` are the teacher indices of kept layers, but the last, after which an exit stands. A batch leaves at an
+    exit when the confidence of every one of its rows is above ``threshold``.
+    """
+
+    layers: tuple[int, ...]
+    threshold: float
+
+    def __post_init__(self) -> None:
+        if not self.layers or list(self.layers) != sorted(set(self.layers)):
+            raise InputError(f"exit layers must be increasing and at least one, but got {list(self.layers)}")
+        if not 0.0 < self.threshold < 1.0:
+            raise InputError(f"0 < exit threshold < 1 must hold, but got {self.threshold}")
+
+
+@dataclass(frozen=True)
+class TransformerConfiguration:
+    """A sub-network of the elastic encoder."""
+
+    hidden_size: int
+    layers: tuple[LayerConfiguration, ...]
+    vocabulary_size: int
+    embedding_bits: int = 8
+    exit: ExitConfiguration | None = None
+    student: ClassVar[str] = "transformer"
+
+    def __post_init__(self) -> None:
+        _at_least("hidden_size", self.hidden_size, 1)
+        _at_least("vocabulary_size", self.vocabulary_size, 1)
+        _bits("embedding_bits", self.embedding_bits)
+        indices = [layer.index for layer in self.layers]
+        if not indices or indices != sorted(set(indices)):
+            raise InputError(f"layers must be increasing and at least one, but got {indices}")
+        if self.exit is not None and not set(self.exit.layers) <= set(indices[:-1]):
+            raise InputError(
+                f"exits must stand after kept layers but the last, {indices[:-1]}, but got {list(self.exit.layers)}"
+            )
+
+    @classmethod
+    def uniform(
+        cls,
+        shape: EncoderShape,
+        bits: int = 8,
+        *,
+        layers: tuple[int, ...] | None = None,
+        hidden_size: int | None = None,
+        num_attention_heads: int | None = None,
+        intermediate_size: int | None = None,
+        vocabulary_size: int | None = None,
+        embedding_bits: int | None = None,
+        sparsity: float = 0.0,
+        exit: ExitConfiguration | None = None,
+    ) -> TransformerConfiguration:
+        """The same widths, bits and sparsity in every kept layer; what is not given is the teacher's."""
+        heads = num_attention_heads or shape.num_attention_heads
+        width = intermediate_size or shape.intermediate_size
+        kept = tuple(range(shape.num_hidden_layers)) if layers is None else layers
+        return cls(
+            hidden_size=hidden_size or shape.hidden_size,
+            layers=tuple(LayerConfiguration(i, heads, width, bits, bits, sparsity) for i in kept),
+            vocabulary_size=vocabulary_size or shape.vocab_size,
+            embedding_bits=embedding_bits or bits,
+            exit=exit,
+        )
+
+    def is_teacher_architecture(self, shape: EncoderShape) -> bool:
+        """Whether only numbers are compressed: every layer, head and neuron of the teacher is there, and no exit."""
+        return (
+            self.exit is None
+            and self.hidden_size == shape.hidden_size
+            and [layer.index for layer in self.layers] == list(range(shape.num_hidden_layers))
+            and all(
+                layer.num_attention_heads == shape.num_attention_heads
+                and layer.intermediate_size == shape.intermediate_size
+                for layer in self.layers
+            )
+        )
+
+
+@dataclass(frozen=True)
+class BiLSTMConfiguration:
+    """A bidirectional LSTM over the teacher's word embeddings (survey 3.3; Tang et al. 2019).
+
+    ``hidden_size`` is per direction; ``embedding_size`` leading channels of the teacher's embeddings are read.
+    """
+
+    embedding_size: int
+    hidden_size: int
+    num_layers: int
+    vocabulary_size: int
+    weight_bits: int = 8
+    embedding_bits: int = 8
+    sparsity: float = 0.0
+    student: ClassVar[str] = "bilstm"
+
+    def __post_init__(self) -> None:
+        _student_fields(self)
+
+
+@dataclass(frozen=True)
+class CNNConfiguration:
+    """Convolutions over the teacher's word embeddings (survey 3.3; Kim 2014, AdaBERT).
+
+    ``hidden_size`` is the number of filters; layers after the first are residual.
+    """
+
+    embedding_size: int
+    hidden_size: int
+    num_layers: int
+    kernel_size: int
+    vocabulary_size: int
+    weight_bits: int = 8
+    embedding_bits: int = 8
+    sparsity: float = 0.0
+    student: ClassVar[str] = "cnn"
+
+    def __post_init__(self) -> None:
+        _student_fields(self)
+        if self.kernel_size < 1 or self.kernel_size % 2 == 0:
+            raise InputError(f"kernel_size must be odd and positive, but got {self.kernel_size}")
+
+
+Configuration = TransformerConfiguration | BiLSTMConfiguration | CNNConfiguration
+STUDENTS: dict[str, type[Configuration]] = {
+    cls.student: cls for cls in (TransformerConfiguration, BiLSTMConfiguration, CNNConfiguration)
+}
+
+
+def configuration_to_json(configuration: Configuration) -> dict[str, Any]:
+    """The versioned JSON form; ``configuration_from_json`` gives the equal value back."""
+    return {"version": VERSION, "student": configuration.student, **json.loads(json.dumps(asdict(configuration)))}
+
+
+def configuration_from_json(data: Mapping[str, Any]) -> Configuration:
+    """Read the JSON form; InputError names what is unknown, missing or out of range."""
+    if not isinstance(data, Mapping):
+        raise InputError(f"a configuration is a JSON object, but got {type(data).__name__}")
+    fields = dict(data)
+    version, student = fields.pop("version", None), fields.pop("student", None)
+    if version != VERSION:
+        raise InputError(f"configuration version must be {VERSION}, but got {version!r}")
+    if student not in STUDENTS:
+        raise InputError(f"student must be one of {', '.join(STUDENTS)}, but got {student!r}")
+    try:
+        if student == "transformer":
+            fields["layers"] = tuple(LayerConfiguration(**layer) for layer in fields["layers"])
+            if fields.get("exit") is not None:
+                exit_ = fields["exit"]
+                fields["exit"] = ExitConfiguration(layers=tuple(exit_["layers"]), threshold=exit_["threshold"])
+        return STUDENTS[student](**fields)
+    except (TypeError, KeyError) as error:
+        raise InputError(f"not a configuration of a {student} student: {error}") from error
+
+
+def configuration_digest(configuration: Configuration) -> str:
+    """SHA-256 (hex, 16 digits) of the canonical JSON form; equal configurations have equal digests."""
+    canonical = json.dumps(configuration_to_json(configuration), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def describe(configuration: Configuration) -> str:
+    """One short line for tables, such as ``L4 H256 A4 F512 w8 e8 v8000 exit>0.9``."""
+    if isinstance(configuration, TransformerConfiguration):
+        layers = configuration.layers
+        parts = [
+            f"L{len(layers)} H{configuration.hidden_size}",
+            f"A{_span([layer.num_attention_heads for layer in layers])}",
+            f"F{_span([layer.intermediate_size for layer in layers])}",
+            f"w{_span([bits for layer in layers for bits in (layer.attention_bits, layer.feed_forward_bits)])}",
+        ]
+        zeros = max(layer.sparsity for layer in layers)
+        exit_ = configuration.exit
+        tail = f" exit>{exit_.threshold:.2f}" if exit_ is not None else ""
+    else:
+        kernel = f" K{configuration.kernel_size}" if isinstance(configuration, CNNConfiguration) else ""
+        parts = [
+            f"{configuration.student} L{configuration.num_layers} H{configuration.hidden_size}{kernel}",
+            f"E{configuration.embedding_size} w{configuration.weight_bits}",
+        ]
+        zeros, tail = configuration.sparsity, ""
+    if zeros:
+        parts.append(f"s{zeros:.1f}")
+    return " ".join([*parts, f"e{configuration.embedding_bits}", f"v{configuration.vocabulary_size}"]) + tail
+
+
+def _span(values: list[int]) -> str:
+    low, high = min(values), max(values)
+    return str(low) if low == high else f"{low}-{high}"
+
+
+def _student_fields(configuration: BiLSTMConfiguration | CNNConfiguration) -> None:
+    for name in ("embedding_size", "hidden_size", "num_layers", "vocabulary_size"):
+        _at_least(name, getattr(configuration, name), 1)
+    _bits("weight_bits", configuration.weight_bits)
+    _bits("embedding_bits", configuration.embedding_bits)
+    _sparsity(configuration.sparsity)
+
+
+def _at_least(name: str, value: int, low: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise InputError(f"{name} must be a whole number of at least {low}, but got {value!r}")
+
+
+def _bits(name: str, value: int) -> None:
+    if value not in WEIGHT_BITS:
+        raise InputError(f"{name} must be one of {WEIGHT_BITS}, but got {value!r}")
+
+
+def _sparsity(value: float) -> None:
+    if not isinstance(value, int | float) or not 0.0 <= value <= 0.9:
+        raise InputError(f"0 <= sparsity <= 0.9 must hold, but got {value!r}")

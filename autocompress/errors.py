@@ -1,0 +1,40 @@
+"""Errors a user can cause or has to know of, each with the exit code of the command line.
+
+A message states the rule, then the value found, then what to do.
+"""
+
+
+class AutocompressError(Exception):
+    """Base of all errors that are told in one line, without a traceback."""
+
+    exit_code = 1
+
+
+class InputError(AutocompressError):
+    """The arguments, the data or the checkpoint cannot be used as given."""
+
+    exit_code = 2
+
+
+class NoFeasibleError(AutocompressError):
+    """The search is over and no measured artefact meets the constraints."""
+
+    exit_code = 3
+
+
+class StudyError(AutocompressError):
+    """A study cannot be opened, changed or continued."""
+
+    exit_code = 4
+
+
+class MeasurementError(AutocompressError):
+    """An artefact could not be compiled, loaded or measured."""
+
+    exit_code = 5
+
+
+class StorageError(AutocompressError):
+    """A file could not be written (disk full, no permission)."""
+
+    exit_code = 6

@@ -1,0 +1,145 @@
+"""What was asked: model, data, target, constraints and budget, as one frozen value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from autocompress.errors import InputError
+
+VERSION = 1
+LATENCY_STATISTICS = ("mean", "p50", "p95")
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where the labelled text is: files (or one name the ``datasets`` library knows, in ``train``) and its columns.
+
+    ``train`` is None for the built-in demo. Columns that are None are found by their usual names.
+    """
+
+    train: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    text_columns: tuple[str, ...] | None = None
+    label_column: str | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """How the model will be served: that is how it is measured."""
+
+    batch_size: int = 1
+    threads: int = 1
+    latency_statistic: str = "p95"
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "threads"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, but got {getattr(self, name)}")
+        if self.latency_statistic not in LATENCY_STATISTICS:
+            raise InputError(
+                f"latency statistic must be one of {', '.join(LATENCY_STATISTICS)}, but got {self.latency_statistic!r}"
+            )
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """Upper bounds on latency, size and memory, lower bounds on quality; None does not bind.
+
+    ``max_drop`` is in points of the task's metric below the teacher (1.0 is 0.01 of accuracy); ``min_quality`` is a
+    fraction. Quality constraints are checked on validation data: test data steers nothing.
+    """
+
+    max_latency_ms: float | None = None
+    max_size_bytes: int | None = None
+    max_memory_bytes: int | None = None
+    max_drop: float | None = None
+    min_quality: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_latency_ms", "max_size_bytes", "max_memory_bytes"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise InputError(f"{name} must be greater than zero, but got {value}")
+        if self.max_drop is not None and not 0 <= self.max_drop <= 100:
+            raise InputError(f"0 <= max drop <= 100 points must hold, but got {self.max_drop}")
+        if self.min_quality is not None and not 0 <= self.min_quality <= 1:
+            raise InputError(f"0 <= min quality <= 1 must hold (a fraction: 0.87 for 87%), but got {self.min_quality}")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A whole search request. ``model`` is None for the built-in demo's checkpoint."""
+
+    model: str | None = None
+    data: DataSource = DataSource()
+    target: Target = Target()
+    constraints: Constraints = Constraints()
+    time_budget_s: float = 900.0
+    trials: int | None = None
+    space: str = "joint"
+    sampler: str = "tpe"
+    workers: int | None = None
+    ray_address: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.time_budget_s) and self.time_budget_s >= 60):
+            raise InputError(
+                f"the time budget must be at least 1m (baselines and the final check need it), "
+                f"but got {self.time_budget_s:.0f}s"
+            )
+        if self.trials is not None and self.trials < 1:
+            raise InputError(f"trials must be at least 1, but got {self.trials}")
+        if self.workers is not None and self.workers < 1:
+            raise InputError(f"workers must be at least 1, but got {self.workers}")
+        if self.seed < 0:
+            raise InputError(f"seed must not be negative, but got {self.seed}")
+
+    def to_json(self) -> dict[str, Any]:
+        """The versioned JSON form; ``from_json`` gives the equal value back."""
+        data = asdict(self)
+        columns = data["data"]["text_columns"]
+        data["data"]["text_columns"] = None if columns is None else list(columns)
+        return {"version": VERSION, **data}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Problem:
+        """Read the JSON form; InputError if it is of another version or has unknown fields."""
+        values = dict(data)
+        version = values.pop("version", None)
+        if version != VERSION:
+            raise InputError(f"problem version must be {VERSION}, but got {version!r}")
+        try:
+            source = dict(values.pop("data"))
+            if source.get("text_columns") is not None:
+                source["text_columns"] = tuple(source["text_columns"])
+            return cls(
+                data=DataSource(**source),
+                target=Target(**values.pop("target")),
+                constraints=Constraints(**values.pop("constraints")),
+                **values,
+            )
+        except (TypeError, KeyError) as error:
+            raise InputError(f"not a problem: {error}") from error
+
+
+def differences(old: Problem, new: Problem) -> list[str]:
+    """Lines such as ``constraints.max_latency_ms: 20.0 -> 10.0``; budget, trials and workers may change freely."""
+    free = {"time_budget_s", "trials", "workers", "ray_address"}
+    lines = []
+    for field in fields(Problem):
+        before, after = getattr(old, field.name), getattr(new, field.name)
+        if field.name in free or before == after:
+            continue
+        if field.name in ("data", "target", "constraints"):
+            pairs = (
+                (f"{field.name}.{f.name}", getattr(before, f.name), getattr(after, f.name)) for f in fields(before)
+            )
+        else:
+            pairs = iter([(field.name, before, after)])
+        lines += [f"{name}: {a} -> {b}" for name, a, b in pairs if a != b]
+    return lines
