@@ -140,6 +140,6 @@ def differences(old: Problem, new: Problem) -> list[str]:
                 (f"{field.name}.{f.name}", getattr(before, f.name), getattr(after, f.name)) for f in fields(before)
             )
         else:
-            pairs = iter([(field.name, before, after)])
+            pairs = ((field.name, a, b) for a, b in ((before, after),))
         lines += [f"{name}: {a} -> {b}" for name, a, b in pairs if a != b]
     return lines
