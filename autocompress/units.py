@@ -4,35 +4,53 @@ Inside the program a duration is a float in milliseconds or seconds and a size i
 the name; the strings exist only at the edge.
 """
 
-import math
 import re
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
 
 from autocompress.errors import InputError
 
-MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3, "h": 3600e3}
+MILLISECONDS = {
+    "us": Fraction(1, 1000),
+    "ms": Fraction(1),
+    "s": Fraction(1000),
+    "m": Fraction(60000),
+    "h": Fraction(3600000),
+}
 BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([A-Za-zµ]+)\s*")
+_OTHER_DURATIONS = {"µs": Fraction(1, 1000), "min": Fraction(60000)}
+_OTHER_SIZES = {"kb": 10**3, "KB": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_LARGEST = 10**18
+_QUANTITY = re.compile(r"\s*([0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})\s*([A-Za-zµ]+)\s*")
 
 
 def parse_duration_ms(text: str) -> float:
     """Milliseconds in ``text``, such as ``20ms``, ``850us``, ``1.5s``, ``15m``; raises InputError."""
-    return _parse(text, {**MILLISECONDS, "µs": 1e-3, "min": 60e3}, "a duration", "20ms")
+    return float(_parse(text, {**MILLISECONDS, **_OTHER_DURATIONS}, "a duration", "20ms"))
 
 
 def parse_size_bytes(text: str) -> int:
     """Bytes in ``text``, such as ``10MB`` or ``8MiB``, rounded to the nearest; raises InputError."""
-    lowered = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30, "KB": 10**3}
-    return round(_parse(text, {**BYTES, **lowered}, "a size", "10MB"))
+    size = round(_parse(text, {**BYTES, **_OTHER_SIZES}, "a size", "10MB"))
+    if size < 1:
+        raise InputError(f"a size must be at least 1B, but got {text!r}; write for example 10MB")
+    return size
 
 
 def format_duration_ms(milliseconds: float) -> str:
-    """The shortest string that ``parse_duration_ms`` reads back to exactly ``milliseconds``."""
-    return _format(milliseconds, MILLISECONDS, ("h", "m", "s", "ms", "us"), "ms")
+    """The shortest string that ``parse_duration_ms`` reads back to exactly ``milliseconds``, such as ``90s``."""
+    exact = [
+        text
+        for text in _spellings(milliseconds, MILLISECONDS)
+        if Fraction(milliseconds) == Fraction(parse_duration_ms(text))
+    ]
+    return min(exact, key=_plainness)
 
 
 def format_size_bytes(size: int) -> str:
-    """The shortest string that ``parse_size_bytes`` reads back to exactly ``size``."""
-    return _format(size, BYTES, ("GiB", "MiB", "KiB", "GB", "MB", "kB"), "B")
+    """The shortest string that ``parse_size_bytes`` reads back to exactly ``size``, such as ``8MiB``."""
+    return min((text for text in _spellings(size, BYTES) if parse_size_bytes(text) == size), key=_plainness)
 
 
 def human_size(size: float) -> str:
@@ -53,26 +71,33 @@ def human_seconds(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _parse(text: str, units: dict[str, float] | dict[str, int], what: str, example: str) -> float:
+def _parse(text: str, units: Mapping[str, Fraction | int], what: str, example: str) -> Fraction:
     match = _QUANTITY.fullmatch(text)
-    known = ", ".join(units)
     if match is None:
+        known = ", ".join(units)
         raise InputError(f"{what} is a number and a unit ({known}), but got {text!r}; write for example {example}")
     number, unit = match.groups()
     if unit not in units:
+        known = ", ".join(units)
         raise InputError(
             f"the unit of {what} is one of {known}, but got {unit!r} in {text!r}; write for example {example}"
         )
-    value = float(number) * units[unit]
-    if not (math.isfinite(value) and value > 0):
-        raise InputError(f"{what} must be greater than zero and finite, but got {text!r}; write for example {example}")
+    value = Fraction(number) * units[unit]
+    if not 0 < value <= _LARGEST:
+        raise InputError(f"{what} must be above zero and not absurdly large, but got {text!r}; write {example}")
     return value
 
 
-def _format(value: float, units: dict[str, float] | dict[str, int], order: tuple[str, ...], base: str) -> str:
-    for unit in order:
-        number = value / units[unit]
-        text = f"{number:.0f}" if number == int(number) else repr(number)
-        if number >= 1 and float(text) * units[unit] == value and len(text) <= 8:
-            return f"{text}{unit}"
-    return f"{value:.0f}{base}" if value == int(value) else f"{value:.17f}".rstrip("0") + base
+def _spellings(value: float, units: Mapping[str, Fraction | int]) -> list[str]:
+    """Candidate spellings, one a unit, of which at least the base unit's is exact."""
+    numbers = ((unit, value / scale if scale != 1 else value) for unit, scale in units.items())
+    return [f"{_fixed(number)}{unit}" for unit, number in numbers if float(_fixed(number)) > 0]
+
+
+def _fixed(number: float | Fraction) -> str:
+    text = format(Decimal(repr(float(number)) if not isinstance(number, int) else number), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _plainness(text: str) -> tuple[int, bool]:
+    return len(text), "." in text
