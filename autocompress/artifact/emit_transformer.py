@@ -1,0 +1,131 @@
+"""The transformer student as an ONNX graph of ONNX Runtime's fused and quantized operators."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from autocompress.artifact.blocks import (
+    ATTENTION_MASK,
+    INPUT_IDS,
+    TOKEN_TYPE_IDS,
+    Arrays,
+    GraphInputs,
+    Pooling,
+    activation,
+    declared,
+    finish,
+    first_token,
+    head,
+    layer_norm,
+    linear,
+    logits_output,
+    side_bits,
+    word_embeddings,
+)
+from autocompress.artifact.graph import GraphBuilder
+from autocompress.artifact.storage import stored_dequantized
+from autocompress.compression.sparsity import prune
+from autocompress.configuration import EncoderShape, LayerConfiguration, TransformerConfiguration
+from autocompress.errors import InputError
+
+
+def emit_transformer(
+    arrays: Arrays, configuration: TransformerConfiguration, shape: EncoderShape, inputs: GraphInputs
+) -> onnx.ModelProto:
+    """One graph for ``arrays`` (already cut to ``configuration``), with exits as nested `If` nodes."""
+    if configuration.exit is not None and shape.num_outputs < 2:
+        raise InputError(
+            "early exit by confidence needs at least 2 classes, but the task is a regression; drop the exit"
+        )
+    return _Transformer(arrays, configuration, shape, inputs).model()
+
+
+class _Transformer:
+    def __init__(
+        self, arrays: Arrays, configuration: TransformerConfiguration, shape: EncoderShape, inputs: GraphInputs
+    ) -> None:
+        self.arrays, self.configuration, self.shape, self.inputs = arrays, configuration, shape, inputs
+        self.graph = GraphBuilder()
+        types = arrays.get("embeddings.token_type")
+        self.token_types = inputs.pair and types is not None and len(types) > 1
+        self.mask = self.graph.op("Cast", ATTENTION_MASK, to=TensorProto.INT32)
+        self.pooling = Pooling(self.graph) if shape.head_pooling == "mean" else None
+
+    def model(self) -> onnx.ModelProto:
+        names = [INPUT_IDS, ATTENTION_MASK] + [TOKEN_TYPE_IDS] * self.token_types
+        finish(self.graph, self._layers(self.graph, self._embeddings(), 0))
+        return self.graph.model(declared(names), logits_output(self.shape.num_outputs))
+
+    def _embeddings(self) -> str:
+        graph, arrays, bits = self.graph, self.arrays, self.configuration.embedding_bits
+        x = word_embeddings(graph, arrays, self.inputs, bits)
+        positions = arrays["embeddings.position"][: self.inputs.max_length]
+        if "embeddings.token_type" in arrays and not self.token_types:
+            positions = positions + arrays["embeddings.token_type"][0]
+        table = stored_dequantized(graph, positions, side_bits(bits))
+        length = graph.op("Shape", INPUT_IDS, start=1, end=2)
+        x = graph.op("Add", x, graph.op("Slice", table, graph.integers(0), length, graph.integers(0)))
+        if self.token_types:
+            types = graph.constant(arrays["embeddings.token_type"])
+            x = graph.op("Add", x, graph.op("Gather", types, TOKEN_TYPE_IDS))
+        x = layer_norm(graph, x, arrays, "embeddings.norm", self.shape.layer_norm_epsilon)
+        name = "embeddings.projection"
+        if f"{name}.weight" in arrays:
+            x = linear(graph, x, arrays[f"{name}.weight"], arrays[f"{name}.bias"], side_bits(bits))
+        return x
+
+    def _layers(self, graph: GraphBuilder, x: str, start: int) -> str:
+        """Logits from the input of kept layer ``start``; what follows an exit stands in the branch not taken."""
+        layers = self.configuration.layers
+        leaving = self.configuration.exit.layers if self.configuration.exit is not None else ()
+        for place in range(start, len(layers)):
+            x = self._layer(graph, x, layers[place])
+            if layers[place].index in leaving:
+                return self._exit(graph, x, place)
+        return self._head(graph, x, layers[-1].index)
+
+    def _exit(self, graph: GraphBuilder, x: str, place: int) -> str:
+        """Leave with this layer's logits where every row's largest probability is above the threshold."""
+        assert self.configuration.exit is not None
+        logits = self._head(graph, x, self.configuration.layers[place].index)
+        largest = graph.op("ReduceMax", graph.op("Softmax", logits, axis=-1), graph.integers(-1), keepdims=0)
+        least = graph.op("ReduceMin", largest, keepdims=0)
+        threshold = graph.constant(np.array(self.configuration.exit.threshold, np.float32))
+        sure = graph.op("Greater", least, threshold)
+        leave, stay = graph.branch(), graph.branch()
+        left = leave.op("Identity", logits)
+        stayed = self._layers(stay, x, place + 1)
+        branches = {"then_branch": leave.branch_graph(left), "else_branch": stay.branch_graph(stayed)}
+        return graph.op("If", sure, **branches)
+
+    def _layer(self, graph: GraphBuilder, x: str, layer: LayerConfiguration) -> str:
+        name, sparse, epsilon = f"layers.{layer.index}", layer.sparsity > 0, self.shape.layer_norm_epsilon
+        attended = self._attention(graph, x, layer)
+        x = layer_norm(graph, graph.op("Add", x, attended), self.arrays, f"{name}.attention.norm", epsilon)
+        y = x
+        for step in ("up", "down"):
+            weight = prune(self.arrays[f"{name}.feed_forward.{step}.weight"], layer.sparsity)
+            bias = self.arrays[f"{name}.feed_forward.{step}.bias"]
+            y = linear(graph, y, weight, bias, layer.feed_forward_bits, sparse=sparse)
+            if step == "up":
+                y = activation(graph, y, self.shape.hidden_activation)
+        return layer_norm(graph, graph.op("Add", x, y), self.arrays, f"{name}.feed_forward.norm", epsilon)
+
+    def _attention(self, graph: GraphBuilder, x: str, layer: LayerConfiguration) -> str:
+        name, sparse, bits = f"layers.{layer.index}.attention", layer.sparsity > 0, layer.attention_bits
+        parts = [f"{name}.{part}" for part in ("query", "key", "value")]
+        weight = np.concatenate([prune(self.arrays[f"{part}.weight"], layer.sparsity) for part in parts])
+        bias = np.concatenate([self.arrays[f"{part}.bias"] for part in parts])
+        fused = linear(graph, x, weight, bias, bits, sparse=sparse)
+        split = graph.ops("Split", [fused], 3, axis=-1, num_outputs=3)
+        heads = layer.num_attention_heads
+        mixed = graph.microsoft("MultiHeadAttention", *split, "", self.mask, num_heads=heads)
+        output = prune(self.arrays[f"{name}.output.weight"], layer.sparsity)
+        return linear(graph, mixed, output, self.arrays[f"{name}.output.bias"], bits, sparse=sparse)
+
+    def _head(self, graph: GraphBuilder, x: str, index: int) -> str:
+        pooled = first_token(graph, x) if self.pooling is None else self.pooling.mean(graph, x)
+        bits = side_bits(self.configuration.embedding_bits)
+        return head(graph, pooled, self.arrays, f"heads.{index}", self.shape.head_activation, bits)

@@ -1,0 +1,91 @@
+"""Builds one ONNX graph node by node; `If` branches are child builders that share the weights of the root."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+MICROSOFT = "com.microsoft"
+# (opset, IR version) that first has what a graph holds: INT4 initializers, or INT2.
+_PLAIN, _INT2 = (21, 10), (25, 13)
+_DEDUPLICATED_BYTES = 256
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class GraphBuilder:
+    """Nodes in the order they are added, with short unique value names that depend on that order alone.
+
+    Initializers and the nodes that decode them stand in the root graph, also when a branch asks for them, so that
+    ONNX Runtime folds the decoding once when the session loads.
+    """
+
+    def __init__(self, parent: GraphBuilder | None = None) -> None:
+        self.root: GraphBuilder = self if parent is None else parent.root
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+        self._count = 0
+        self._small: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._needs = _PLAIN
+
+    def constant(self, array: NDArray[Any]) -> str:
+        """Name of an initializer with this value; small equal arrays are stored once. INT4 and INT2 are packed."""
+        root = self.root
+        key = (str(array.dtype), array.shape, array.tobytes()) if array.nbytes <= _DEDUPLICATED_BYTES else None
+        if key is not None and key in root._small:
+            return root._small[key]
+        tensor = numpy_helper.from_array(np.ascontiguousarray(array), root.name())
+        if tensor.data_type == TensorProto.INT2:
+            root._needs = _INT2
+        root.initializers.append(tensor)
+        if key is not None:
+            root._small[key] = tensor.name
+        return tensor.name
+
+    def integers(self, *values: int) -> str:
+        """An int64 vector, such as axes or a shape."""
+        return self.constant(np.array(values, np.int64))
+
+    def op(self, op_type: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        """Add a node with one output and return the output's name."""
+        return self.ops(op_type, inputs, 1, domain, **attributes)[0]
+
+    def microsoft(self, op_type: str, *inputs: str, **attributes: Any) -> str:
+        """``op`` for an operator of ONNX Runtime's own domain."""
+        return self.op(op_type, *inputs, domain=MICROSOFT, **attributes)
+
+    def ops(self, op_type: str, inputs: Sequence[str], outputs: int, domain: str = "", **attributes: Any) -> list[str]:
+        """Add a node with several outputs and return their names."""
+        names = [self.root.name() for _ in range(outputs)]
+        self.nodes.append(helper.make_node(op_type, list(inputs), names, domain=domain, **attributes))
+        return names
+
+    def name(self) -> str:
+        """A fresh name: the count of names so far in base 36."""
+        number, digits = self.root._count, ""
+        self.root._count += 1
+        while number >= 0:
+            digits = _DIGITS[number % 36] + digits
+            number = number // 36 - 1
+        return digits
+
+    def branch(self) -> GraphBuilder:
+        """A child for one branch of an `If`; it may read every value of this builder."""
+        return GraphBuilder(self)
+
+    def branch_graph(self, output: str) -> onnx.GraphProto:
+        """This branch as the graph of an `If`, with one float output."""
+        return helper.make_graph(self.nodes, "b", [], [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)])
+
+    def model(self, inputs: Sequence[onnx.ValueInfoProto], output: onnx.ValueInfoProto) -> onnx.ModelProto:
+        """The finished model: no documentation strings, no times; equal calls give equal bytes."""
+        opset, ir_version = self._needs
+        imports = [helper.make_opsetid("", opset), helper.make_opsetid(MICROSOFT, 1)]
+        graph = helper.make_graph(self.nodes, "g", list(inputs), [output], self.initializers)
+        return helper.make_model(
+            graph, opset_imports=imports, ir_version=ir_version, producer_name="autocompress", doc_string=""
+        )

@@ -1,0 +1,49 @@
+"""Loading and running an artefact's graph with ONNX Runtime and nothing else."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from autocompress.errors import MeasurementError
+
+
+class Session:
+    """One model on the CPU, with ``threads`` threads and nodes in sequence.
+
+    ``model`` is a path or the file's bytes; MeasurementError if ONNX Runtime refuses it.
+    """
+
+    def __init__(self, model: Path | str | bytes, threads: int = 1) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        options.log_severity_level = 3
+        source = model if isinstance(model, bytes) else str(model)
+        try:
+            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            what = "the graph" if isinstance(model, bytes) else str(model)
+            raise MeasurementError(f"ONNX Runtime must load {what}, but says: {_one_line(error)}") from error
+        self.input_names: tuple[str, ...] = tuple(value.name for value in self._session.get_inputs())
+
+    def run(self, batch: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """Logits ``[batch, num_outputs]`` of int64 arrays ``[batch, sequence]``; inputs the graph lacks are left out."""
+        try:
+            feed = {name: batch[name] for name in self.input_names}
+            logits: NDArray[np.float32] = self._session.run(None, feed)[0]
+        except KeyError as error:
+            raise MeasurementError(
+                f"the graph reads {', '.join(self.input_names)}, but the batch lacks {error}"
+            ) from error
+        except Exception as error:
+            raise MeasurementError(f"ONNX Runtime must run the graph, but says: {_one_line(error)}") from error
+        return logits
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:400]

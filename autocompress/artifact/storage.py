@@ -1,0 +1,102 @@
+"""How weights lie in the file: packed codes and sparse forms that ONNX Runtime decodes once, at session load.
+
+Every function returns the name of a value that constant folding turns into a plain initializer.
+"""
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from autocompress.artifact.graph import GraphBuilder
+from autocompress.compression.quantization import Floats, codes_for, weight_scales
+from autocompress.compression.sparsity import pack, pack_mask
+
+PACKED_TYPES = {4: ml_dtypes.int4, 2: ml_dtypes.int2}
+# What the nodes of a sparse matrix take in the file, about.
+_DECODER_BYTES = 480
+
+
+def stored_codes(graph: GraphBuilder, codes: NDArray[np.int8], bits: int, *, sparse: bool = False) -> str:
+    """INT8 value equal to ``codes`` (any shape), stored in ``bits`` (8, 4 or 2) bits each.
+
+    With ``sparse``, a bit mask and the non-zero codes are stored where that is smaller.
+    """
+    if sparse:
+        mask, values = pack(codes)
+        values = np.concatenate([np.zeros(1, codes.dtype), values])
+        if mask.nbytes + _packed_bytes(values.size, bits) + _DECODER_BYTES < _packed_bytes(codes.size, bits):
+            return _scattered(graph, mask, _packed(graph, values, bits), codes.shape)
+    return _packed(graph, codes, bits)
+
+
+def stored_floats(graph: GraphBuilder, array: Floats, *, sparse: bool = False) -> str:
+    """FLOAT value equal to ``array``, stored sparsely where that is asked for and smaller."""
+    if sparse:
+        mask, values = pack(array)
+        if mask.nbytes + values.nbytes + _DECODER_BYTES < array.nbytes:
+            leading = graph.constant(np.concatenate([np.zeros(1, np.float32), values.astype(np.float32)]))
+            return _scattered(graph, mask, leading, array.shape)
+    return graph.constant(array.astype(np.float32))
+
+
+def stored_rows(graph: GraphBuilder, table: Floats, bits: int) -> tuple[str, str]:
+    """A table ``[rows, width]`` as INT8 codes and FLOAT scales ``[rows, 1]``; the scales lie in the file as float16."""
+    scales, largest = half_scales(np.where(table.any(axis=1), weight_scales(table, bits), np.float32(0)))
+    codes = codes_for(table, scales.astype(np.float32) * largest, bits)
+    root = graph.root
+    relative = root.op("Cast", root.constant(scales[:, None]), to=TensorProto.FLOAT)
+    return stored_codes(graph, codes, bits), root.op("Mul", relative, root.constant(np.array(largest, np.float32)))
+
+
+def stored_dequantized(graph: GraphBuilder, table: Floats, bits: int) -> str:
+    """FLOAT value near ``table [rows, width]``, stored in ``bits`` bits with a scale per row (32: as it is)."""
+    if bits == 32:
+        return graph.constant(table.astype(np.float32))
+    codes, scales = stored_rows(graph, table, bits)
+    return graph.root.op("Mul", graph.root.op("Cast", codes, to=TensorProto.FLOAT), scales)
+
+
+def half_scales(scales: Floats) -> tuple[NDArray[np.float16], np.float32]:
+    """Scales divided by the largest, as float16, and the largest; none is rounded to zero."""
+    largest = np.float32(scales.max()) or np.float32(1)
+    relative = np.maximum(scales / largest, np.float32(2.0**-14))
+    return relative.astype(np.float16), largest
+
+
+def ranks(graph: GraphBuilder, mask: NDArray[np.uint8], shape: tuple[int, ...]) -> str:
+    """INT32 value of ``shape``: 1, 2, 3, ... at the set bits of the packed ``mask`` in order, 0 elsewhere."""
+    root = graph.root
+    size = int(np.prod(shape))
+    shifted = root.op(
+        "BitShift", root.constant(mask[:, None]), root.constant(np.arange(8, dtype=np.uint8)), direction="RIGHT"
+    )
+    bits = root.op("BitwiseAnd", shifted, root.constant(np.array(1, np.uint8)))
+    flat = root.op("Reshape", root.op("Cast", bits, to=TensorProto.INT32), root.integers(-1))
+    if size != mask.size * 8:
+        flat = root.op("Slice", flat, root.integers(0), root.integers(size))
+    ranked = root.op("Mul", root.op("CumSum", flat, root.constant(np.array(0, np.int32))), flat)
+    return ranked if len(shape) == 1 else root.op("Reshape", ranked, root.integers(*shape))
+
+
+def remapped(graph: GraphBuilder, kept_ids: NDArray[np.integer[Any]], vocabulary_size: int) -> str:
+    """INT32 ``[vocabulary_size]``: 1, 2, ... at ``kept_ids`` in increasing order, 0 at every other id."""
+    mask = np.zeros(vocabulary_size, bool)
+    mask[kept_ids] = True
+    return ranks(graph, pack_mask(mask), (vocabulary_size,))
+
+
+def _scattered(graph: GraphBuilder, mask: NDArray[np.uint8], values: str, shape: tuple[int, ...]) -> str:
+    return graph.root.op("Gather", values, ranks(graph, mask, shape))
+
+
+def _packed(graph: GraphBuilder, codes: NDArray[np.int8], bits: int) -> str:
+    if bits == 8:
+        return graph.constant(codes)
+    return graph.root.op("Cast", graph.constant(codes.astype(PACKED_TYPES[bits])), to=TensorProto.INT8)
+
+
+def _packed_bytes(count: int, bits: int) -> int:
+    return -(-count * bits // 8)
