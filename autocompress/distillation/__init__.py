@@ -1,0 +1,1 @@
+"""Training: the teacher, its cached outputs, a super-network per student type, and refining of single points."""

@@ -1,0 +1,45 @@
+"""Distil one configuration further on its own, as it will ship: its vocabulary, its bits and its zeros in the loop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from autocompress.configuration import Configuration, EncoderShape
+from autocompress.distillation.students import tensor_batch, token_map
+from autocompress.distillation.super_network import Augmentation, DistillationSettings, distillation_loss, mapped
+from autocompress.distillation.training import train
+from autocompress.events import Listener, silent
+from autocompress.networks.students import build_student
+from autocompress.tasks.encoding import EncodedDataset
+
+
+def refine(
+    arrays: dict[str, np.ndarray],
+    shape: EncoderShape,
+    configuration: Configuration,
+    data: EncodedDataset,
+    teacher_outputs: np.ndarray,
+    vocabulary_order: np.ndarray,
+    settings: DistillationSettings,
+    listener: Listener = silent,
+) -> dict[str, np.ndarray]:
+    """Weights of the sub-network after training; ``arrays`` are already cut to ``configuration``.
+
+    Weights pass through the quantization and sparsity of the configuration in the forward pass, with straight-through
+    gradients (quantization-aware training, Q8BERT, Zafrir et al. 2019), so that rounding costs little afterwards.
+    """
+    network = build_student(arrays, shape, configuration)
+    split = data.splits["train"]
+    augment = Augmentation(data, settings)
+    table = token_map(vocabulary_order, configuration.vocabulary_size, data.unknown_id)
+
+    def loss_of(indices: np.ndarray, way: float):  # type: ignore[no-untyped-def]
+        batch = augment(tensor_batch(split, indices, data.pad_id, teacher_outputs))
+        return distillation_loss(network, mapped(batch, table), configuration, settings, fake_quantize=True)
+
+    network.train()
+    training = replace(settings.training)
+    train(network.parameters(), loss_of, split.lengths, training, message="refining", listener=listener)
+    return network.to_arrays()

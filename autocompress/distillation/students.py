@@ -1,0 +1,72 @@
+"""What the trainings of all student types share: batches as tensors, and the logits of every head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from autocompress.configuration import Configuration, TransformerConfiguration
+from autocompress.tasks.encoding import EncodedDataset, EncodedSplit
+
+
+@dataclass(frozen=True)
+class TensorBatch:
+    """Token ids, attention mask and token types [B, T], teacher outputs [B, C] and labels [B]."""
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    token_type_ids: Tensor
+    targets: Tensor
+    labels: Tensor
+
+
+def tensor_batch(
+    split: EncodedSplit, indices: np.ndarray, pad_id: int, targets: np.ndarray, token_map: Tensor | None = None
+) -> TensorBatch:
+    """The examples ``indices`` [B] as tensors; ``token_map`` [V] replaces ids that a smaller vocabulary does not hold."""
+    batch = split.batch(indices, pad_id)
+    input_ids = torch.from_numpy(batch.input_ids)
+    return TensorBatch(
+        input_ids=input_ids if token_map is None else token_map[input_ids],
+        attention_mask=torch.from_numpy(batch.attention_mask),
+        token_type_ids=torch.from_numpy(batch.token_type_ids),
+        targets=torch.from_numpy(targets[indices]),
+        labels=torch.from_numpy(batch.labels),
+    )
+
+
+def head_logits(
+    network: nn.Module, batch: TensorBatch, configuration: Configuration, *, fake_quantize: bool = False
+) -> list[Tensor]:
+    """Logits [B, C] of every head the configuration reads: its layers' heads in order, or the student's only one."""
+    if isinstance(configuration, TransformerConfiguration):
+        output = network(
+            batch.input_ids,
+            batch.attention_mask,
+            batch.token_type_ids,
+            configuration=configuration,
+            fake_quantize=fake_quantize,
+        )
+        return list(output.logits.values())
+    return [network(batch.input_ids, batch.attention_mask, configuration=configuration, fake_quantize=fake_quantize)]
+
+
+def token_map(vocabulary_order: np.ndarray, vocabulary_size: int, unknown_id: int) -> Tensor | None:
+    """Int64 [V]: each id of the first ``vocabulary_size`` of the order maps to itself, every other to ``unknown_id``.
+
+    None where nothing is left out. ``vocabulary_order`` [V] holds token ids, the most frequent first.
+    """
+    if vocabulary_size >= len(vocabulary_order):
+        return None
+    table = np.full(len(vocabulary_order), unknown_id, np.int64)
+    kept = vocabulary_order[:vocabulary_size]
+    table[kept] = kept
+    return torch.from_numpy(table)
+
+
+def mask_id_of(data: EncodedDataset) -> int:
+    """The id that stands for a hidden word when text is augmented: the unknown token every tokenizer here has."""
+    return data.unknown_id

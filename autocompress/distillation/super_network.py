@@ -1,0 +1,140 @@
+"""Train a super-network so that the sub-networks cut out of it are good before any further training.
+
+Each step trains a few random sub-networks on one batch towards the teacher's cached outputs, at every layer's head
+(DynaBERT, Hou et al. 2020; BigNAS's sampling of several sizes a step; exits trained together, survey 3.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from autocompress.configuration import Configuration, EncoderShape, TransformerConfiguration
+from autocompress.distillation.losses import label_loss, mask_tokens, output_loss
+from autocompress.distillation.students import TensorBatch, head_logits, mask_id_of, tensor_batch, token_map
+from autocompress.distillation.training import TrainingReport, TrainingSettings, autocast, train
+from autocompress.events import Listener, silent
+from autocompress.tasks.encoding import EncodedDataset
+
+Sampler = Callable[[np.random.Generator], Configuration]
+
+
+@dataclass(frozen=True)
+class DistillationSettings:
+    """``training`` is the schedule; the rest is the loss.
+
+    ``label_weight`` is the share of the true labels in the loss, ``mask_share`` the share of words hidden in every
+    other batch, ``sub_networks`` how many sub-networks share a step.
+    """
+
+    training: TrainingSettings
+    label_weight: float = 0.3
+    temperature: float = 1.5
+    mask_share: float = 0.1
+    sub_networks: int = 2
+
+
+def train_super_network(
+    network: nn.Module,
+    data: EncodedDataset,
+    teacher_outputs: np.ndarray,
+    vocabulary_order: np.ndarray,
+    sample: Sampler,
+    settings: DistillationSettings,
+    *,
+    message: str,
+    listener: Listener = silent,
+) -> TrainingReport:
+    """Train ``network`` in place on the training split; ``teacher_outputs`` [n, C] are the teacher's logits on it."""
+    split = data.splits["train"]
+    rng = np.random.default_rng(settings.training.seed)
+    augment = Augmentation(data, settings)
+    maps: dict[int, Tensor | None] = {}
+
+    def loss_of(indices: np.ndarray, way: float) -> Tensor:
+        batch = augment(tensor_batch(split, indices, data.pad_id, teacher_outputs))
+        losses = []
+        for _ in range(settings.sub_networks):
+            configuration = sample(rng)
+            size = configuration.vocabulary_size
+            if size not in maps:
+                maps[size] = token_map(vocabulary_order, size, data.unknown_id)
+            losses.append(distillation_loss(network, mapped(batch, maps[size]), configuration, settings))
+        return torch.stack(losses).mean()
+
+    network.train()
+    report = train(network.parameters(), loss_of, split.lengths, settings.training, message=message, listener=listener)
+    network.eval()
+    return report
+
+
+def distillation_loss(
+    network: nn.Module,
+    batch: TensorBatch,
+    configuration: Configuration,
+    settings: DistillationSettings,
+    *,
+    fake_quantize: bool = False,
+) -> Tensor:
+    """Mean over the heads of the soft-target loss and, with ``label_weight``, of the label loss."""
+    with autocast():
+        heads = head_logits(network, batch, configuration, fake_quantize=fake_quantize)
+    weight = settings.label_weight
+    losses = [
+        (1 - weight) * output_loss(logits, batch.targets, settings.temperature) + weight * label_loss(logits, batch.labels)
+        for logits in heads
+    ]
+    return torch.stack(losses).mean()
+
+
+class Augmentation:
+    """Hides words in every other batch; the teacher's outputs of the full text stay the target."""
+
+    def __init__(self, data: EncodedDataset, settings: DistillationSettings) -> None:
+        self._mask_id, self._share = mask_id_of(data), settings.mask_share
+        self._generator = torch.Generator().manual_seed(settings.training.seed)
+        self._count = 0
+
+    def __call__(self, batch: TensorBatch) -> TensorBatch:
+        """The batch, as it is or with some words hidden."""
+        self._count += 1
+        if self._count % 2 or not self._share:
+            return batch
+        hidden = mask_tokens(batch.input_ids, batch.attention_mask, self._mask_id, self._share, self._generator)
+        return replace(batch, input_ids=hidden)
+
+
+def mapped(batch: TensorBatch, table: Tensor | None) -> TensorBatch:
+    """The batch as a smaller vocabulary reads it."""
+    return batch if table is None else replace(batch, input_ids=table[batch.input_ids])
+
+
+def cheap_first(draw: Sampler, cost: Callable[[Configuration], float], candidates: int = 4) -> Sampler:
+    """Draw ``candidates`` and keep one with probability falling with its cost (share of the teacher's multiplications).
+
+    Large sub-networks start close to the teacher and need little training; small ones are what a search is for.
+    """
+
+    def sample(rng: np.random.Generator) -> Configuration:
+        drawn = [draw(rng) for _ in range(candidates)]
+        weights = np.array([1 / (0.1 + cost(configuration)) for configuration in drawn])
+        return drawn[int(rng.choice(candidates, p=weights / weights.sum()))]
+
+    return sample
+
+
+def relative_cost(configuration: Configuration, shape: EncoderShape) -> float:
+    """Weights of a transformer's kept layers over those of all the teacher's; a small constant for other students."""
+    if not isinstance(configuration, TransformerConfiguration):
+        return 0.1
+    hidden = configuration.hidden_size
+    kept = sum(
+        4 * hidden * layer.num_attention_heads * shape.head_size + 2 * hidden * layer.intermediate_size
+        for layer in configuration.layers
+    )
+    full = shape.num_hidden_layers * (4 * shape.hidden_size**2 + 2 * shape.hidden_size * shape.intermediate_size)
+    return kept / full

@@ -1,0 +1,53 @@
+"""How the time budget is shared out over the phases of a search, and what each one used."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+SHARES = {"teacher": 0.20, "baselines": 0.08, "super-network": 0.34, "search": 0.20, "refine": 0.13, "verify": 0.05}
+
+
+@dataclass
+class Phase:
+    """Planned and used wall-clock seconds of one phase; ``used_s`` is None until it ends."""
+
+    name: str
+    planned_s: float
+    used_s: float | None = None
+
+
+@dataclass
+class Schedule:
+    """Gives each phase its share of what is left, so that time saved or overrun in one is spread over the rest.
+
+    ``begun`` is a ``time.monotonic`` reading of when the whole run began.
+    """
+
+    budget_s: float
+    begun: float = field(default_factory=time.monotonic)
+    phases: list[Phase] = field(default_factory=list)
+    _entered: float = 0.0
+
+    def left_s(self) -> float:
+        """Seconds until the budget is used up; never negative."""
+        return max(self.budget_s - (time.monotonic() - self.begun), 0.0)
+
+    def enter(self, name: str) -> Phase:
+        """Begin a phase of ``SHARES``; those before it give their unused share to it and to those after it."""
+        names = list(SHARES)
+        rest = sum(SHARES[later] for later in names[names.index(name) :])
+        self.phases.append(Phase(name, self.left_s() * SHARES[name] / rest))
+        self._entered = time.monotonic()
+        return self.phases[-1]
+
+    def leave(self) -> Phase:
+        """End the phase begun last."""
+        phase = self.phases[-1]
+        phase.used_s = time.monotonic() - self._entered
+        return phase
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The phases so far, as objects with name, planned_s and used_s."""
+        return [asdict(phase) for phase in self.phases]

@@ -1,0 +1,160 @@
+"""Everything that is paid once: data, teacher, order of importance, and a super-network per student type."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from autocompress.compression.importance import reorder
+from autocompress.compression.vocabulary import vocabulary_order
+from autocompress.configuration import Configuration, EncoderShape, TransformerConfiguration
+from autocompress.distillation.losses import label_loss
+from autocompress.distillation.students import tensor_batch
+from autocompress.distillation.super_network import (
+    DistillationSettings,
+    cheap_first,
+    relative_cost,
+    train_super_network,
+)
+from autocompress.distillation.teacher import TeacherSettings, fine_tune, predict_logits
+from autocompress.distillation.training import TrainingSettings, autocast
+from autocompress.events import Event, Listener
+from autocompress.files import read_json, sha256, write_json
+from autocompress.measurement.requests import draw_requests, write_requests
+from autocompress.networks.checkpoint import Checkpoint, load_classifier, open_checkpoint
+from autocompress.networks.elastic_encoder import ElasticEncoder
+from autocompress.networks.exit_heads import add_exit_heads
+from autocompress.networks.import_checkpoint import import_encoder
+from autocompress.networks.importance import importance_scores
+from autocompress.networks.students import STUDENT_NETWORKS, initial_student
+from autocompress.phases import Schedule
+from autocompress.prepared import TEACHER, Prepared
+from autocompress.problem import Problem
+from autocompress.tasks.demo import demo_model_path, load_demo
+from autocompress.tasks.encoding import EncodedDataset, encode
+from autocompress.tasks.loading import load_dataset
+from search_spaces import SEARCH_SPACES, SearchSpace
+
+IMPORTANCE_ROWS = 512
+EPOCHS = {"transformer": 12.0, "bilstm": 10.0, "cnn": 10.0}
+RATES = {"transformer": 3e-4, "bilstm": 2e-3, "cnn": 1e-3}
+SHARES = {"transformer": 0.76, "bilstm": 0.14, "cnn": 0.10}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A problem's data, encoded, and the checkpoint it starts from."""
+
+    data: EncodedDataset
+    checkpoint: Checkpoint
+    notes: tuple[str, ...]
+
+
+def load_inputs(problem: Problem) -> Inputs:
+    """Read and check data and checkpoint; nothing is trained or written. InputError says what does not fit."""
+    checkpoint = open_checkpoint(problem.model or str(demo_model_path()))
+    texts = load_demo(problem.seed) if problem.data.train is None else load_dataset(problem.data, problem.seed)
+    data = encode(texts, checkpoint.tokenizer)
+    return Inputs(data, checkpoint, tuple(texts.notes) + tuple(data.notes))
+
+
+def save_data(prepared: Prepared, inputs: Inputs, problem: Problem) -> None:
+    """Write the encoded splits and the requests that every latency is measured on, drawn from the validation split."""
+    folder = prepared.study_folder / "data"
+    inputs.data.save(folder)
+    requests = draw_requests(
+        inputs.data.splits["validation"],
+        batch_size=problem.target.batch_size,
+        pad_id=inputs.data.pad_id,
+        seed=problem.seed,
+    )
+    write_requests(folder / "requests.npz", requests)
+
+
+def prepare_teacher(prepared: Prepared, inputs: Inputs, problem: Problem, budget_s: float, listener: Listener) -> None:
+    """Leave the teacher as a checkpoint folder, its weights in order of importance, and its outputs on the train split."""
+    task = inputs.data.task
+    model, trained = load_classifier(inputs.checkpoint, task.num_outputs, task.label_names)
+    if trained:
+        listener(Event("note", "the checkpoint has a trained head for these labels: it is the teacher as it is"))
+    else:
+        listener(Event("note", "the checkpoint has no trained head for these labels: it is fine-tuned first"))
+        fine_tune(model, inputs.data, TeacherSettings(budget_s=0.85 * budget_s, seed=problem.seed), listener)
+    temporary = prepared.folder / "checkpoint.partial"
+    shutil.rmtree(temporary, ignore_errors=True)
+    model.save_pretrained(temporary)
+    inputs.checkpoint.tokenizer.save_pretrained(temporary)
+    shape, arrays = import_encoder(model)
+    split = inputs.data.splits["train"]
+    order = vocabulary_order(split.tokens, shape.vocab_size, np.array(inputs.data.special_ids))
+    prepared.save_outputs(predict_logits(model, split, inputs.data.pad_id), order)
+    prepared.save(TEACHER, _ordered(shape, arrays, inputs.data), shape)
+    shutil.rmtree(prepared.checkpoint, ignore_errors=True)
+    temporary.replace(prepared.checkpoint)
+
+
+def prepare_super_network(
+    prepared: Prepared, student: str, space: SearchSpace, problem: Problem, budget_s: float, listener: Listener
+) -> None:
+    """Train one student type's super-network for ``budget_s`` seconds and leave its weights."""
+    arrays, shape = prepared.teacher
+    if student == TransformerConfiguration.student:
+        shape, arrays = add_exit_heads(arrays, shape, seed=problem.seed)
+    else:
+        arrays = initial_student(student, arrays, shape, space, seed=problem.seed)
+    network = STUDENT_NETWORKS[student](shape, arrays)
+    training = TrainingSettings(RATES[student], budget_s, EPOCHS[student], seed=problem.seed)
+    cost = partial(relative_cost, shape=shape)
+    report = train_super_network(
+        network,
+        prepared.data,
+        prepared.teacher_outputs,
+        prepared.vocabulary_order,
+        cheap_first(_architecture_sampler(space, student), cost),
+        DistillationSettings(training),
+        message=f"training the {student} super-network",
+        listener=listener,
+    )
+    listener(Event("note", f"{student} super-network: {report.epochs:.1f} epochs in {report.seconds:.0f} s"))
+    prepared.save(student, network.to_arrays(), shape)
+
+
+def super_networks_needed(prepared: Prepared, space: SearchSpace) -> list[str]:
+    """The student types that the space's designs are cut from, other than the teacher itself."""
+    rng = np.random.default_rng(0)
+    drawn = space.anchors() + [space.sample(rng) for _ in range(64)]
+    needed = {prepared.source_of(configuration) for configuration in drawn} - {TEACHER}
+    return [student for student in SHARES if student in needed]
+
+
+def _architecture_sampler(space: SearchSpace, student: str) -> Callable[[np.random.Generator], Configuration]:
+    """Half of the time a design of the space, half of the time a random point; quantization is left to refinement."""
+    designs = [design for design in space.anchors() if design.student == student]
+
+    def sample(rng: np.random.Generator) -> Configuration:
+        if designs and rng.random() < 0.5:
+            return designs[int(rng.integers(len(designs)))]
+        return space.sample(rng, student)
+
+    return sample
+
+
+def _ordered(shape: EncoderShape, arrays: dict[str, np.ndarray], data: EncodedDataset) -> dict[str, np.ndarray]:
+    """The weights with heads, neurons and channels in order of importance on a part of the training split."""
+    split = data.splits["train"]
+    rows = np.random.default_rng(0).permutation(len(split))[:IMPORTANCE_ROWS]
+    encoder = ElasticEncoder(shape, arrays).eval()
+    no_targets = np.zeros((len(split), 1), np.float32)
+    batches = [tensor_batch(split, rows[i : i + 16], data.pad_id, no_targets) for i in range(0, len(rows), 16)]
+    with autocast():
+        heads, neurons, channels = importance_scores(encoder, batches, label_loss)
+    return reorder(arrays, shape, heads, neurons, channels)

@@ -1,0 +1,85 @@
+"""What preparation leaves in a study's folder, and which of it a configuration is cut from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from autocompress.configuration import Configuration, EncoderShape, TransformerConfiguration
+from autocompress.networks.cut import cut
+from autocompress.networks.weights import load_weights, save_weights
+from autocompress.tasks.encoding import EncodedDataset
+
+TEACHER = "teacher"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Reads ``data/`` and ``prepared/`` of a study: the teacher's ordered weights and a super-network per student."""
+
+    study_folder: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where the weights are."""
+        return self.study_folder / "prepared"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The teacher as a Hugging Face folder, with its tokenizer."""
+        return self.folder / "checkpoint"
+
+    @cached_property
+    def data(self) -> EncodedDataset:
+        """The encoded splits."""
+        return EncodedDataset.load(self.study_folder / "data")
+
+    @cached_property
+    def vocabulary_order(self) -> np.ndarray:
+        """Token ids [V], the most frequent in the training text first."""
+        return load_weights(self.folder / "outputs.safetensors")[0]["vocabulary_order"]
+
+    @cached_property
+    def teacher_outputs(self) -> np.ndarray:
+        """The teacher's logits [n, C] on the training split."""
+        return load_weights(self.folder / "outputs.safetensors")[0]["train"]
+
+    @cached_property
+    def teacher_shape(self) -> EncoderShape:
+        """Sizes of the teacher."""
+        return self._source(TEACHER)[1]
+
+    def weights(self, configuration: Configuration) -> tuple[dict[str, np.ndarray], EncoderShape]:
+        """The configuration's weights, cut out of its source, and the shape (with its kind of head) of that source."""
+        arrays, shape = self._source(self.source_of(configuration))
+        return cut(arrays, shape, configuration), shape
+
+    def source_of(self, configuration: Configuration) -> str:
+        """``teacher`` where only numbers are compressed, so that training changed nothing; else the student type."""
+        if isinstance(configuration, TransformerConfiguration) and configuration.is_teacher_architecture(self.teacher_shape):
+            return TEACHER
+        return configuration.student
+
+    def save(self, source: str, arrays: dict[str, np.ndarray], shape: EncoderShape) -> None:
+        """Write one source's weights."""
+        save_weights(self.folder / f"{source}.safetensors", arrays, {"shape": json.dumps(shape.to_json()), "kind": source})
+
+    def save_outputs(self, train: np.ndarray, vocabulary_order: np.ndarray) -> None:
+        """Write the teacher's outputs [n, C] on the training split and the vocabulary's order [V]."""
+        arrays = {"train": train, "vocabulary_order": vocabulary_order}
+        save_weights(self.folder / "outputs.safetensors", arrays, {"kind": "outputs"})
+
+    def _source(self, name: str) -> tuple[dict[str, np.ndarray], EncoderShape]:
+        cache: dict[str, tuple[dict[str, np.ndarray], EncoderShape]] = self.__dict__.setdefault("_cache", {})
+        if name not in cache:
+            arrays, meta = load_weights(self.folder / f"{name}.safetensors")
+            cache[name] = arrays, EncoderShape.from_json(json.loads(meta["shape"]))
+        return cache[name]
+
+    def __getstate__(self) -> dict[str, Path]:
+        """Only the folder travels to a worker; the arrays are read there."""
+        return {"study_folder": self.study_folder}

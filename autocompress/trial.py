@@ -1,0 +1,126 @@
+"""One trial: cut a sub-network out, compile it to one file, and measure quality and latency from that file."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from autocompress.artifact.emit import GraphInputs, emit
+from autocompress.artifact.session import Session
+from autocompress.configuration import Configuration, EncoderShape, configuration_from_json
+from autocompress.errors import MeasurementError
+from autocompress.figures import Figures, Quality, TrialResult
+from autocompress.files import read_json, sha256, write_bytes, write_json
+from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fingerprint
+from autocompress.measurement.inference import predict
+from autocompress.measurement.process import measure_in_fresh_process
+from autocompress.measurement.protocol import LatencyProtocol
+from autocompress.measurement.statistics import quality_of
+from autocompress.prepared import Prepared
+from autocompress.problem import Target
+from autocompress.search.executor import TrialRequest
+
+MODEL = "model.onnx"
+RESULT = "result.json"
+BUILT = "built.json"
+
+
+@dataclass(frozen=True)
+class TrialEvaluator:
+    """Builds and measures configurations of one study; it travels to the workers, which read what is prepared there."""
+
+    prepared: Prepared
+    target: Target
+    stage: str = "search"
+    protocol: LatencyProtocol = LatencyProtocol()
+
+    def build(self, request: TrialRequest) -> None:
+        """Cut, compile, and read the quality on the validation split; leaves model.onnx and built.json in the folder."""
+        configuration = configuration_from_json(request.configuration)
+        begin = time.perf_counter()
+        arrays, shape = self.prepared.weights(configuration)
+        cut_s = time.perf_counter() - begin
+        self.compile(arrays, shape, configuration, Path(request.folder), cut_s)
+
+    def compile(
+        self,
+        arrays: dict[str, np.ndarray],
+        shape: EncoderShape,
+        configuration: Configuration,
+        folder: Path,
+        cut_s: float = 0.0,
+    ) -> None:
+        """Write model.onnx of the already cut ``arrays`` and built.json with its quality."""
+        begin = time.perf_counter()
+        write_bytes(folder / MODEL, serialise(self.prepared, arrays, shape, configuration))
+        compiled = time.perf_counter()
+        quality = self.quality(folder / MODEL, "validation")
+        seconds = {"cut": cut_s, "compile": compiled - begin, "quality": time.perf_counter() - compiled}
+        write_json(folder / BUILT, {"quality": quality_json(quality), "seconds": seconds})
+
+    def measure(self, request: TrialRequest) -> TrialResult:
+        """Latency and memory in a fresh process; writes result.json, the commit point of the trial, and returns it."""
+        folder = Path(request.folder)
+        begin = time.perf_counter()
+        built = read_json(folder / BUILT)
+        measured = measure_in_fresh_process(
+            {MODEL: folder / MODEL}, self.requests, self.target, self.protocol
+        )[MODEL]
+        figures = Figures(
+            validation=Quality.from_json(built["quality"]),
+            latency_ms=measured.latency,
+            size_bytes=(folder / MODEL).stat().st_size,
+            memory_bytes=measured.memory_bytes,
+        )
+        result = TrialResult(
+            trial=request.number,
+            attempt=request.attempt,
+            configuration=configuration_from_json(request.configuration),
+            figures=figures,
+            artifact_digest=sha256(folder / MODEL),
+            fingerprint=fingerprint_digest(hardware_fingerprint(self.target.threads)),
+            seconds={**built["seconds"], "latency": time.perf_counter() - begin},
+            stage=self.stage,
+        )
+        write_json(folder / RESULT, result.to_json())
+        return result
+
+    def quality(self, model: Path, split_name: str) -> Quality:
+        """The task's metric of a file on one split, at the batch size that will be served."""
+        data = self.prepared.data
+        split = data.splits[split_name]
+        outputs = predict(Session(model, self.target.threads), split, self.target.batch_size, data.pad_id)
+        if not np.isfinite(outputs).all():
+            raise MeasurementError("the outputs must be finite, but the compiled model gave NaN or infinity")
+        return quality_of(data.task, outputs, split.labels)
+
+    @property
+    def requests(self) -> Path:
+        """The fixed set of requests, drawn from the validation split, that every latency is measured on."""
+        return self.prepared.study_folder / "data" / "requests.npz"
+
+
+def serialise(
+    prepared: Prepared, arrays: dict[str, np.ndarray], shape: EncoderShape, configuration: Configuration
+) -> bytes:
+    """The bytes of the ONNX file of a configuration's weights."""
+    inputs = GraphInputs(
+        pair=prepared.data.task.pair,
+        vocabulary_order=prepared.vocabulary_order,
+        unknown_id=prepared.data.unknown_id,
+        max_length=prepared.data.max_length,
+    )
+    model: onnx.ModelProto = emit(arrays, configuration, shape, inputs)
+    return model.SerializeToString()
+
+
+def quality_json(quality: Quality) -> dict[str, Any]:
+    """The JSON form of a quality."""
+    from dataclasses import asdict
+
+    return asdict(quality)
