@@ -1,0 +1,1 @@
+"""The networks that are compressed and distilled: import, elastic forms, cuts and their weights as arrays."""

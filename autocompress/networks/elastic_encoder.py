@@ -1,0 +1,131 @@
+"""A BERT-like encoder that runs as any of its sub-networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from autocompress.configuration import TransformerConfiguration
+from autocompress.networks.cut import slice_transformer
+from autocompress.networks.elastic import ElasticNetwork, Selection, masked_mean
+from autocompress.networks.weights import layer_indices
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "gelu_new": partial(F.gelu, approximate="tanh"),
+    "relu": F.relu,
+    "tanh": torch.tanh,
+}
+
+
+@dataclass(frozen=True)
+class EncoderOutput:
+    """What one forward pass gives.
+
+    ``logits`` holds [B, num_outputs] (float32) for each kept layer that has a head, by the teacher's layer index;
+    ``hidden`` one [B, T, H'] per kept layer; ``embeddings`` [B, T, H'] is what the first layer reads.
+    """
+
+    logits: dict[int, Tensor]
+    hidden: list[Tensor]
+    embeddings: Tensor
+
+    @property
+    def last(self) -> Tensor:
+        """Logits of the last head."""
+        return self.logits[max(self.logits)]
+
+
+class ElasticEncoder(ElasticNetwork):
+    """Elastic by prefix: hidden channels, heads, neurons; and any subset of layers (post-norm, as BERT).
+
+    Built from the whole arrays or from those of a cut; without a configuration it runs with all that it has.
+    """
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        configuration: TransformerConfiguration | None = None,
+        *,
+        token_map: Tensor | None = None,
+        fake_quantize: bool = False,
+    ) -> EncoderOutput:
+        """Run on input ids [B, T], mask [B, T] (1 = token; padding on the right) and token types [B, T] or None.
+
+        ``token_map`` int64 [V] gives the embedding row of each input id (a reduced vocabulary). ``fake_quantize``
+        puts the configuration's bits and sparsity on the weights, with straight-through gradients.
+        """
+        if token_map is not None:
+            input_ids = token_map[input_ids]
+        selection = self._select(configuration, fake_quantize)
+        mask = attention_mask.bool()
+        x = embeddings = self._embed(selection, input_ids, token_type_ids)
+        logits, hidden = {}, []
+        for index in layer_indices(selection.weights):
+            x = self._layer(selection, f"layers.{index}.", x, mask)
+            hidden.append(x)
+            if f"heads.{index}.out.weight" in selection:
+                logits[index] = self._head(selection, f"heads.{index}.", x, mask)
+        return EncoderOutput(logits, hidden, embeddings)
+
+    def logits(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        configuration: Any = None,
+        *,
+        token_map: Tensor | None = None,
+        fake_quantize: bool = False,
+    ) -> Tensor:
+        """Logits [B, num_outputs] of the last head."""
+        output = self(
+            input_ids, attention_mask, token_type_ids, configuration, token_map=token_map, fake_quantize=fake_quantize
+        )
+        return output.last  # type: ignore[no-any-return]
+
+    def _slices(self, weights: Mapping[str, Tensor], configuration: Any) -> dict[str, Tensor]:
+        return slice_transformer(weights, self.shape, configuration)
+
+    def _embed(self, selection: Selection, input_ids: Tensor, token_type_ids: Tensor | None) -> Tensor:
+        positions = torch.arange(input_ids.shape[1], device=input_ids.device)
+        x = selection.rows("embeddings.word", input_ids) + selection.rows("embeddings.position", positions)
+        if "embeddings.token_type" in selection:
+            table = selection["embeddings.token_type"]
+            single = token_type_ids is None or len(table) == 1
+            x = x + (table[0] if single else F.embedding(token_type_ids, table))  # type: ignore[arg-type]
+        x = selection.norm("embeddings.norm", x, self.shape.layer_norm_epsilon)
+        if "embeddings.projection.weight" in selection:
+            x = selection.linear("embeddings.projection", x)
+        return x
+
+    def _layer(self, selection: Selection, name: str, x: Tensor, mask: Tensor) -> Tensor:
+        epsilon = self.shape.layer_norm_epsilon
+        batch, length, _ = x.shape
+
+        def heads(part: str) -> Tensor:
+            projected = selection.linear(f"{name}attention.{part}", x)
+            return projected.view(batch, length, -1, self.shape.head_size).transpose(1, 2)
+
+        context = F.scaled_dot_product_attention(
+            heads("query"), heads("key"), heads("value"), attn_mask=mask[:, None, None, :]
+        )
+        context = context.transpose(1, 2).reshape(batch, length, -1)
+        x = selection.norm(f"{name}attention.norm", x + selection.linear(f"{name}attention.output", context), epsilon)
+        neurons = ACTIVATIONS[self.shape.hidden_activation](selection.linear(f"{name}feed_forward.up", x))
+        return selection.norm(
+            f"{name}feed_forward.norm", x + selection.linear(f"{name}feed_forward.down", neurons), epsilon
+        )
+
+    def _head(self, selection: Selection, name: str, x: Tensor, mask: Tensor) -> Tensor:
+        pooled = masked_mean(x, mask) if self.shape.head_pooling == "mean" else x[:, 0]
+        hidden = ACTIVATIONS[self.shape.head_activation](selection.linear(f"{name}dense", pooled))
+        return selection.linear(f"{name}out", hidden).float()

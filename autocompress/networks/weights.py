@@ -1,0 +1,54 @@
+"""Weights as plain arrays with canonical names, and their file form (safetensors)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from autocompress.errors import StudyError
+from autocompress.files import replacing
+
+Arrays: TypeAlias = dict[str, NDArray[np.float32]]
+
+EMBEDDING_TABLES = ("embeddings.word", "embeddings.position", "embeddings.token_type")
+ATTENTION_LINEARS = ("attention.query", "attention.key", "attention.value", "attention.output")
+FEED_FORWARD_LINEARS = ("feed_forward.up", "feed_forward.down")
+LAYER_NORMS = ("attention.norm", "feed_forward.norm")
+
+
+def save_weights(path: Path, arrays: Mapping[str, NDArray[np.float32]], meta: Mapping[str, str]) -> None:
+    """Write arrays and string metadata to one safetensors file, atomically; StorageError if that fails."""
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    with replacing(path) as temporary:
+        try:
+            save_file(contiguous, temporary, dict(meta))
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
+
+
+def load_weights(path: Path) -> tuple[Arrays, dict[str, str]]:
+    """Arrays and metadata as ``save_weights`` wrote them; StudyError if the file is absent or not whole."""
+    try:
+        with safe_open(path, "numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise StudyError(
+            f"{path} must be a whole safetensors file, but {reason}; remove it so that it is prepared again"
+        ) from error
+
+
+def layer_indices(names: Iterable[str]) -> list[int]:
+    """Indices of the encoder layers (those of the teacher) found among canonical names, increasing."""
+    return sorted({int(name.split(".")[1]) for name in names if name.startswith("layers.")})
+
+
+def head_indices(names: Iterable[str]) -> list[int]:
+    """Indices of the layers after which a head stands, increasing."""
+    return sorted({int(name.split(".")[1]) for name in names if name.startswith("heads.")})
