@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto, ValueInfoProto, helper
+from onnx import ModelProto, TensorProto, helper
 
 from autocompress.artifact.graph import GraphBuilder
 from autocompress.artifact.storage import remapped, stored_codes, stored_dequantized, stored_floats, stored_rows
@@ -24,9 +23,9 @@ _EXCLUDED = np.float32(-1e30)
 class GraphInputs:
     """What a graph has to know of the data: the tokens kept, the unknown token, and whether texts come in pairs.
 
-    ``vocabulary_order`` int32 ``[V]``: token ids, most frequent first. A table of ``v < V`` rows holds the first v of
-    them in that order, and every other id is read as ``unknown_id``; a table of V rows is in the order of the ids.
-    ``max_length`` is the largest number of tokens a text is cut to.
+    ``vocabulary_order`` int32 ``[V]``: token ids, most frequent first. Where a configuration keeps ``v < V`` tokens
+    they are the first v, and every other id is read as ``unknown_id``. ``max_length`` is the largest number of tokens
+    of a text.
     """
 
     pair: bool
@@ -35,19 +34,12 @@ class GraphInputs:
     max_length: int
 
 
-def graph_input(name: str) -> ValueInfoProto:
-    """An int64 input ``[batch, sequence]``."""
-    return helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "sequence"])
-
-
-def logits_output(num_outputs: int) -> ValueInfoProto:
-    """The output: float32 ``[batch, num_outputs]``, named ``logits``."""
-    return helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ["batch", num_outputs])
-
-
-def finish(graph: GraphBuilder, logits: str) -> None:
-    """Give ``logits`` its public name."""
+def finished(graph: GraphBuilder, logits: str, num_outputs: int, *, token_types: bool = False) -> ModelProto:
+    """The model: int64 inputs ``[batch, sequence]``, and float32 ``[batch, num_outputs]`` named ``logits``."""
     graph.nodes.append(helper.make_node("Identity", [logits], [LOGITS]))
+    names = [INPUT_IDS, ATTENTION_MASK] + [TOKEN_TYPE_IDS] * token_types
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "sequence"]) for name in names]
+    return graph.model(inputs, helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ["batch", num_outputs]))
 
 
 def linear(graph: GraphBuilder, x: str, weight: Floats, bias: Floats, bits: int, *, sparse: bool = False) -> str:
@@ -77,13 +69,13 @@ def activation(graph: GraphBuilder, x: str, name: str) -> str:
     raise InputError(f"the activation must be gelu, gelu_new, relu or tanh, but got {name!r}; use another checkpoint")
 
 
-def word_embeddings(graph: GraphBuilder, arrays: Arrays, inputs: GraphInputs, bits: int) -> str:
-    """``[batch, sequence, E]``: rows gathered in their packed type and dequantized after that."""
-    table = arrays["embeddings.word"]
+def word_embeddings(graph: GraphBuilder, table: Floats, inputs: GraphInputs, size: int, bits: int) -> str:
+    """``[batch, sequence, E]`` from ``size`` rows of ``table [V, E]``, gathered packed and dequantized after that."""
     ids = INPUT_IDS
-    if len(table) < len(inputs.vocabulary_order):
-        table, kept = rows_by_id(table, inputs)
-        ids = graph.op("Gather", remapped(graph, kept, len(inputs.vocabulary_order)), INPUT_IDS)
+    if size < len(table):
+        kept = kept_tokens(inputs, size)
+        ids = graph.op("Gather", remapped(graph, kept[1:], len(table)), INPUT_IDS)
+        table = table[kept]
     if bits == 32:
         return graph.op("Gather", graph.constant(table), ids)
     codes, scales = stored_rows(graph, table, bits)
@@ -91,17 +83,10 @@ def word_embeddings(graph: GraphBuilder, arrays: Arrays, inputs: GraphInputs, bi
     return graph.op("Mul", rows, graph.op("Gather", scales, ids))
 
 
-def rows_by_id(table: Floats, inputs: GraphInputs) -> tuple[Floats, NDArray[np.int32]]:
-    """The unknown token's row, then the other kept rows by increasing id; and those ids."""
-    kept = inputs.vocabulary_order[: len(table)]
-    unknown = np.flatnonzero(kept == inputs.unknown_id)
-    if len(unknown) != 1:
-        raise InputError(
-            f"the unknown token {inputs.unknown_id} must be among the {len(table)} tokens kept; keep more tokens"
-        )
-    order = np.argsort(kept, kind="stable")
-    order = order[order != unknown[0]]
-    return table[np.concatenate([unknown, order])], kept[order]
+def kept_tokens(inputs: GraphInputs, size: int) -> NDArray[np.int32]:
+    """The unknown token, then the other kept ids in increasing order (so that a bit per id tells a row's place)."""
+    kept = np.sort(inputs.vocabulary_order[:size])
+    return np.concatenate([np.array([inputs.unknown_id], kept.dtype), kept[kept != inputs.unknown_id]])
 
 
 class Pooling:
@@ -134,7 +119,7 @@ def first_token(graph: GraphBuilder, x: str) -> str:
     return graph.op("Gather", x, graph.constant(np.array(0, np.int64)), axis=1)
 
 
-def head(graph: GraphBuilder, pooled: str, arrays: Arrays, name: str, act: str, bits: int) -> str:
+def head(graph: GraphBuilder, pooled: str, arrays: Arrays, name: str, *, act: str, bits: int) -> str:
     """Logits ``[batch, num_outputs]`` from ``pooled [batch, width]``: dense, activation, out, all in float32.
 
     The dense weight is stored in ``bits`` bits and decoded at session load.
@@ -148,8 +133,3 @@ def head(graph: GraphBuilder, pooled: str, arrays: Arrays, name: str, act: str, 
 def side_bits(bits: int) -> int:
     """Bits of the small matrices beside the layers (positions, heads): 8, or 32 where nothing is quantized."""
     return 32 if bits == 32 else 8
-
-
-def declared(names: list[str]) -> list[Any]:
-    """Graph inputs of these names."""
-    return [graph_input(name) for name in names]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
 from autocompress.artifact.blocks import (
     ATTENTION_MASK,
@@ -14,13 +14,11 @@ from autocompress.artifact.blocks import (
     GraphInputs,
     Pooling,
     activation,
-    declared,
-    finish,
+    finished,
     first_token,
     head,
     layer_norm,
     linear,
-    logits_output,
     side_bits,
     word_embeddings,
 )
@@ -54,13 +52,13 @@ class _Transformer:
         self.pooling = Pooling(self.graph) if shape.head_pooling == "mean" else None
 
     def model(self) -> onnx.ModelProto:
-        names = [INPUT_IDS, ATTENTION_MASK] + [TOKEN_TYPE_IDS] * self.token_types
-        finish(self.graph, self._layers(self.graph, self._embeddings(), 0))
-        return self.graph.model(declared(names), logits_output(self.shape.num_outputs))
+        logits = self._layers(self.graph, self._embeddings(), 0)
+        return finished(self.graph, logits, self.shape.num_outputs, token_types=self.token_types)
 
     def _embeddings(self) -> str:
         graph, arrays, bits = self.graph, self.arrays, self.configuration.embedding_bits
-        x = word_embeddings(graph, arrays, self.inputs, bits)
+        kept = self.configuration.vocabulary_size
+        x = word_embeddings(graph, arrays["embeddings.word"], self.inputs, kept, bits)
         positions = arrays["embeddings.position"][: self.inputs.max_length]
         if "embeddings.token_type" in arrays and not self.token_types:
             positions = positions + arrays["embeddings.token_type"][0]
@@ -128,4 +126,4 @@ class _Transformer:
     def _head(self, graph: GraphBuilder, x: str, index: int) -> str:
         pooled = first_token(graph, x) if self.pooling is None else self.pooling.mean(graph, x)
         bits = side_bits(self.configuration.embedding_bits)
-        return head(graph, pooled, self.arrays, f"heads.{index}", self.shape.head_activation, bits)
+        return head(graph, pooled, self.arrays, f"heads.{index}", act=self.shape.head_activation, bits=bits)

@@ -32,7 +32,7 @@ class Session:
         self.input_names: tuple[str, ...] = tuple(value.name for value in self._session.get_inputs())
 
     def run(self, batch: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-        """Logits ``[batch, num_outputs]`` of int64 arrays ``[batch, sequence]``; inputs the graph lacks are left out."""
+        """Logits ``[batch, num_outputs]`` of int64 arrays ``[batch, sequence]``; names the graph lacks are left out."""
         try:
             feed = {name: batch[name] for name in self.input_names}
             logits: NDArray[np.float32] = self._session.run(None, feed)[0]

@@ -25,8 +25,8 @@ def stored_codes(graph: GraphBuilder, codes: NDArray[np.int8], bits: int, *, spa
     With ``sparse``, a bit mask and the non-zero codes are stored where that is smaller.
     """
     if sparse:
-        mask, values = pack(codes)
-        values = np.concatenate([np.zeros(1, codes.dtype), values])
+        mask, kept = pack(codes)
+        values = np.concatenate([np.zeros(1, np.int8), kept.astype(np.int8)])
         if mask.nbytes + _packed_bytes(values.size, bits) + _DECODER_BYTES < _packed_bytes(codes.size, bits):
             return _scattered(graph, mask, _packed(graph, values, bits), codes.shape)
     return _packed(graph, codes, bits)

@@ -62,7 +62,9 @@ def codes_for(weight: NDArray[np.floating], scales: Floats, bits: int) -> Codes:
     top = largest_code(bits)
     codes = np.divide(weight, scales[:, None], dtype=np.float32)
     np.rint(codes, out=codes)
-    return np.clip(codes, -top, top, out=codes).astype(np.int8)
+    np.clip(codes, -top, top, out=codes)
+    whole: Codes = codes.astype(np.int8)
+    return whole
 
 
 def dequantize(codes: Codes, scales: Floats) -> Floats:

@@ -29,7 +29,7 @@ def prune(weight: NDArray[np.float32], sparsity: float) -> NDArray[np.float32]:
 
 
 def pack(dense: Array) -> tuple[NDArray[np.uint8], Array]:
-    """Bits ``[ceil(size / 8)]``, least significant first, set where ``dense`` is not zero; and its non-zeros in order."""
+    """Bits ``[ceil(size / 8)]``, least significant first, set where ``dense`` is not zero; and the non-zeros."""
     flat = dense.ravel()
     kept = flat != 0
     return pack_mask(kept), flat[kept]
