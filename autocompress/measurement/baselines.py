@@ -1,0 +1,116 @@
+"""The three stock baselines of every study, measured by the same protocol over the same requests as all trials."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from autocompress.errors import MeasurementError
+from autocompress.figures import Baseline, Figures, Quality
+from autocompress.measurement.export_stock import FP32, INT8, PYTORCH, StockModels
+from autocompress.measurement.export_stock import build_baselines as build_baselines
+from autocompress.measurement.process import (
+    PYTORCH_WORKER,
+    Evaluation,
+    measure_in_fresh_process,
+    predict_in_fresh_process,
+)
+from autocompress.measurement.protocol import LatencyProtocol
+from autocompress.measurement.requests import Split
+from autocompress.measurement.statistics import quality_of
+from autocompress.problem import Target
+from autocompress.tasks.task import Task
+
+BASELINES = (PYTORCH, FP32, INT8)
+_SORTED_BATCH = 32
+
+
+class LabelledSplit(Split, Protocol):
+    """An encoded split with its labels."""
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """Class indices or numbers [n]."""
+
+
+def measure_baselines(
+    stock: StockModels,
+    task: Task,
+    validation: LabelledSplit,
+    requests: Path,
+    target: Target,
+    *,
+    pad_id: int,
+    test: LabelledSplit | None = None,
+    protocol: LatencyProtocol | None = None,
+    affinity: Sequence[int] | None = None,
+    timeout_s: float = 600.0,
+) -> list[Baseline]:
+    """Baselines in the order of ``BASELINES``; the test split is looked at only where it is given.
+
+    The two ONNX files are timed interleaved in one fresh process, PyTorch in its own.
+    """
+    splits = {"validation": validation} | ({} if test is None else {"test": test})
+    qualities = {
+        name: measure_qualities(stock, task, split, target, pad_id=pad_id, timeout_s=timeout_s)
+        for name, split in splits.items()
+    }
+    files = {FP32: stock.fp32, INT8: stock.int8}
+    measured = measure_in_fresh_process(files, requests, target, protocol, affinity=affinity, timeout_s=timeout_s)
+    folder = {PYTORCH: stock.teacher_folder}
+    measured |= measure_in_fresh_process(
+        folder, requests, target, protocol, affinity=affinity, timeout_s=timeout_s, worker=PYTORCH_WORKER
+    )
+    sizes = {PYTORCH: checkpoint_bytes(stock.teacher_folder)} | {n: path.stat().st_size for n, path in files.items()}
+    return [
+        Baseline(
+            name,
+            Figures(
+                validation=qualities["validation"][name],
+                latency_ms=measured[name].latency,
+                size_bytes=sizes[name],
+                memory_bytes=measured[name].memory_bytes,
+                test=None if test is None else qualities["test"][name],
+            ),
+        )
+        for name in BASELINES
+    ]
+
+
+def measure_qualities(
+    stock: StockModels, task: Task, split: LabelledSplit, target: Target, *, pad_id: int, timeout_s: float = 600.0
+) -> dict[str, Quality]:
+    """Quality of each baseline on one split.
+
+    Int8 runs at the batch size that will be served, for its dynamic activation scales span a request. The fp32 models
+    give the same answers in any company (masked padding changes the last bits only), so they run in batches of similar
+    length on all processors, which is several times faster.
+    """
+    cores = os.cpu_count() or 1
+    sorted_ = {"split": split, "pad_id": pad_id, "batch_size": _SORTED_BATCH, "threads": cores, "by_length": True}
+    served = Evaluation(INT8, split, target.batch_size, pad_id, target.threads)
+    pytorch = predict_in_fresh_process(
+        {PYTORCH: stock.teacher_folder}, [Evaluation(PYTORCH, **sorted_)], timeout_s, worker=PYTORCH_WORKER
+    )
+    files = {FP32: stock.fp32, INT8: stock.int8}
+    onnx = predict_in_fresh_process(files, [Evaluation(FP32, **sorted_), served], timeout_s)
+    outputs = dict(zip(BASELINES, pytorch + onnx, strict=True))
+    return {name: quality_of(task, outputs[name], split.labels) for name in BASELINES}
+
+
+def with_test_quality(baselines: Sequence[Baseline], qualities: Mapping[str, Quality]) -> list[Baseline]:
+    """The baselines with their quality on the test split, looked at once at the end of a study."""
+    return [replace(b, figures=replace(b.figures, test=qualities[b.name])) for b in baselines]
+
+
+def checkpoint_bytes(folder: Path) -> int:
+    """Size of a checkpoint's weight files; MeasurementError if it has none."""
+    files = sorted(folder.glob("model*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+    if not files:
+        raise MeasurementError(f"a checkpoint folder holds model.safetensors, but {folder} does not; save it again")
+    return sum(file.stat().st_size for file in files)

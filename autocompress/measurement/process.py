@@ -1,0 +1,175 @@
+"""Measuring in a fresh process, so that neither this process's memory nor its threads are part of the figures."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autocompress.errors import MeasurementError
+from autocompress.figures import Latency
+from autocompress.files import read_json, write_json
+from autocompress.measurement.protocol import LatencyProtocol
+from autocompress.measurement.requests import Split, write_split
+from autocompress.problem import Target
+
+ONNX_WORKER = "autocompress.measurement.worker"
+PYTORCH_WORKER = "autocompress.measurement.pytorch_worker"
+
+
+@dataclass(frozen=True)
+class MeasuredLatency:
+    """One model's latency, its raw samples [n] in milliseconds, and the peak memory of a process that serves it."""
+
+    latency: Latency
+    memory_bytes: int
+    samples_ms: NDArray[np.float64] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A wish for the outputs of one model on a split; see ``inference.predict`` for the settings."""
+
+    model: str
+    split: Split
+    batch_size: int
+    pad_id: int
+    threads: int = 1
+    by_length: bool = False
+
+
+@dataclass(frozen=True)
+class Specification:
+    """What a worker reads: models by name, and what to do with them in one process.
+
+    With ``requests`` the models are served (timed if ``latency``, else each request once, for the peak memory);
+    ``evaluations`` are carried out after the peak memory was read.
+    """
+
+    models: dict[str, str]
+    threads: int
+    requests: str | None = None
+    latency: bool = True
+    protocol: LatencyProtocol = field(default_factory=LatencyProtocol)
+    affinity: list[int] | None = None
+    samples: str | None = None
+    evaluations: tuple[dict[str, Any], ...] = ()
+
+
+def measure_in_fresh_process(
+    models: Mapping[str, Path],
+    requests: Path,
+    target: Target,
+    protocol: LatencyProtocol | None = None,
+    *,
+    affinity: Sequence[int] | None = None,
+    timeout_s: float = 300.0,
+    worker: str = ONNX_WORKER,
+) -> dict[str, MeasuredLatency]:
+    """Latency and peak memory of files by name, over the requests that ``write_requests`` wrote.
+
+    One model has a process of its own; several are timed interleaved in one process, and their memory is read in one
+    more process each. MeasurementError where a process fails, dies or takes longer than ``timeout_s``, which kills it.
+    """
+    pinned = None if affinity is None else sorted(affinity)
+    paths = {name: str(path) for name, path in models.items()}
+    with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
+        samples = Path(folder) / "samples.npz"
+        specification = Specification(
+            models=paths,
+            threads=target.threads,
+            requests=str(requests),
+            protocol=protocol or LatencyProtocol(),
+            affinity=pinned,
+            samples=str(samples),
+        )
+        answer = run_worker(specification, timeout_s, worker=worker)
+        with np.load(samples, allow_pickle=False) as file:
+            raw = {name: file[name] for name in models}
+    memory = {name: int(answer["memory_bytes"]) for name in models}
+    if len(models) > 1:
+        for name, path in paths.items():
+            alone = Specification({name: path}, target.threads, str(requests), latency=False, affinity=pinned)
+            memory[name] = int(run_worker(alone, timeout_s, worker=worker)["memory_bytes"])
+    return {
+        name: MeasuredLatency(Latency.from_json(answer["models"][name]), memory[name], raw[name]) for name in models
+    }
+
+
+def predict_in_fresh_process(
+    models: Mapping[str, Path],
+    evaluations: Sequence[Evaluation],
+    timeout_s: float = 600.0,
+    *,
+    worker: str = ONNX_WORKER,
+) -> list[NDArray[np.float32]]:
+    """Outputs [n, num_outputs] of each evaluation, in order; MeasurementError as in ``measure_in_fresh_process``."""
+    with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
+        wishes = []
+        for number, evaluation in enumerate(evaluations):
+            split, outputs = Path(folder) / f"split{number}.npz", Path(folder) / f"outputs{number}.npy"
+            write_split(split, evaluation.split)
+            settings = {name: getattr(evaluation, name) for name in ("model", "batch_size", "pad_id", "threads")}
+            wishes.append({**settings, "by_length": evaluation.by_length, "split": str(split), "outputs": str(outputs)})
+        paths = {name: str(path) for name, path in models.items()}
+        run_worker(Specification(paths, 1, evaluations=tuple(wishes)), timeout_s, worker=worker)
+        return [np.load(wish["outputs"], allow_pickle=False) for wish in wishes]
+
+
+def run_worker(specification: Specification, timeout_s: float, *, worker: str = ONNX_WORKER) -> dict[str, Any]:
+    """Run a worker module on a specification and read its answer; MeasurementError says in one line what went wrong."""
+    names = ", ".join(specification.models)
+    with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
+        spec, out, log = (Path(folder) / name for name in ("spec.json", "out.json", "stderr"))
+        write_json(spec, asdict(specification))
+        command = [sys.executable, "-m", worker, "--spec", str(spec), "--out", str(out), "--end-with-parent"]
+        code = _run(command, log, timeout_s, specification.threads, names)
+        if code < 0:
+            raise MeasurementError(
+                f"the process that measures {names} must end by itself, but {signal.Signals(-code).name} ended it; "
+                "free some memory or leave this model out"
+            )
+        answer: dict[str, Any] = read_json(out) if out.exists() else {"error": _last_line(log)}
+    if code != 0 or "error" in answer:
+        raise MeasurementError(
+            f"{names} must be measurable, but {answer.get('error', f'the process gave code {code}')}"
+        )
+    return answer
+
+
+def _run(command: list[str], log: Path, timeout_s: float, threads: int, names: str) -> int:
+    quiet = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=stream,
+            env={**os.environ, **quiet},
+            start_new_session=True,
+        )
+    try:
+        return process.wait(timeout_s)
+    except subprocess.TimeoutExpired as error:
+        raise MeasurementError(
+            f"measuring {names} must end within {timeout_s:.0f} s, but it did not; give it more time or fewer requests"
+        ) from error
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else "its process ended without an answer"

@@ -1,0 +1,204 @@
+"""The timing loop: warm-up until stable, whole cycles over the same requests, and a check that nothing disturbed it.
+
+A run is disturbed where its threads were not on a processor (another process was) or the hypervisor took the
+processor away; such a run is repeated, and marked where repeating does not help.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autocompress.errors import InputError
+from autocompress.figures import Latency
+from autocompress.measurement.requests import Request
+from autocompress.measurement.statistics import summarise_latency
+
+Run = Callable[[Request], Any]
+
+
+@dataclass(frozen=True)
+class LatencyProtocol:
+    """How latency is measured; times in seconds.
+
+    One cycle goes once over all requests, so every model sees the same lengths. Cycles are run until both
+    ``min_requests`` and ``min_seconds`` are reached, or after the cycle in which ``max_seconds`` passed. Warm-up runs
+    windows of the same ``warmup_requests`` requests until one takes within ``warmup_tolerance`` of the one before.
+    ``blocks`` is the number of rounds of an interleaved measurement, fewer when ``max_seconds`` per model have passed.
+    """
+
+    min_requests: int = 200
+    min_seconds: float = 0.4
+    max_seconds: float = 20.0
+    warmup_requests: int = 10
+    warmup_tolerance: float = 0.05
+    warmup_max_seconds: float = 1.0
+    min_cpu_share: float = 0.9
+    max_stolen_share: float = 0.05
+    repeats: int = 2
+    blocks: int = 5
+
+    def __post_init__(self) -> None:
+        for name in ("min_requests", "warmup_requests", "blocks"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, but got {getattr(self, name)}")
+        for name in ("min_seconds", "max_seconds", "warmup_tolerance", "warmup_max_seconds", "repeats"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"{name} must not be negative, but got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Raw samples [n] in milliseconds per request, whole cycles in the order of the requests."""
+
+    samples_ms: NDArray[np.float64]
+    cpu_share: float
+    disturbed: bool
+
+    def latency(self) -> Latency:
+        """The summary that is stored."""
+        return summarise_latency(self.samples_ms, self.cpu_share, self.disturbed)
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    samples_ns: list[int]
+    cpu_share: float
+    stolen_share: float
+
+    def disturbed(self, protocol: LatencyProtocol) -> bool:
+        return self.cpu_share < protocol.min_cpu_share or self.stolen_share > protocol.max_stolen_share
+
+
+def measure(run: Run, requests: Sequence[Request], protocol: LatencyProtocol, *, threads: int = 1) -> Timing:
+    """Time ``run`` over ``requests``; of the attempts the one with the largest share of the processor is kept."""
+    _check(requests)
+    warm_up(run, requests, protocol)
+    return _timing([_least_disturbed(run, requests, protocol, threads, cycles=None)], protocol)
+
+
+def measure_interleaved(
+    runs: Mapping[str, Run], requests: Sequence[Request], protocol: LatencyProtocol, *, threads: int = 1
+) -> dict[str, Timing]:
+    """Time several models against each other: ``protocol.blocks`` rounds of one cycle each, in turning order.
+
+    Each block is warmed up on a few requests, since a cold cache is not what a server has. Samples of all models are
+    paired: sample k of one and sample k of another saw the same request in the same round.
+    """
+    _check(requests)
+    for run in runs.values():
+        warm_up(run, requests, protocol)
+    names = list(runs)
+    attempts: dict[str, list[_Attempt]] = {name: [] for name in names}
+    deadline = time.perf_counter() + protocol.max_seconds * len(names)
+    for block in range(protocol.blocks):
+        if block > 0 and time.perf_counter() > deadline:
+            break
+        turn = block % len(names)
+        for name in names[turn:] + names[:turn]:
+            for request in requests[-protocol.warmup_requests :]:
+                runs[name](request)
+            attempts[name].append(_least_disturbed(runs[name], requests, protocol, threads, cycles=1))
+    return {name: _timing(attempts[name], protocol) for name in names}
+
+
+def warm_up(run: Run, requests: Sequence[Request], protocol: LatencyProtocol) -> int:
+    """Run windows of the first requests until their time is stable or too long; the number of requests run."""
+    window = requests[: protocol.warmup_requests]
+    started = time.perf_counter()
+    previous, done = float("inf"), 0
+    while True:
+        begin = time.perf_counter()
+        for request in window:
+            run(request)
+            done += 1
+            if time.perf_counter() - started > protocol.warmup_max_seconds:
+                return done
+        elapsed = time.perf_counter() - begin
+        if abs(previous - elapsed) <= protocol.warmup_tolerance * elapsed:
+            return done
+        previous = elapsed
+
+
+def _least_disturbed(
+    run: Run, requests: Sequence[Request], protocol: LatencyProtocol, threads: int, cycles: int | None
+) -> _Attempt:
+    best: _Attempt | None = None
+    for _ in range(1 + protocol.repeats):
+        attempt = _attempt(run, requests, protocol, threads, cycles)
+        if not attempt.disturbed(protocol):
+            return attempt
+        if best is None or attempt.cpu_share - attempt.stolen_share > best.cpu_share - best.stolen_share:
+            best = attempt
+    assert best is not None
+    return best
+
+
+def _attempt(
+    run: Run, requests: Sequence[Request], protocol: LatencyProtocol, threads: int, cycles: int | None
+) -> _Attempt:
+    clock = time.perf_counter_ns
+    samples: list[int] = []
+    with _no_garbage_collection():
+        stolen, cpu, begin = _stolen_seconds(), time.process_time_ns(), clock()
+        while True:
+            for request in requests:
+                start = clock()
+                run(request)
+                samples.append(clock() - start)
+            seconds = (clock() - begin) / 1e9
+            if cycles is not None or _enough(len(samples), seconds, protocol):
+                break
+        wall = max(clock() - begin, 1)
+        share = (time.process_time_ns() - cpu) / (wall * threads)
+        taken = max(after - before for before, after in zip(stolen, _stolen_seconds(), strict=True))
+    return _Attempt(samples, min(share, 1.0), taken / (wall / 1e9))
+
+
+def _enough(count: int, seconds: float, protocol: LatencyProtocol) -> bool:
+    reached = count >= protocol.min_requests and seconds >= protocol.min_seconds
+    return reached or seconds >= protocol.max_seconds
+
+
+def _timing(attempts: Sequence[_Attempt], protocol: LatencyProtocol) -> Timing:
+    counts = [len(attempt.samples_ns) for attempt in attempts]
+    samples = np.concatenate([np.asarray(attempt.samples_ns, np.float64) for attempt in attempts]) / 1e6
+    share = float(np.average([attempt.cpu_share for attempt in attempts], weights=counts))
+    return Timing(samples, share, any(attempt.disturbed(protocol) for attempt in attempts))
+
+
+def _stolen_seconds() -> list[float]:
+    """Seconds that the hypervisor took from each processor this process may use; zero where that is not told."""
+    statistics = Path("/proc/stat")
+    if not statistics.exists() or not hasattr(os, "sched_getaffinity"):
+        return [0.0]
+    allowed = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+    rows = [line.split() for line in statistics.read_text(encoding="ascii").splitlines() if line.startswith("cpu")]
+    return [float(row[8]) / os.sysconf("SC_CLK_TCK") for row in rows if row[0] in allowed and len(row) > 8] or [0.0]
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Collect now and not while the clock runs, as timeit does."""
+    gc.collect()
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _check(requests: Sequence[Request]) -> None:
+    if not requests:
+        raise InputError("latency is measured over at least one request, but got none; draw some first")

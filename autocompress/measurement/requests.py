@@ -1,0 +1,111 @@
+"""Requests as they will be served: real rows of the data, padded per request, in files a bare process can read.
+
+A request is a dict of int64 arrays [batch, sequence]: ``input_ids``, ``attention_mask``, ``token_type_ids``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autocompress.errors import InputError
+from autocompress.files import replacing
+
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+REQUEST_COUNT = 100
+
+Request = dict[str, NDArray[np.int64]]
+
+
+class Split(Protocol):
+    """Encoded rows as flat arrays: row i is ``tokens[offsets[i]:offsets[i + 1]]``."""
+
+    @property
+    def tokens(self) -> NDArray[np.int32]:
+        """Token ids [total]."""
+
+    @property
+    def type_ids(self) -> NDArray[np.int8]:
+        """Token type ids [total]."""
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        """Starts of the rows and the end [n + 1]."""
+
+
+@dataclass(frozen=True)
+class SplitArrays:
+    """A split without labels, as ``read_split`` gives it."""
+
+    tokens: NDArray[np.int32]
+    type_ids: NDArray[np.int8]
+    offsets: NDArray[np.int64]
+
+
+def draw_requests(
+    split: Split, *, batch_size: int, pad_id: int, count: int = REQUEST_COUNT, seed: int = 0
+) -> list[Request]:
+    """``count`` requests of ``batch_size`` rows drawn by ``seed``: no row twice before every row came once."""
+    rows = len(split.offsets) - 1
+    if rows < 1:
+        raise InputError("requests are drawn from at least one row of data, but the split is empty; give it some rows")
+    rng = np.random.default_rng(seed)
+    wanted = count * batch_size
+    order = np.concatenate([rng.permutation(rows) for _ in range(-(-wanted // rows))])[:wanted]
+    return [pad_rows(split, index, pad_id) for index in order.reshape(count, batch_size)]
+
+
+def pad_rows(split: Split, indices: NDArray[np.int64], pad_id: int) -> Request:
+    """The rows ``indices`` [batch] as one request, padded at the end to its longest row."""
+    starts, ends = split.offsets[indices], split.offsets[indices + 1]
+    lengths = ends - starts
+    mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
+    flat = (np.arange(mask.shape[1]) + starts[:, None])[mask]
+    request = {name: np.zeros(mask.shape, dtype=np.int64) for name in INPUTS}
+    request["input_ids"][:] = pad_id
+    request["input_ids"][mask] = split.tokens[flat]
+    request["token_type_ids"][mask] = split.type_ids[flat]
+    request["attention_mask"][mask] = 1
+    return request
+
+
+def write_requests(path: Path, requests: Sequence[Request]) -> None:
+    """Write requests as one npz of flat arrays, readable without pickle."""
+    if not requests:
+        raise InputError("a request file holds at least one request, but got none; draw some first")
+    arrays: dict[str, Any] = {"shapes": np.asarray([request["input_ids"].shape for request in requests], np.int64)}
+    for name in requests[0]:
+        arrays[name] = np.concatenate([request[name].ravel() for request in requests])
+    _save(path, arrays)
+
+
+def read_requests(path: Path) -> list[Request]:
+    """The requests that ``write_requests`` wrote, in order."""
+    with np.load(path, allow_pickle=False) as file:
+        shapes = file["shapes"]
+        flat = {name: file[name] for name in file.files if name != "shapes"}
+    cuts = np.cumsum(shapes.prod(axis=1))[:-1]
+    parts = {name: np.split(array, cuts) for name, array in flat.items()}
+    return [
+        {name: np.ascontiguousarray(parts[name][i].reshape(shape), np.int64) for name in parts}
+        for i, shape in enumerate(shapes)
+    ]
+
+
+def write_split(path: Path, split: Split) -> None:
+    """Write the inputs of a split (no labels) as npz."""
+    _save(path, {"tokens": split.tokens, "type_ids": split.type_ids, "offsets": split.offsets})
+
+
+def read_split(path: Path) -> SplitArrays:
+    """The split that ``write_split`` wrote."""
+    with np.load(path, allow_pickle=False) as file:
+        return SplitArrays(file["tokens"], file["type_ids"], file["offsets"])
+
+
+def _save(path: Path, arrays: dict[str, Any]) -> None:
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, **arrays)

@@ -1,0 +1,143 @@
+"""Bootstrap intervals and summaries of measured samples; pure functions of arrays (Efron and Tibshirani 1993, ch. 13).
+
+All intervals are percentile bootstrap intervals at ``level``, from ``resamples`` resamplings of whole rows.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from autocompress.figures import Latency, Quality
+from autocompress.tasks.metrics import metric_of, per_example_correct, score
+from autocompress.tasks.task import Task
+
+LEVEL = 0.95
+RESAMPLES = 1000
+_CHUNK = 1 << 20
+
+Interval = tuple[float, float]
+Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+STATISTICS: dict[str, Statistic] = {
+    "mean": lambda rows: np.asarray(rows.mean(axis=-1)),
+    "p50": lambda rows: np.asarray(np.percentile(rows, 50, axis=-1)),
+    "p95": lambda rows: np.asarray(np.percentile(rows, 95, axis=-1)),
+}
+
+
+def bootstrap_interval(
+    values: ArrayLike,
+    statistic: str = "mean",
+    *,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    rng: np.random.Generator | None = None,
+) -> Interval:
+    """Interval of a statistic (``mean``, ``p50``, ``p95``) of ``values`` [n], in their unit; ValueError if empty."""
+    array = _finite_vector(values, "values")
+    rng = np.random.default_rng(0) if rng is None else rng
+    compute = STATISTICS[statistic]
+    step = max(1, _CHUNK // array.size)
+    drawn = [
+        compute(array[rng.integers(array.size, size=(min(step, resamples - start), array.size))])
+        for start in range(0, resamples, step)
+    ]
+    return _percentile_interval(np.concatenate(drawn), level)
+
+
+def accuracy_interval(
+    correct: ArrayLike,
+    *,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    rng: np.random.Generator | None = None,
+) -> Interval:
+    """Interval of the fraction of ones in ``correct`` (0/1) [n].
+
+    Resampling rows of a 0/1 vector and averaging is a binomial draw, so that is what is drawn.
+    """
+    array = _finite_vector(correct, "correct")
+    rng = np.random.default_rng(0) if rng is None else rng
+    drawn = rng.binomial(array.size, float(np.clip(array.mean(), 0.0, 1.0)), size=resamples) / array.size
+    return _percentile_interval(drawn, level)
+
+
+def metric_interval(
+    metric: Callable[[NDArray[Any], NDArray[Any]], float],
+    outputs: NDArray[Any],
+    labels: NDArray[Any],
+    *,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    rng: np.random.Generator | None = None,
+) -> Interval:
+    """Interval of ``metric(outputs [n, ...], labels [n])`` over resampled rows, for metrics that are no mean.
+
+    Resamplings where the metric is not a number (a correlation of constant rows) are left out; ValueError if none
+    is left.
+    """
+    if len(outputs) != len(labels) or len(labels) == 0:
+        raise ValueError(f"outputs and labels must have the same rows, at least one, got {len(outputs)}, {len(labels)}")
+    rng = np.random.default_rng(0) if rng is None else rng
+    rows = (rng.integers(len(labels), size=len(labels)) for _ in range(resamples))
+    drawn = np.asarray([metric(outputs[index], labels[index]) for index in rows], dtype=np.float64)
+    drawn = drawn[np.isfinite(drawn)]
+    if drawn.size == 0:
+        raise ValueError("the metric must be a finite number on some resampling, but it never was")
+    return _percentile_interval(drawn, level)
+
+
+def paired_difference_interval(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    rng: np.random.Generator | None = None,
+) -> Interval:
+    """Interval of mean(a - b), ``a`` [n] and ``b`` [n] paired by request or by row: zero inside means undecided."""
+    first, second = _finite_vector(a, "a"), _finite_vector(b, "b")
+    if first.size != second.size:
+        raise ValueError(f"paired samples must be equally many, but got {first.size} and {second.size}")
+    return bootstrap_interval(first - second, level=level, resamples=resamples, rng=rng)
+
+
+def summarise_latency(samples_ms: ArrayLike, cpu_share: float, disturbed: bool) -> Latency:
+    """Mean, p50, p95 and the interval of the mean of ``samples_ms`` [n], milliseconds per request."""
+    samples = _finite_vector(samples_ms, "samples_ms")
+    return Latency(
+        mean=float(samples.mean()),
+        p50=float(np.percentile(samples, 50)),
+        p95=float(np.percentile(samples, 95)),
+        mean_interval=bootstrap_interval(samples),
+        count=int(samples.size),
+        cpu_share=float(cpu_share),
+        disturbed=bool(disturbed),
+    )
+
+
+def quality_of(task: Task, outputs: NDArray[np.float32], labels: NDArray[Any], *, seed: int = 0) -> Quality:
+    """The task's metric of ``outputs`` [n, num_outputs] against ``labels`` [n], with its 95% interval over rows."""
+    value, secondary = score(task, outputs, labels)
+    rng = np.random.default_rng(seed)
+    if task.kind == "classification":
+        interval = accuracy_interval(per_example_correct(outputs, labels), rng=rng)
+    else:
+        interval = metric_interval(lambda rows, truth: metric_of(task, rows, truth), outputs, labels, rng=rng)
+    return Quality(task.metric, float(value), interval, len(labels), secondary)
+
+
+def _percentile_interval(drawn: NDArray[np.float64], level: float) -> Interval:
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"0 < level < 1 must hold, but got {level}")
+    low, high = np.percentile(drawn, [50 * (1 - level), 50 * (1 + level)])
+    return float(low), float(high)
+
+
+def _finite_vector(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or array.size == 0 or not np.isfinite(array).all():
+        raise ValueError(f"{name} must be a vector of at least one finite number, but got shape {array.shape}")
+    return array

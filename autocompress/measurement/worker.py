@@ -1,0 +1,123 @@
+"""The process that serves a file and measures itself: ``python -m autocompress.measurement.worker --spec S --out O``.
+
+It imports numpy and ONNX Runtime only, so its peak memory is that of a lean server. The specification is the JSON
+form of ``process.Specification``; the answer is ``{"models": {name: latency}, "memory_bytes": n}`` or
+``{"error": one line}`` with a non-zero exit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autocompress.files import read_json, replacing, write_json
+from autocompress.measurement.inference import Runnable, predict
+from autocompress.measurement.protocol import LatencyProtocol, Timing, measure, measure_interleaved
+from autocompress.measurement.requests import Request, read_requests, read_split
+
+Open = Callable[[str, int], Runnable]
+
+
+def open_session(path: str, threads: int) -> Runnable:
+    """The ONNX file at ``path``."""
+    from autocompress.artifact.session import Session
+
+    return Session(Path(path), threads)
+
+
+def main(open_model: Open = open_session, arguments: Sequence[str] | None = None) -> int:
+    """Run one specification; the exit code."""
+    parser = argparse.ArgumentParser(description="measure models in this process")
+    parser.add_argument("--spec", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--end-with-parent", action="store_true", help="stop when standard input is closed")
+    options = parser.parse_args(arguments)
+    if options.end_with_parent:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        write_json(options.out, work(read_json(options.spec), open_model))
+    except Exception as error:
+        message = " ".join(str(error).split()) or type(error).__name__
+        write_json(options.out, {"error": message})
+        print(message, file=sys.stderr)
+        return 1
+    return 0
+
+
+def work(spec: Mapping[str, Any], open_model: Open) -> dict[str, Any]:
+    """Measure what the specification names; see ``process.Specification``."""
+    if spec["affinity"] is not None:
+        os.sched_setaffinity(0, spec["affinity"])
+    threads = spec["threads"]
+    models = {name: open_model(path, threads) for name, path in spec["models"].items()}
+    answer: dict[str, Any] = {"models": {}}
+    if spec["requests"] is not None:
+        timings = _serve(models, read_requests(Path(spec["requests"])), spec)
+        answer["models"] = {name: asdict(timing.latency()) for name, timing in timings.items()}
+        if spec["samples"] is not None:
+            with replacing(Path(spec["samples"])) as temporary, temporary.open("wb") as stream:
+                np.savez(stream, **{name: timing.samples_ms for name, timing in timings.items()})  # type: ignore[arg-type]
+    answer["memory_bytes"] = peak_memory_bytes()
+    for evaluation in spec["evaluations"]:
+        _evaluate(evaluation, spec["models"][evaluation["model"]], open_model)
+    return answer
+
+
+def peak_memory_bytes() -> int:
+    """Largest resident memory of this process so far.
+
+    From VmHWM: ru_maxrss would count the parent too, since it survives exec.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _serve(models: Mapping[str, Runnable], requests: list[Request], spec: Mapping[str, Any]) -> dict[str, Timing]:
+    if not spec["latency"]:
+        for model in models.values():
+            for request in requests:
+                model.run(request)
+        return {}
+    protocol = LatencyProtocol(**spec["protocol"])
+    runs = {name: model.run for name, model in models.items()}
+    if len(runs) == 1:
+        return {name: measure(run, requests, protocol, threads=spec["threads"]) for name, run in runs.items()}
+    return measure_interleaved(runs, requests, protocol, threads=spec["threads"])
+
+
+def _evaluate(evaluation: Mapping[str, Any], path: str, open_model: Open) -> None:
+    outputs = predict(
+        open_model(path, evaluation["threads"]),
+        read_split(Path(evaluation["split"])),
+        evaluation["batch_size"],
+        evaluation["pad_id"],
+        by_length=evaluation["by_length"],
+    )
+    with replacing(Path(evaluation["outputs"])) as temporary, temporary.open("wb") as stream:
+        np.save(stream, outputs)
+
+
+def _end_with_parent() -> None:
+    """The parent holds the other end of standard input; when it dies, nobody waits for this measurement."""
+    while os.read(0, 1):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
