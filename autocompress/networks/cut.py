@@ -71,8 +71,11 @@ def slice_transformer(
 ) -> dict[str, Array]:
     """Views of the kept layers' weights, with every head that stands after a kept layer."""
     width = configuration.hidden_size
+    projected = "embeddings.projection.weight" in arrays
+    widest = arrays["embeddings.projection.bias" if projected else "embeddings.norm.weight"].shape[0]
+    _fits("hidden_size", width, widest)
     slices = {name: array for name, array in arrays.items() if name.startswith("embeddings.")}
-    if "embeddings.projection.weight" in slices:
+    if projected:
         for kind in ("weight", "bias"):
             slices[f"embeddings.projection.{kind}"] = slices[f"embeddings.projection.{kind}"][:width]
     else:
@@ -90,6 +93,13 @@ def _layer_slices(
     arrays: Mapping[str, Array], layer: LayerConfiguration, width: int, head_size: int
 ) -> dict[str, Array]:
     context, neurons = layer.num_attention_heads * head_size, layer.intermediate_size
+    name = f"layers.{layer.index}"
+    if f"{name}.feed_forward.up.bias" not in arrays:
+        raise InputError(f"a kept layer must be one of the network's, but it has no layer {layer.index}")
+    _fits(
+        "num_attention_heads", layer.num_attention_heads, arrays[f"{name}.attention.query.bias"].shape[0] // head_size
+    )
+    _fits("intermediate_size", neurons, arrays[f"{name}.feed_forward.up.bias"].shape[0])
     extents = {
         "attention.query": (context, width),
         "attention.key": (context, width),
@@ -116,7 +126,9 @@ def slice_bilstm(
     """Prefixes within each gate (of 4) and each direction (of 2) of a BiLSTM's weights; ``shape`` is not needed."""
     units, embedding = configuration.hidden_size, configuration.embedding_size
     full = arrays["lstm.0.forward.bias"].shape[0] // 4
-    units = min(units, full)
+    _fits("embedding_size", embedding, arrays["embeddings.word"].shape[1])
+    _fits("hidden_size", units, full)
+    _fits("num_layers", configuration.num_layers, sum(n.endswith(".forward.bias") for n in arrays))
     slices = {"embeddings.word": arrays["embeddings.word"][:, :embedding]}
     for layer in range(configuration.num_layers):
         for direction in ("forward", "backward"):
@@ -137,13 +149,16 @@ def slice_cnn(arrays: Mapping[str, Array], shape: EncoderShape, configuration: C
     """Prefixes of a CNN's channels and filters, and the centred part of its windows; ``shape`` is not needed."""
     embedding, filters = configuration.embedding_size, configuration.hidden_size
     slices = {"embeddings.word": arrays["embeddings.word"][:, :embedding]}
-    full_filters = arrays["conv.0.bias"].shape[0]
-    filters = min(filters, full_filters)
+    full = arrays["conv.0.bias"].shape[0]
     window = arrays["conv.0.weight"].shape[1] // arrays["embeddings.word"].shape[1]
+    _fits("embedding_size", embedding, arrays["embeddings.word"].shape[1])
+    _fits("hidden_size", filters, full)
+    _fits("num_layers", configuration.num_layers, sum(n.startswith("conv.") and n.endswith(".bias") for n in arrays))
+    _fits("kernel_size", configuration.kernel_size, window)
     margin = (window - configuration.kernel_size) // 2
     for layer in range(configuration.num_layers):
         incoming = embedding if layer == 0 else filters
-        weight = arrays[f"conv.{layer}.weight"].reshape(full_filters, window, -1)
+        weight = arrays[f"conv.{layer}.weight"].reshape(full, window, -1)
         weight = weight[:filters, margin : margin + configuration.kernel_size, :incoming]
         slices[f"conv.{layer}.weight"] = weight.reshape(filters, -1)
         slices[f"conv.{layer}.bias"] = arrays[f"conv.{layer}.bias"][:filters]
@@ -157,6 +172,11 @@ def _student_head(arrays: Mapping[str, Array], blocks: int, units: int) -> dict[
     rows = dense.shape[0]
     head["head.dense.weight"] = dense.reshape(rows, blocks, -1)[:, :, :units].reshape(rows, blocks * units)
     return head
+
+
+def _fits(name: str, asked: int, largest: int) -> None:
+    if asked > largest:
+        raise InputError(f"{name} must be at most the network's {largest}, but got {asked}")
 
 
 def _copies(slices: Mapping[str, Any]) -> Arrays:

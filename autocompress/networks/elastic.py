@@ -26,6 +26,7 @@ class ElasticNetwork(nn.Module):
     def __init__(self, shape: EncoderShape, arrays: Arrays) -> None:
         super().__init__()
         self.shape = shape
+        self._tables: dict[str, tuple[Any, Tensor]] = {}
         for name, array in arrays.items():
             self.register_parameter(name.replace(".", "/"), nn.Parameter(torch.tensor(array, dtype=torch.float32)))
         self.freeze_embeddings()
@@ -70,19 +71,30 @@ class ElasticNetwork(nn.Module):
         weights = self._slices(self.weights, configuration)
         if not quantized:
             return Selection(weights, {})
-        table = precisions(configuration, weights)
-        for name, precision in table.items():
+        reads = {}
+        for name, precision in precisions(configuration, weights).items():
             if name not in EMBEDDING_TABLES:
                 weights[name] = fake_quantize(weights[name], precision.bits, precision.sparsity)
-        return Selection(weights, table)
+            elif weights[name].requires_grad:
+                reads[name] = precision
+            else:
+                weights[name] = self._frozen_table(name, weights[name], precision.bits)
+        return Selection(weights, reads)
+
+    def _frozen_table(self, name: str, table: Tensor, bits: int) -> Tensor:
+        """A quantized table that does not learn, kept until another width, precision or content is asked for."""
+        key = (bits, tuple(table.shape), table.device, table._version)
+        if name not in self._tables or self._tables[name][0] != key:
+            self._tables[name] = key, fake_quantize(table, bits)
+        return self._tables[name][1]
 
 
 class Selection:
     """The weights one forward pass runs on: cut, and fake quantized where asked."""
 
-    def __init__(self, weights: dict[str, Tensor], table: Mapping[str, Precision]) -> None:
+    def __init__(self, weights: dict[str, Tensor], reads: Mapping[str, Precision]) -> None:
         self.weights = weights
-        self._table = table
+        self._reads = reads
 
     def __contains__(self, name: str) -> bool:
         return name in self.weights
@@ -91,9 +103,9 @@ class Selection:
         return self.weights[name]
 
     def rows(self, name: str, ids: Tensor) -> Tensor:
-        """Rows [.., E] of an embedding table; only the rows that are read are quantized."""
+        """Rows [.., E] of an embedding table; of one that learns, only the rows that are read are quantized."""
         rows = F.embedding(ids, self.weights[name])
-        return fake_quantize(rows, self._table[name].bits) if name in self._table else rows
+        return fake_quantize(rows, self._reads[name].bits) if name in self._reads else rows
 
     def linear(self, name: str, x: Tensor) -> Tensor:
         """[.., in] to [.., out]."""

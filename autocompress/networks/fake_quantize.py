@@ -7,46 +7,31 @@ from typing import Any
 import torch
 from torch import Tensor
 
-
-def quantize_dequantize(weight: Tensor, bits: int) -> Tensor:
-    """Symmetric quantization of each row of [out, in] (the last axis shares a scale), back as floats.
-
-    The scale is max|row| / (2^(bits-1) - 1); values are rounded half to even. 32 bits change nothing.
-    """
-    if bits == 32:
-        return weight
-    limit = float(2 ** (bits - 1) - 1)
-    scale = weight.abs().amax(-1, keepdim=True) / limit
-    scale = torch.where(scale == 0, torch.ones_like(scale), scale)
-    return torch.round(weight / scale).clamp(-limit, limit) * scale
-
-
-def magnitude_mask(weight: Tensor, sparsity: float) -> Tensor:
-    """Which weights stay (bool, as ``weight``): all but the ``sparsity`` fraction of smallest magnitude."""
-    count = round(sparsity * weight.numel())
-    mask = torch.ones(weight.numel(), dtype=torch.bool, device=weight.device)
-    if count:
-        mask[torch.topk(weight.abs().reshape(-1), count, largest=False, sorted=False).indices] = False
-    return mask.reshape(weight.shape)
-
-
-class _StraightThrough(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, weight: Tensor, bits: int, sparsity: float) -> Tensor:
-        kept = weight * magnitude_mask(weight, sparsity) if sparsity > 0 else weight
-        return quantize_dequantize(kept, bits).clone()
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        return gradients[0], None, None
+from autocompress.compression.quantization import dequantize, quantize
+from autocompress.compression.sparsity import prune
 
 
 def fake_quantize(weight: Tensor, bits: int, sparsity: float = 0.0) -> Tensor:
-    """What the artefact holds of ``weight`` [out, in]: made sparse by magnitude, then quantized per output channel.
+    """What the artefact holds of ``weight`` [.., in], a scale per row: made sparse by magnitude, then quantized.
 
-    The gradient passes unchanged (straight-through estimator; Bengio et al. 2013).
+    It is computed by the functions the emitter uses, so the values are the same. The gradient passes unchanged
+    (straight-through estimator; Bengio et al. 2013). 32 bits without sparsity change nothing.
     """
     if bits == 32 and sparsity == 0:
         return weight
     result: Tensor = _StraightThrough.apply(weight, bits, sparsity)  # type: ignore[no-untyped-call]
     return result
+
+
+class _StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, bits: int, sparsity: float) -> Tensor:
+        array = weight.detach().float().cpu().numpy().reshape(-1, weight.shape[-1])
+        array = prune(array, sparsity)
+        if bits != 32:
+            array = dequantize(*quantize(array, bits))
+        return torch.from_numpy(array).view(weight.shape).to(weight)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return gradients[0], None, None

@@ -1,4 +1,4 @@
-"""Which bits and which sparsity each weight of a student has."""
+"""Which bits and which sparsity each weight of a student has in its artefact."""
 
 from __future__ import annotations
 
@@ -18,22 +18,42 @@ class Precision:
 
 
 def precisions(configuration: Configuration, names: Iterable[str]) -> dict[str, Precision]:
-    """Precision of each quantized matrix among canonical ``names``; biases, norms, heads and projections have none.
+    """Precision of each matrix among canonical ``names`` that is quantized or sparse; biases and norms are not.
 
-    The word and position tables have the embeddings' bits, and one scale per row.
+    Positions, the embeddings' projection and heads are small: they have 8 bits where what they belong to has fewer
+    than 32 (positions and projection to the embeddings, a transformer's heads too, other heads to the
+    weights). Token types stay as they are.
     """
-    tables = Precision(configuration.embedding_bits)
-    known = {"embeddings.word": tables, "embeddings.position": tables}
-    names = set(names)
+    embeddings = configuration.embedding_bits
+    layers: dict[str, Precision] = {}
+    others = Precision(32)
     if isinstance(configuration, TransformerConfiguration):
+        heads = embeddings
         for layer in configuration.layers:
             for modules, bits in (
                 (ATTENTION_LINEARS, layer.attention_bits),
                 (FEED_FORWARD_LINEARS, layer.feed_forward_bits),
             ):
-                for module in modules:
-                    known[f"layers.{layer.index}.{module}.weight"] = Precision(bits, layer.sparsity)
+                precision = Precision(bits, layer.sparsity)
+                layers |= {f"layers.{layer.index}.{module}.weight": precision for module in modules}
     else:
-        matrices = (name for name in names if name.startswith(("lstm.", "conv.")) and ".weight" in name)
-        known |= dict.fromkeys(matrices, Precision(configuration.weight_bits, configuration.sparsity))
-    return {name: precision for name, precision in known.items() if name in names}
+        heads = configuration.weight_bits
+        others = Precision(configuration.weight_bits, configuration.sparsity)
+    table: dict[str, Precision] = {}
+    for name in names:
+        if name == "embeddings.word":
+            table[name] = Precision(embeddings)
+        elif name in ("embeddings.position", "embeddings.projection.weight"):
+            table[name] = Precision(side_bits(embeddings))
+        elif name.startswith("head") and name.endswith(".dense.weight"):
+            table[name] = Precision(side_bits(heads))
+        elif name in layers:
+            table[name] = layers[name]
+        elif name.startswith(("lstm.", "conv.")) and ".weight" in name:
+            table[name] = others
+    return {name: precision for name, precision in table.items() if precision != Precision(32)}
+
+
+def side_bits(bits: int) -> int:
+    """Bits of a small matrix beside matrices of ``bits`` bits."""
+    return 32 if bits == 32 else 8

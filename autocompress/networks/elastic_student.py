@@ -1,0 +1,54 @@
+"""What the students without attention share: word vectors in, mean and maximum over the tokens, a perceptron out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from autocompress.networks.elastic import ElasticNetwork, Selection, masked_max, masked_mean
+
+
+class ElasticStudent(ElasticNetwork):
+    """Token types are not read: the separator between the two texts of a pair is a token like any other."""
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        configuration: Any = None,
+        *,
+        token_map: Tensor | None = None,
+        fake_quantize: bool = False,
+    ) -> Tensor:
+        """Logits [B, num_outputs] of input ids [B, T] and mask [B, T] (1 = token; padding on the right)."""
+        if token_map is not None:
+            input_ids = token_map[input_ids]
+        selection = self._select(configuration, fake_quantize)
+        mask = attention_mask.bool()
+        x = self._features(selection, selection.rows("embeddings.word", input_ids), mask)
+        pooled = torch.cat([masked_mean(x, mask), masked_max(x, mask)], -1)
+        return selection.linear("head.out", F.relu(selection.linear("head.dense", pooled))).float()
+
+    def logits(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        configuration: Any = None,
+        *,
+        token_map: Tensor | None = None,
+        fake_quantize: bool = False,
+    ) -> Tensor:
+        """The same as a call, with the signature that all elastic networks share."""
+        result: Tensor = self(
+            input_ids, attention_mask, configuration, token_map=token_map, fake_quantize=fake_quantize
+        )
+        return result
+
+    @abstractmethod
+    def _features(self, selection: Selection, x: Tensor, mask: Tensor) -> Tensor:
+        """Features [B, T, C] of word vectors [B, T, E]; what stands at padding does not count."""
