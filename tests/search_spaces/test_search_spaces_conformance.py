@@ -1,0 +1,96 @@
+"""One contract over every search space, on teachers of several shapes."""
+
+import json
+
+import numpy as np
+import optuna
+
+from autocompress.configuration import (
+    TransformerConfiguration,
+    configuration_digest,
+    configuration_from_json,
+    configuration_to_json,
+)
+from search_spaces import SearchSpace
+from search_spaces.choice import RandomTrial
+
+
+def samples(space: SearchSpace, count: int = 30):
+    rng = np.random.default_rng(0)
+    return [space.sample(rng) for _ in range(count)]
+
+
+def test_parameters_are_the_inverse_of_suggest(space):
+    for configuration in [*space.anchors(), *samples(space)]:
+        parameters = space.parameters(configuration)
+        assert space.suggest(optuna.trial.FixedTrial(parameters)) == configuration
+
+
+def test_json_round_trip(space):
+    for configuration in [*space.anchors(), *samples(space)]:
+        text = json.dumps(configuration_to_json(configuration))
+        assert configuration_from_json(json.loads(text)) == configuration
+
+
+def test_a_sample_asks_for_no_parameter_that_makes_no_sense(space):
+    class Recording(RandomTrial):
+        def __init__(self, rng):
+            super().__init__(rng)
+            self.names = []
+
+        def suggest_categorical(self, name, choices):
+            assert len(choices) > 1 and len(set(choices)) == len(choices)
+            self.names.append(name)
+            return super().suggest_categorical(name, choices)
+
+        def suggest_float(self, name, low, high, *, step=None):
+            self.names.append(name)
+            return super().suggest_float(name, low, high, step=step)
+
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        trial = Recording(rng)
+        configuration = space.suggest(trial)
+        assert len(set(trial.names)) == len(trial.names)
+        assert set(trial.names) == set(space.parameters(configuration))
+
+
+def test_anchors_are_distinct_and_start_with_uniform_int8(space):
+    anchors = space.anchors()
+    assert anchors[0] == TransformerConfiguration.uniform(space.shape, 8)
+    assert len({configuration_digest(anchor) for anchor in anchors}) == len(anchors)
+
+
+def test_nothing_is_larger_than_the_teacher(space):
+    shape = space.shape
+    for configuration in [*space.anchors(), *samples(space)]:
+        assert configuration.student in space.students
+        assert configuration.vocabulary_size <= shape.vocab_size
+        if isinstance(configuration, TransformerConfiguration):
+            assert configuration.hidden_size <= shape.hidden_size
+            assert configuration.layers[0].index == 0
+            for layer in configuration.layers:
+                assert layer.index < shape.num_hidden_layers
+                assert layer.num_attention_heads <= shape.num_attention_heads
+                assert layer.intermediate_size <= shape.intermediate_size
+            assert configuration.exit is None or not space.regression
+        else:
+            assert configuration.embedding_size <= shape.embedding_size
+
+
+def test_distributions_are_the_same_in_every_trial(space):
+    """Optuna refuses a study whose choices change under one name; a stored study takes every sample and anchor."""
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    seen = {}
+    for configuration in [*space.anchors(), *samples(space, 10)]:
+        study.enqueue_trial(space.parameters(configuration))
+        trial = study.ask()
+        assert space.suggest(trial) == configuration
+        for name, distribution in trial.distributions.items():
+            assert seen.setdefault(name, distribution) == distribution
+
+
+def test_samples_of_one_student_are_of_that_student(space):
+    rng = np.random.default_rng(2)
+    for student in space.students:
+        assert all(space.sample(rng, student).student == student for _ in range(5))
