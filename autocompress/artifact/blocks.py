@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,11 +94,14 @@ class Pooling:
     """Means and maxima over the tokens that the mask keeps; the mask's values are computed once for a graph."""
 
     def __init__(self, graph: GraphBuilder) -> None:
-        mask = graph.op("Cast", ATTENTION_MASK, to=TensorProto.FLOAT)
-        self._column = graph.op("Unsqueeze", mask, graph.integers(2))
-        row = graph.op("Unsqueeze", mask, graph.integers(1))
-        self._shares = graph.op("Div", row, graph.op("ReduceSum", row, graph.integers(2)))
-        self._bias = ""
+        self._root = graph.root
+        self._mask = self._root.op("Cast", ATTENTION_MASK, to=TensorProto.FLOAT)
+        row = self._root.op("Unsqueeze", self._mask, graph.integers(1))
+        self._shares = self._root.op("Div", row, self._root.op("ReduceSum", row, graph.integers(2)))
+
+    @cached_property
+    def _column(self) -> str:
+        return self._root.op("Unsqueeze", self._mask, self._root.integers(2))
 
     def mean(self, graph: GraphBuilder, x: str) -> str:
         """``[batch, width]`` mean of ``x [batch, sequence, width]``."""

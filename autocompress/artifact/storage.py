@@ -16,7 +16,7 @@ from autocompress.compression.sparsity import pack, pack_mask
 
 PACKED_TYPES = {4: ml_dtypes.int4, 2: ml_dtypes.int2}
 # What the nodes of a sparse matrix take in the file, about.
-_DECODER_BYTES = 480
+_DECODER_BYTES = 320
 
 
 def stored_codes(graph: GraphBuilder, codes: NDArray[np.int8], bits: int, *, sparse: bool = False) -> str:

@@ -1,0 +1,147 @@
+"""The artefact on disk: a folder with model.onnx, the tokenizer, and manifest.json that says what was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from autocompress.configuration import Configuration, configuration_from_json, configuration_to_json
+from autocompress.errors import InputError
+from autocompress.figures import Baseline, Figures
+from autocompress.files import read_json, sha256, write_json
+
+VERSION = 1
+MANIFEST, MODEL, TOKENIZER = "manifest.json", "model.onnx", "tokenizer.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an artefact is, what was measured of it, where, and from which study and trial it comes.
+
+    ``task`` is the JSON form of the task (kind, columns, labels); ``max_length`` counts tokens; ``fingerprint``
+    describes the hardware and ``versions`` the libraries; ``files`` maps names in the folder to their SHA-256.
+    """
+
+    configuration: Configuration
+    task: dict[str, Any]
+    max_length: int
+    batch_size: int
+    threads: int
+    figures: Figures
+    baselines: tuple[Baseline, ...]
+    fingerprint: dict[str, Any]
+    versions: dict[str, str]
+    study: str
+    trial: int
+    files: dict[str, str]
+
+    def __post_init__(self) -> None:
+        for name in ("max_length", "batch_size", "threads"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise InputError(f"{name} in a manifest must be a whole number of at least 1, but got {value!r}")
+        if MODEL not in self.files:
+            raise InputError(f"a manifest must name the digest of {MODEL}, but names {sorted(self.files)}")
+        for name in self.files:
+            _inside(name)
+
+    def to_json(self) -> dict[str, Any]:
+        """The versioned JSON form; ``from_json`` gives the equal value back."""
+        return {
+            "version": VERSION,
+            **{name: getattr(self, name) for name in _PLAIN},
+            "configuration": configuration_to_json(self.configuration),
+            "figures": self.figures.to_json(),
+            "baselines": [baseline.to_json() for baseline in self.baselines],
+        }
+
+    @classmethod
+    def from_json(cls, data: Any) -> Manifest:
+        """Read the JSON form; InputError if it is of another version or not a manifest."""
+        if not isinstance(data, Mapping) or data.get("version") != VERSION:
+            found = data.get("version") if isinstance(data, Mapping) else type(data).__name__
+            raise InputError(f"manifest version must be {VERSION}, but got {found!r}; export the model again")
+        try:
+            return cls(
+                configuration=configuration_from_json(data["configuration"]),
+                figures=Figures.from_json(data["figures"]),
+                baselines=tuple(Baseline.from_json(baseline) for baseline in data["baselines"]),
+                **{name: data[name] for name in _PLAIN},
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"not a manifest: {type(error).__name__}: {error}; export the model again") from error
+
+
+_PLAIN = ("task", "max_length", "batch_size", "threads", "fingerprint", "versions", "study", "trial", "files")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A folder whose files are the ones its manifest names."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def model(self) -> Path:
+        """The ONNX file."""
+        return self.folder / MODEL
+
+    @property
+    def tokenizer(self) -> Path:
+        """The tokenizer as one file of the tokenizers library."""
+        return self.folder / TOKENIZER
+
+
+def file_digests(folder: Path, names: tuple[str, ...] = (MODEL, TOKENIZER)) -> dict[str, str]:
+    """SHA-256 (hex) of those files of ``folder``, for ``Manifest.files``; InputError if one is missing."""
+    return {name: _digest(folder, name) for name in names}
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write manifest.json atomically, as the last file of the folder; StorageError if that fails."""
+    write_json(folder / MANIFEST, manifest.to_json())
+
+
+def load_artifact(folder: Path) -> Artifact:
+    """The artefact in ``folder``; InputError if a file is missing or is not the one the manifest names."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise InputError(f"an exported model is a folder with {MANIFEST}, but {folder} has none; name such a folder")
+    try:
+        data = read_json(path)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} must be JSON, but {error}; export the model again") from error
+    except OSError as error:
+        raise InputError(f"{path} must be readable, but {error.strerror or error}") from error
+    manifest = Manifest.from_json(data)
+    for name, digest in manifest.files.items():
+        found = _digest(folder, name)
+        if found != digest:
+            raise InputError(
+                f"{folder / name} must have the SHA-256 that its manifest names, {str(digest)[:12]}..., "
+                f"but has {found[:12]}...; export the model again"
+            )
+    return Artifact(folder, manifest)
+
+
+def _digest(folder: Path, name: str) -> str:
+    path = folder / _inside(name)
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"the files of a model must lie in its folder, but {path} leads out of it")
+    if not path.is_file():
+        raise InputError(f"{folder} must hold {name}, but does not; export the model again")
+    try:
+        return sha256(path)
+    except OSError as error:
+        raise InputError(f"{path} must be readable, but {error.strerror or error}") from error
+
+
+def _inside(name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in name:
+        raise InputError(f"the files of a model must lie in its folder, but the manifest names {name!r}")
+    return name

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from autocompress.compression.quantization import codes_for, dequantize, largest_code, quantize, weight_scales
+from autocompress.errors import InputError
+
+bits_ = pytest.mark.parametrize("bits", [8, 4, 2])
+matrices = arrays(
+    np.float32,
+    st.tuples(st.integers(1, 6), st.integers(1, 9)),
+    elements=st.floats(-100, 100, width=32).filter(lambda value: value == 0 or abs(value) > 1e-6),
+)
+
+
+def test_a_table_by_hand():
+    weight = np.array([[127.0, -63.5, 0.5, 1.5], [0.0, 0.0, 0.0, 0.0]])
+    codes, scales = quantize(weight, 8)
+    assert scales.tolist() == [1.0, 1.0]
+    assert codes.tolist() == [[127, -64, 0, 2], [0, 0, 0, 0]]
+    assert (codes.dtype, scales.dtype) == (np.int8, np.float32)
+
+
+def test_codes_are_symmetric():
+    assert [largest_code(bits) for bits in (8, 4, 2)] == [127, 7, 1]
+    with pytest.raises(InputError, match="8, 4, 2 bits, but got 3"):
+        largest_code(3)
+
+
+def test_eight_bits_use_the_largest_magnitude():
+    weight = np.random.default_rng(0).standard_normal((50, 20)).astype(np.float32)
+    np.testing.assert_allclose(weight_scales(weight, 8), np.abs(weight).max(1) / 127, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("bits", "gain"), [(4, 0.8), (2, 0.35)])
+def test_few_bits_find_a_better_scale_than_the_largest_magnitude(bits, gain):
+    weight = np.random.default_rng(0).standard_normal((300, 384)).astype(np.float32)
+    largest = np.abs(weight).max(1) / largest_code(bits)
+
+    def error(scales):
+        return np.mean((dequantize(codes_for(weight, scales, bits), scales) - weight) ** 2)
+
+    assert error(weight_scales(weight, bits)) < gain * error(largest)
+
+
+@bits_
+def test_scales_do_not_depend_on_the_other_rows(bits):
+    weight = np.random.default_rng(0).standard_normal((700, 200)).astype(np.float32)
+    np.testing.assert_array_equal(weight_scales(weight, bits)[650:], weight_scales(weight[650:], bits))
+
+
+@given(matrices, st.sampled_from([8, 4, 2]))
+def test_codes_stay_in_range_and_signs_are_kept(weight, bits):
+    codes, scales = quantize(weight, bits)
+    assert np.abs(codes).max() <= largest_code(bits)
+    assert (scales > 0).all()
+    assert (codes * np.sign(weight) >= 0).all()
+    assert (scales[~weight.any(1)] == 1).all()
+
+
+@given(matrices)
+def test_eight_bits_are_off_by_half_a_step_at_most(weight):
+    codes, scales = quantize(weight, 8)
+    assert (np.abs(dequantize(codes, scales) - weight) <= scales[:, None] * 0.501).all()
+
+
+@given(matrices, st.sampled_from([8, 4, 2]))
+def test_the_negative_of_a_weight_has_the_negative_codes(weight, bits):
+    np.testing.assert_array_equal(quantize(-weight, bits)[0], -quantize(weight, bits)[0])
