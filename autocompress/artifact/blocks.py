@@ -118,9 +118,10 @@ class Pooling:
         return graph.op("ReduceMax", kept, graph.integers(1), keepdims=0)
 
 
-def first_token(graph: GraphBuilder, x: str) -> str:
-    """``[batch, width]``: the vector of the first token, [CLS]."""
-    return graph.op("Gather", x, graph.constant(np.array(0, np.int64)), axis=1)
+def first_token(graph: GraphBuilder, x: str, *, keep_axis: bool = False) -> str:
+    """``[batch, width]``: the vector of the first token, [CLS]; ``[batch, 1, width]`` with ``keep_axis``."""
+    place = graph.constant(np.array([0] if keep_axis else 0, np.int64))
+    return graph.op("Gather", x, place, axis=1)
 
 
 def head(graph: GraphBuilder, pooled: str, arrays: Arrays, name: str, *, act: str, bits: int) -> str:

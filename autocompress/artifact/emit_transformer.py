@@ -99,29 +99,37 @@ class _Transformer:
         return graph.op("If", sure, **branches)
 
     def _layer(self, graph: GraphBuilder, x: str, layer: LayerConfiguration) -> str:
-        name, sparse, epsilon = f"layers.{layer.index}", layer.sparsity > 0, self.shape.layer_norm_epsilon
-        attended = self._attention(graph, x, layer)
-        x = layer_norm(graph, graph.op("Add", x, attended), self.arrays, f"{name}.attention.norm", epsilon)
-        y = x
-        for step in ("up", "down"):
-            weight = prune(self.arrays[f"{name}.feed_forward.{step}.weight"], layer.sparsity)
-            bias = self.arrays[f"{name}.feed_forward.{step}.bias"]
-            y = linear(graph, y, weight, bias, layer.feed_forward_bits, sparse=sparse)
-            if step == "up":
-                y = activation(graph, y, self.shape.hidden_activation)
+        """One encoder layer; where only [CLS] of the last one is read, only [CLS] asks, and goes on alone."""
+        name, epsilon = f"layers.{layer.index}", self.shape.layer_norm_epsilon
+        only_first = self.pooling is None and layer is self.configuration.layers[-1]
+        asking = first_token(graph, x, keep_axis=True) if only_first else x
+        mixed = self._attention(graph, asking, x, layer)
+        attended = self._linear(graph, mixed, [f"{name}.attention.output"], layer=layer, bits=layer.attention_bits)
+        x = layer_norm(graph, graph.op("Add", asking, attended), self.arrays, f"{name}.attention.norm", epsilon)
+        y = self._linear(graph, x, [f"{name}.feed_forward.up"], layer=layer, bits=layer.feed_forward_bits)
+        y = activation(graph, y, self.shape.hidden_activation)
+        y = self._linear(graph, y, [f"{name}.feed_forward.down"], layer=layer, bits=layer.feed_forward_bits)
         return layer_norm(graph, graph.op("Add", x, y), self.arrays, f"{name}.feed_forward.norm", epsilon)
 
-    def _attention(self, graph: GraphBuilder, x: str, layer: LayerConfiguration) -> str:
-        name, sparse, bits = f"layers.{layer.index}.attention", layer.sparsity > 0, layer.attention_bits
-        parts = [f"{name}.{part}" for part in ("query", "key", "value")]
-        weight = np.concatenate([prune(self.arrays[f"{part}.weight"], layer.sparsity) for part in parts])
-        bias = np.concatenate([self.arrays[f"{part}.bias"] for part in parts])
-        fused = linear(graph, x, weight, bias, bits, sparse=sparse)
-        split = graph.ops("Split", [fused], 3, axis=-1, num_outputs=3)
+    def _attention(self, graph: GraphBuilder, asking: str, x: str, layer: LayerConfiguration) -> str:
+        """Mixed values ``[batch, asking tokens, heads * head_size]``; query, key and value are one product."""
+        names = [f"layers.{layer.index}.attention.{part}" for part in ("query", "key", "value")]
+        bits = layer.attention_bits
+        if asking == x:
+            fused = self._linear(graph, x, names, layer=layer, bits=bits)
+            parts = graph.ops("Split", [fused], 3, axis=-1, num_outputs=3)
+        else:
+            fused = self._linear(graph, x, names[1:], layer=layer, bits=bits)
+            parts = graph.ops("Split", [fused], 2, axis=-1, num_outputs=2)
+            parts = [self._linear(graph, asking, names[:1], layer=layer, bits=bits), *parts]
         heads = layer.num_attention_heads
-        mixed = graph.microsoft("MultiHeadAttention", *split, "", self.mask, num_heads=heads)
-        output = prune(self.arrays[f"{name}.output.weight"], layer.sparsity)
-        return linear(graph, mixed, output, self.arrays[f"{name}.output.bias"], bits, sparse=sparse)
+        return graph.microsoft("MultiHeadAttention", *parts, "", self.mask, num_heads=heads)
+
+    def _linear(self, graph: GraphBuilder, x: str, names: list[str], *, layer: LayerConfiguration, bits: int) -> str:
+        """The outputs of the named linear layers side by side; each is made sparse on its own."""
+        weight = np.concatenate([prune(self.arrays[f"{name}.weight"], layer.sparsity) for name in names])
+        bias = np.concatenate([self.arrays[f"{name}.bias"] for name in names])
+        return linear(graph, x, weight, bias, bits, sparse=layer.sparsity > 0)
 
     def _head(self, graph: GraphBuilder, x: str, index: int) -> str:
         pooled = first_token(graph, x) if self.pooling is None else self.pooling.mean(graph, x)

@@ -38,7 +38,7 @@ class GraphBuilder:
         key = (str(array.dtype), array.shape, array.tobytes()) if array.nbytes <= _DEDUPLICATED_BYTES else None
         if key is not None and key in root._small:
             return root._small[key]
-        tensor = numpy_helper.from_array(np.ascontiguousarray(array), root.name())
+        tensor = numpy_helper.from_array(np.asarray(array, order="C"), root.name())
         if tensor.data_type == TensorProto.INT2:
             root._needs = _INT2
         root.initializers.append(tensor)

@@ -26,7 +26,7 @@ def test_a_path_and_its_bytes_are_the_same_model(model, tmp_path):
 def test_a_file_that_is_no_model_is_told_in_one_line(content, tmp_path):
     path = tmp_path / "model.onnx"
     path.write_bytes(content)
-    with pytest.raises(MeasurementError, match="ONNX Runtime must load .*model.onnx, but says") as error:
+    with pytest.raises(MeasurementError, match=r"ONNX Runtime must load .*model\.onnx, but says") as error:
         Session(path)
     assert "\n" not in str(error.value)
 

@@ -42,7 +42,7 @@ def test_head_on_the_first_token(activation):
 
 
 def test_an_unknown_activation_is_refused():
-    with pytest.raises(InputError, match="activation must be gelu, .* but got 'swish'"):
+    with pytest.raises(InputError, match=r"activation must be gelu, .* but got 'swish'"):
         session_of(configuration_of("transformer"), shape_with(hidden_activation="swish"))
 
 
