@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.errors import InputError, StudyError
-from autocompress.files import read_json, replacing, write_json
+from autocompress.files import read_json, write_bytes, write_json
 from autocompress.tasks.batching import Batch, pad, ragged_positions
 from autocompress.tasks.dataset import SPLITS, TextDataset, TextSplit
 from autocompress.tasks.task import Task
@@ -113,11 +113,14 @@ class EncodedDataset:
         return found.hexdigest()
 
     def save(self, folder: Path) -> None:
-        """Write ``dataset.safetensors``, then ``dataset.json``, whose presence says that both are whole."""
-        from safetensors.numpy import save_file
+        """Write ``dataset.safetensors``, then ``dataset.json``, whose presence says that both are whole.
 
-        with replacing(folder / "dataset.safetensors") as path:
-            save_file({name: np.ascontiguousarray(array) for name, array in self._arrays().items()}, path)
+        StorageError if there is no room for them.
+        """
+        from safetensors.numpy import save
+
+        arrays = {name: np.ascontiguousarray(array) for name, array in self._arrays().items()}
+        write_bytes(folder / "dataset.safetensors", save(arrays))
         write_json(
             folder / "dataset.json",
             {

@@ -1,11 +1,13 @@
 import dataclasses
 import json
+import resource
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from autocompress.errors import InputError, StudyError
+from autocompress.errors import InputError, StorageError, StudyError
 from autocompress.tasks.dataset import TextDataset, TextSplit
 from autocompress.tasks.encoding import EncodedDataset, EncodedSplit, encode, encode_split
 from autocompress.tasks.task import Task
@@ -193,3 +195,15 @@ def test_damage_is_found(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(StudyError, match="must hold encoded data"):
         EncodedDataset.load(tmp_path)
+
+
+def test_no_room_leaves_nothing_behind(tmp_path: Path) -> None:
+    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(StorageError, match=r"dataset\.safetensors must be writable"):
+            small().save(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert list(tmp_path.iterdir()) == []
