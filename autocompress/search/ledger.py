@@ -1,0 +1,160 @@
+"""The trials of a study as Optuna stores them: which configurations are known, and how a trial ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from autocompress.configuration import (
+    Configuration,
+    configuration_digest,
+    configuration_from_json,
+    configuration_to_json,
+)
+from autocompress.figures import TrialResult
+from autocompress.search.objective import FAILED, Constraint, Objective
+from autocompress.search.study import StudyStore
+
+CONFIGURATION, DUPLICATE_OF = "configuration", "duplicate_of"
+_WORST = {"maximize": 0.0, "minimize": 1e12}
+
+
+@dataclass(frozen=True)
+class OpenTrial:
+    """A trial that was asked for and not told; ``result`` is set where its file is already there."""
+
+    number: int
+    configuration: Configuration
+    result: TrialResult | None = None
+
+    @property
+    def digest(self) -> str:
+        """The configuration's digest."""
+        return configuration_digest(self.configuration)
+
+
+class Ledger:
+    """Asked trials by digest, and the commits. A commit replayed after a crash changes nothing.
+
+    A trial ends COMPLETE (measured, or the worst values and ``failed`` = 1 where the configuration is at fault) or
+    FAIL (lost to a fault of the machine, or it died while it was asked for). A duplicate has the user attribute
+    ``duplicate_of`` and the values of the first trial with its configuration.
+    """
+
+    def __init__(self, store: StudyStore, objectives: Sequence[Objective], constraints: Sequence[Constraint]) -> None:
+        self._store = store
+        self._objectives = tuple(objectives)
+        self._constraints = tuple(constraints)
+        self.study = store.optuna_study([objective.direction for objective in objectives])
+        self._first: dict[str, int] = {}
+        self.asked = 0
+        self.finished = 0
+        for trial in self.study.get_trials(deepcopy=False):
+            self._read(trial)
+
+    def first(self, digest: str) -> int | None:
+        """The trial that measures, or has measured, the configuration with ``digest``."""
+        return self._first.get(digest)
+
+    def register(self, trial: optuna.Trial, configuration: Configuration) -> int | None:
+        """Store the configuration of a trial just asked for; the number of the first trial with it, if not this."""
+        trial.set_user_attr(CONFIGURATION, configuration_to_json(configuration))
+        self.asked += 1
+        first = self._first.setdefault(configuration_digest(configuration), trial.number)
+        return None if first == trial.number else first
+
+    def open_trials(self) -> list[OpenTrial]:
+        """The trials that were asked for and not told, in order."""
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return [self._open(trial) for trial in running if CONFIGURATION in trial.user_attrs]
+
+    def commit(self, number: int, result: TrialResult) -> None:
+        """Tell a result whose file is on disk: missing constraints first, then the values."""
+        values = self._values(result)
+        figures = result.figures if values is not None else None
+        violations = {FAILED: 0.0 if figures is not None else 1.0}
+        for constraint in self._constraints:
+            violations[constraint.name] = 1.0 if figures is None else _finite(constraint.violation(figures), 1.0)
+        self._tell(number, values or self._worst_seen(), violations)
+        self.finished += 1
+
+    def commit_duplicate(self, number: int, first: int) -> None:
+        """Tell the values of ``first``, which is finished, for a trial with the same configuration."""
+        original, trial = self._frozen(first), self._trial(number)
+        if DUPLICATE_OF not in self._frozen(number).user_attrs:
+            trial.set_user_attr(DUPLICATE_OF, first)
+        if original.state == TrialState.COMPLETE:
+            self._tell(number, list(original.values), original.constraints)
+        else:
+            self.fail(number)
+
+    def fail(self, number: int) -> None:
+        """Give up a trial; samplers do not see it."""
+        self.study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+
+    def forget(self, number: int, digest: str) -> None:
+        """Give up a trial and let its configuration be tried again under another number."""
+        self.fail(number)
+        self._first.pop(digest, None)
+
+    def is_finished(self, number: int) -> bool:
+        """Whether the trial was told."""
+        return self._frozen(number).state.is_finished()
+
+    def _read(self, trial: FrozenTrial) -> None:
+        if CONFIGURATION not in trial.user_attrs:
+            return
+        self.asked += 1
+        duplicate = DUPLICATE_OF in trial.user_attrs
+        if trial.state == TrialState.COMPLETE and not duplicate:
+            self.finished += 1
+        if trial.state == TrialState.FAIL and self._store.result(trial.number) is None:
+            return
+        configuration = configuration_from_json(trial.user_attrs[CONFIGURATION])
+        self._first.setdefault(configuration_digest(configuration), trial.number)
+
+    def _open(self, trial: FrozenTrial) -> OpenTrial:
+        return OpenTrial(trial.number, configuration_from_json(trial.user_attrs[CONFIGURATION]))
+
+    def _values(self, result: TrialResult) -> list[float] | None:
+        """The objectives' values; None where the configuration failed or a value is not finite."""
+        if result.figures is None or result.reason is not None:
+            return None
+        values = [float(objective.value(result.figures)) for objective in self._objectives]
+        return values if all(math.isfinite(value) for value in values) else None
+
+    def _worst_seen(self) -> list[float]:
+        """Per objective the worst measured value so far, or a constant before any was."""
+        complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        measured = [trial.values for trial in complete if trial.constraints.get(FAILED) == 0.0]
+        worst = {"maximize": min, "minimize": max}
+        return [
+            worst[objective.direction](values[column] for values in measured)
+            if measured
+            else _WORST[objective.direction]
+            for column, objective in enumerate(self._objectives)
+        ]
+
+    def _tell(self, number: int, values: Sequence[float], violations: dict[str, float]) -> None:
+        stored = self._frozen(number)
+        if stored.state.is_finished():
+            return
+        trial = self._trial(number)
+        for name, violation in violations.items():
+            if name not in stored.constraints:
+                trial.set_constraint(name, violation)
+        self.study.tell(number, list(values), skip_if_finished=True)
+
+    def _frozen(self, number: int) -> FrozenTrial:
+        return self.study.get_trials(deepcopy=False)[number]
+
+    def _trial(self, number: int) -> optuna.Trial:
+        return optuna.Trial(self.study, self._frozen(number)._trial_id)
+
+
+def _finite(value: float, otherwise: float) -> float:
+    return float(value) if math.isfinite(value) else otherwise

@@ -1,0 +1,91 @@
+"""Which configuration comes next: queued designs, then the sampler, and never one that is known."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+
+from autocompress.configuration import Configuration, configuration_digest
+from autocompress.errors import InputError, StudyError
+from autocompress.search.ledger import Ledger, OpenTrial
+from autocompress.search.samplers import ask_seed, fresh_sampler
+from search_spaces import SearchSpace
+
+DUPLICATES_IN_A_ROW = 20
+RANDOM_TRIES = 1000
+
+
+class Proposer:
+    """Asks Optuna for trials. What it asks depends on the study's trials and the seed alone, not on its own past.
+
+    A duplicate is handed to ``on_duplicate(number, first)``. After 20 of them in a row the next configuration is
+    drawn at random, and if none is new in 1,000 draws the space is taken for exhausted.
+    """
+
+    def __init__(
+        self, ledger: Ledger, space: SearchSpace, sampler: str, seed: int, on_duplicate: Callable[[int, int], None]
+    ) -> None:
+        self._ledger = ledger
+        self._space = space
+        self._sampler = sampler
+        self._seed = seed
+        self._on_duplicate = on_duplicate
+        self._queue: deque[Configuration] = deque()
+
+    def enqueue(self, configurations: Iterable[Configuration]) -> None:
+        """Queue designs to try before the sampler is asked; known ones are dropped when their turn comes."""
+        queue = list(configurations)
+        for configuration in queue:
+            self._space.parameters(configuration)
+        self._queue = deque(queue)
+
+    def next(self) -> OpenTrial | None:
+        """The next trial, asked for and registered; None if the space is exhausted."""
+        for _ in range(DUPLICATES_IN_A_ROW):
+            queued = self._next_queued()
+            found = self._ask(queued)
+            if found is not None:
+                return found
+        rng = np.random.default_rng(ask_seed(self._seed, self._ledger.asked))
+        for _ in range(RANDOM_TRIES):
+            configuration = self._space.sample(rng)
+            if self._ledger.first(configuration_digest(configuration)) is None:
+                return self._ask(configuration)
+        return None
+
+    def _next_queued(self) -> Configuration | None:
+        while self._queue:
+            configuration = self._queue.popleft()
+            if self._ledger.first(configuration_digest(configuration)) is None:
+                return configuration
+        return None
+
+    def _ask(self, wanted: Configuration | None) -> OpenTrial | None:
+        study = self._ledger.study
+        study.sampler = fresh_sampler(self._sampler, self._seed, self._ledger.asked)
+        waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        if wanted is not None and not waiting:
+            study.enqueue_trial(self._space.parameters(wanted))
+        elif wanted is not None:
+            self._queue.appendleft(wanted)
+        trial = study.ask()
+        configuration = self._suggest(trial)
+        first = self._ledger.register(trial, configuration)
+        if first is None:
+            return OpenTrial(trial.number, configuration)
+        self._on_duplicate(trial.number, first)
+        return None
+
+    def _suggest(self, trial: optuna.Trial) -> Configuration:
+        try:
+            return self._space.suggest(trial)
+        except (ValueError, InputError) as error:
+            self._ledger.fail(trial.number)
+            raise StudyError(
+                f"the study must have been made with this search space, but its parameters do not fit: {error}; "
+                f"start a new study"
+            ) from error

@@ -1,0 +1,80 @@
+"""The Optuna study of a search, in one SQLite file that survives kill -9."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import optuna
+from sqlalchemy import event
+
+from autocompress.errors import StorageError, StudyError
+from autocompress.search.pareto import Direction
+
+STUDY_NAME = "search"
+_TIMEOUT_S = 60
+
+
+def open_study(path: Path, directions: Sequence[Direction]) -> optuna.Study:
+    """Create or open the study at ``path``; only the process that holds the study's lock may.
+
+    Write-ahead log with ``synchronous=FULL``: what was committed is on disk. StudyError if the file is damaged or of
+    other directions, StorageError if it cannot be written.
+    """
+    if path.exists():
+        _check_integrity(path)
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        storage = optuna.storages.RDBStorage(
+            f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": _TIMEOUT_S}}
+        )
+        event.listen(storage.engine, "connect", _make_durable)
+        storage.engine.dispose()
+        study = optuna.create_study(
+            storage=storage, study_name=STUDY_NAME, directions=list(directions), load_if_exists=True
+        )
+    except Exception as error:
+        raise StorageError(
+            f"{path} must be a writable SQLite file, but opening it failed: {_first_line(error)}"
+        ) from error
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+    stored = [direction.name.lower() for direction in study.directions]
+    if stored != list(directions):
+        raise StudyError(f"the study has objectives to {stored}, but got {list(directions)}; start a new study")
+    return study
+
+
+def close_study(study: optuna.Study) -> None:
+    """Close the connections to the file."""
+    storage: Any = study._storage
+    backend = getattr(storage, "_backend", storage)
+    backend.remove_session()
+    backend.engine.dispose()
+
+
+def _make_durable(connection: sqlite3.Connection, _record: object) -> None:
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+
+
+def _check_integrity(path: Path) -> None:
+    try:
+        with closing(sqlite3.connect(path, timeout=_TIMEOUT_S)) as connection:
+            answer = str(connection.execute("PRAGMA integrity_check").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        answer = str(error)
+    if answer != "ok":
+        raise StudyError(
+            f"{path} must be an intact SQLite file, but it is damaged ({_first_line(answer)}); "
+            f"the trials' files are kept: copy the folder and start a new study"
+        )
+
+
+def _first_line(error: object) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
