@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from autocompress.errors import MeasurementError
 from autocompress.figures import Baseline, Figures, Quality
-from autocompress.measurement.export_stock import FP32, INT8, PYTORCH, StockModels
-from autocompress.measurement.export_stock import build_baselines as build_baselines
+from autocompress.measurement.export_stock import FP32, INT8, PYTORCH, StockModels, build_baselines
 from autocompress.measurement.process import (
     PYTORCH_WORKER,
     Evaluation,
@@ -25,6 +24,17 @@ from autocompress.measurement.requests import Split
 from autocompress.measurement.statistics import quality_of
 from autocompress.problem import Target
 from autocompress.tasks.task import Task
+
+__all__ = [
+    "BASELINES",
+    "LabelledSplit",
+    "StockModels",
+    "build_baselines",
+    "checkpoint_bytes",
+    "measure_baselines",
+    "measure_qualities",
+    "with_test_quality",
+]
 
 BASELINES = (PYTORCH, FP32, INT8)
 _SORTED_BATCH = 32
@@ -92,13 +102,16 @@ def measure_qualities(
     length on all processors, which is several times faster.
     """
     cores = os.cpu_count() or 1
-    sorted_ = {"split": split, "pad_id": pad_id, "batch_size": _SORTED_BATCH, "threads": cores, "by_length": True}
-    served = Evaluation(INT8, split, target.batch_size, pad_id, target.threads)
+    evaluations = {
+        PYTORCH: Evaluation(PYTORCH, split, _SORTED_BATCH, pad_id, cores, by_length=True),
+        FP32: Evaluation(FP32, split, _SORTED_BATCH, pad_id, cores, by_length=True),
+        INT8: Evaluation(INT8, split, target.batch_size, pad_id, target.threads),
+    }
     pytorch = predict_in_fresh_process(
-        {PYTORCH: stock.teacher_folder}, [Evaluation(PYTORCH, **sorted_)], timeout_s, worker=PYTORCH_WORKER
+        {PYTORCH: stock.teacher_folder}, [evaluations[PYTORCH]], timeout_s, worker=PYTORCH_WORKER
     )
     files = {FP32: stock.fp32, INT8: stock.int8}
-    onnx = predict_in_fresh_process(files, [Evaluation(FP32, **sorted_), served], timeout_s)
+    onnx = predict_in_fresh_process(files, [evaluations[FP32], evaluations[INT8]], timeout_s)
     outputs = dict(zip(BASELINES, pytorch + onnx, strict=True))
     return {name: quality_of(task, outputs[name], split.labels) for name in BASELINES}
 

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StockModels:
-    """The teacher's folder and what the stock path made of it; ``fused`` counts the fused operators of the fp32 file."""
+    """The teacher's folder and what the stock path made of it; ``fused`` counts fused operators of the fp32 file."""
 
     teacher_folder: Path
     fp32: Path
@@ -124,8 +124,8 @@ def _check(model: Any, path: Path) -> None:
     worst = float(np.abs(Session(path).run(request) - expected).max())
     if not worst <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
         raise MeasurementError(
-            f"logits of the exported checkpoint must agree with PyTorch within {TOLERANCE:g}, but differ by {worst:.3g}; "
-            "report this checkpoint"
+            f"logits of the exported checkpoint must agree with PyTorch within {TOLERANCE:g}, "
+            f"but differ by {worst:.3g}; use another checkpoint"
         )
 
 
@@ -145,13 +145,13 @@ def _example(model: Any, names: tuple[str, ...], *, rows: int, columns: int) -> 
 def _quiet() -> Iterator[None]:
     """Other libraries' notes on exporting are nothing the user can act on."""
     root = logging.getLogger()
-    level, handlers = root.level, list(root.handlers)
+    level, handlers, disabled = root.level, list(root.handlers), root.manager.disable
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)
         try:
             yield
         finally:
-            logging.disable(logging.NOTSET)
+            logging.disable(disabled)
             root.handlers[:] = handlers
             root.setLevel(level)

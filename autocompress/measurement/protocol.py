@@ -1,7 +1,8 @@
 """The timing loop: warm-up until stable, whole cycles over the same requests, and a check that nothing disturbed it.
 
 A run is disturbed where its threads were not on a processor (another process was) or the hypervisor took the
-processor away; such a run is repeated, and marked where repeating does not help.
+processor away; such a run is repeated, and marked where repeating does not help. With several threads, which spin
+while they wait for each other, the processor time of all of them counts.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ class LatencyProtocol:
     """How latency is measured; times in seconds.
 
     One cycle goes once over all requests, so every model sees the same lengths. Cycles are run until both
-    ``min_requests`` and ``min_seconds`` are reached, or after the cycle in which ``max_seconds`` passed. Warm-up runs
-    windows of the same ``warmup_requests`` requests until one takes within ``warmup_tolerance`` of the one before.
-    ``blocks`` is the number of rounds of an interleaved measurement, fewer when ``max_seconds`` per model have passed.
+    ``min_requests`` and ``min_seconds`` are reached, or after the cycle in which ``max_seconds`` passed; after that
+    nothing is repeated either. Warm-up runs windows of the same ``warmup_requests`` requests until one takes within
+    ``warmup_tolerance`` of the one before. ``blocks`` is the number of rounds of an interleaved measurement, fewer when
+    ``max_seconds`` per model have passed.
     """
 
     min_requests: int = 200
@@ -83,7 +85,8 @@ def measure(run: Run, requests: Sequence[Request], protocol: LatencyProtocol, *,
     """Time ``run`` over ``requests``; of the attempts the one with the largest share of the processor is kept."""
     _check(requests)
     warm_up(run, requests, protocol)
-    return _timing([_least_disturbed(run, requests, protocol, threads, cycles=None)], protocol)
+    deadline = time.perf_counter() + protocol.max_seconds
+    return _timing([_least_disturbed(run, requests, protocol, threads, deadline)], protocol)
 
 
 def measure_interleaved(
@@ -107,7 +110,7 @@ def measure_interleaved(
         for name in names[turn:] + names[:turn]:
             for request in requests[-protocol.warmup_requests :]:
                 runs[name](request)
-            attempts[name].append(_least_disturbed(runs[name], requests, protocol, threads, cycles=1))
+            attempts[name].append(_least_disturbed(runs[name], requests, protocol, threads, deadline, cycles=1))
     return {name: _timing(attempts[name], protocol) for name in names}
 
 
@@ -130,17 +133,21 @@ def warm_up(run: Run, requests: Sequence[Request], protocol: LatencyProtocol) ->
 
 
 def _least_disturbed(
-    run: Run, requests: Sequence[Request], protocol: LatencyProtocol, threads: int, cycles: int | None
+    run: Run,
+    requests: Sequence[Request],
+    protocol: LatencyProtocol,
+    threads: int,
+    deadline: float,
+    *,
+    cycles: int | None = None,
 ) -> _Attempt:
-    best: _Attempt | None = None
-    for _ in range(1 + protocol.repeats):
-        attempt = _attempt(run, requests, protocol, threads, cycles)
-        if not attempt.disturbed(protocol):
-            return attempt
-        if best is None or attempt.cpu_share - attempt.stolen_share > best.cpu_share - best.stolen_share:
-            best = attempt
-    assert best is not None
-    return best
+    """The first undisturbed attempt; else, after the repeats or the deadline, the least disturbed one."""
+    attempts = [_attempt(run, requests, protocol, threads, cycles)]
+    while attempts[-1].disturbed(protocol):
+        if len(attempts) > protocol.repeats or time.perf_counter() > deadline:
+            return max(attempts, key=lambda attempt: attempt.cpu_share - attempt.stolen_share)
+        attempts.append(_attempt(run, requests, protocol, threads, cycles))
+    return attempts[-1]
 
 
 def _attempt(
