@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 SHARES = {"teacher": 0.20, "baselines": 0.08, "super-network": 0.34, "search": 0.20, "refine": 0.13, "verify": 0.05}
 
@@ -48,6 +47,10 @@ class Schedule:
         phase.used_s = time.monotonic() - self._entered
         return phase
 
-    def to_json(self) -> list[dict[str, Any]]:
-        """The phases so far, as objects with name, planned_s and used_s."""
-        return [asdict(phase) for phase in self.phases]
+    def planned_s(self) -> dict[str, float]:
+        """Seconds planned, by phase."""
+        return {phase.name: round(phase.planned_s, 1) for phase in self.phases}
+
+    def used_s(self) -> dict[str, float]:
+        """Seconds used, by phase that has ended."""
+        return {phase.name: round(phase.used_s, 1) for phase in self.phases if phase.used_s is not None}

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-import torch
 
 from autocompress.compression.importance import reorder
 from autocompress.compression.vocabulary import vocabulary_order
-from autocompress.configuration import Configuration, EncoderShape, TransformerConfiguration
+from autocompress.configuration import Configuration, EncoderShape, ExitConfiguration, TransformerConfiguration
 from autocompress.distillation.losses import label_loss
 from autocompress.distillation.students import tensor_batch
 from autocompress.distillation.super_network import (
@@ -28,25 +23,29 @@ from autocompress.distillation.super_network import (
 from autocompress.distillation.teacher import TeacherSettings, fine_tune, predict_logits
 from autocompress.distillation.training import TrainingSettings, autocast
 from autocompress.events import Event, Listener
-from autocompress.files import read_json, sha256, write_json
+from autocompress.files import write_json
 from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.networks.checkpoint import Checkpoint, load_classifier, open_checkpoint
+from autocompress.networks.elastic_bilstm import initial_bilstm
+from autocompress.networks.elastic_cnn import initial_cnn
 from autocompress.networks.elastic_encoder import ElasticEncoder
 from autocompress.networks.exit_heads import add_exit_heads
 from autocompress.networks.import_checkpoint import import_encoder
 from autocompress.networks.importance import importance_scores
-from autocompress.networks.students import STUDENT_NETWORKS, initial_student
-from autocompress.phases import Schedule
-from autocompress.prepared import TEACHER, Prepared
+from autocompress.networks.student_sizes import StudentSizes
+from autocompress.networks.students import ELASTIC
+from autocompress.prepared import REQUESTS, TEACHER, Prepared
 from autocompress.problem import Problem
 from autocompress.tasks.demo import demo_model_path, load_demo
-from autocompress.tasks.encoding import EncodedDataset, encode
+from autocompress.tasks.encoding import EncodedDataset
 from autocompress.tasks.loading import load_dataset
-from search_spaces import SEARCH_SPACES, SearchSpace
+from autocompress.tasks.tokenizing import encode
+from search_spaces import SearchSpace
 
 IMPORTANCE_ROWS = 512
 EPOCHS = {"transformer": 12.0, "bilstm": 10.0, "cnn": 10.0}
 RATES = {"transformer": 3e-4, "bilstm": 2e-3, "cnn": 1e-3}
+INITIAL = {"bilstm": initial_bilstm, "cnn": initial_cnn}
 SHARES = {"transformer": 0.76, "bilstm": 0.14, "cnn": 0.10}
 
 
@@ -77,7 +76,8 @@ def save_data(prepared: Prepared, inputs: Inputs, problem: Problem) -> None:
         pad_id=inputs.data.pad_id,
         seed=problem.seed,
     )
-    write_requests(folder / "requests.npz", requests)
+    write_json(folder / "model.json", inputs.checkpoint.digest)
+    write_requests(folder / REQUESTS, requests)
 
 
 def prepare_teacher(prepared: Prepared, inputs: Inputs, problem: Problem, budget_s: float, listener: Listener) -> None:
@@ -106,12 +106,13 @@ def prepare_super_network(
     prepared: Prepared, student: str, space: SearchSpace, problem: Problem, budget_s: float, listener: Listener
 ) -> None:
     """Train one student type's super-network for ``budget_s`` seconds and leave its weights."""
-    arrays, shape = prepared.teacher
+    arrays, shape = prepared.source(TEACHER)
     if student == TransformerConfiguration.student:
         shape, arrays = add_exit_heads(arrays, shape, seed=problem.seed)
     else:
-        arrays = initial_student(student, arrays, shape, space, seed=problem.seed)
-    network = STUDENT_NETWORKS[student](shape, arrays)
+        sizes = _largest_sizes(space, student)
+        arrays = INITIAL[student](arrays, sizes, shape.num_outputs, seed=problem.seed)
+    network = ELASTIC[student](shape, arrays)
     training = TrainingSettings(RATES[student], budget_s, EPOCHS[student], seed=problem.seed)
     cost = partial(relative_cost, shape=shape)
     report = train_super_network(
@@ -128,12 +129,31 @@ def prepare_super_network(
     prepared.save(student, network.to_arrays(), shape)
 
 
-def super_networks_needed(prepared: Prepared, space: SearchSpace) -> list[str]:
-    """The student types that the space's designs are cut from, other than the teacher itself."""
+def super_network_shares(prepared: Prepared, space: SearchSpace) -> dict[str, float]:
+    """The student types that the space's designs are cut from, but the teacher itself.
+
+    Each has its share of the time that is left when its turn comes, so the last has all of it.
+    """
+    needed = {prepared.source_of(configuration) for configuration in _drawn(space)} - {TEACHER}
+    students = [student for student in SHARES if student in needed]
+    rest = [sum(SHARES[later] for later in students[place:]) for place in range(len(students))]
+    return {student: SHARES[student] / total for student, total in zip(students, rest, strict=True)}
+
+
+def _drawn(space: SearchSpace, student: str | None = None) -> list[Configuration]:
+    """The designs of a space and enough random points to hold the extremes of every parameter."""
     rng = np.random.default_rng(0)
-    drawn = space.anchors() + [space.sample(rng) for _ in range(64)]
-    needed = {prepared.source_of(configuration) for configuration in drawn} - {TEACHER}
-    return [student for student in SHARES if student in needed]
+    return [design for design in space.anchors() if student in (None, design.student)] + [
+        space.sample(rng, student) for _ in range(128)
+    ]
+
+
+def _largest_sizes(space: SearchSpace, student: str) -> StudentSizes:
+    """The sizes a super-network needs so that every point of the space can be cut out of it."""
+    drawn = _drawn(space, student)
+    names = ("embedding_size", "hidden_size", "num_layers", "kernel_size")
+    largest = {name: max(getattr(configuration, name, 1) for configuration in drawn) for name in names}
+    return StudentSizes(**largest)
 
 
 def _architecture_sampler(space: SearchSpace, student: str) -> Callable[[np.random.Generator], Configuration]:
@@ -142,10 +162,18 @@ def _architecture_sampler(space: SearchSpace, student: str) -> Callable[[np.rand
 
     def sample(rng: np.random.Generator) -> Configuration:
         if designs and rng.random() < 0.5:
-            return designs[int(rng.integers(len(designs)))]
-        return space.sample(rng, student)
+            return with_every_exit(designs[int(rng.integers(len(designs)))])
+        return with_every_exit(space.sample(rng, student))
 
     return sample
+
+
+def with_every_exit(configuration: Configuration) -> Configuration:
+    """The same with an exit after each kept layer but the last, so that every head is trained."""
+    if not isinstance(configuration, TransformerConfiguration) or len(configuration.layers) < 2:
+        return configuration
+    layers = tuple(layer.index for layer in configuration.layers[:-1])
+    return replace(configuration, exit=ExitConfiguration(layers, 0.5))
 
 
 def _ordered(shape: EncoderShape, arrays: dict[str, np.ndarray], data: EncodedDataset) -> dict[str, np.ndarray]:

@@ -15,6 +15,8 @@ from autocompress.networks.weights import load_weights, save_weights
 from autocompress.tasks.encoding import EncodedDataset
 
 TEACHER = "teacher"
+OUTPUTS = "outputs.safetensors"
+REQUESTS = "requests.npz"
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,20 @@ class Prepared:
         """The teacher as a Hugging Face folder, with its tokenizer."""
         return self.folder / "checkpoint"
 
+    def files(self, source: str) -> tuple[str, ...]:
+        """Names, in the folder, of what a prepared source consists of."""
+        weights = f"{source}.safetensors"
+        return (weights, OUTPUTS, "checkpoint") if source == TEACHER else (weights,)
+
+    def has(self, source: str) -> bool:
+        """Whether a source is prepared."""
+        return all((self.folder / name).exists() for name in self.files(source))
+
+    @property
+    def has_data(self) -> bool:
+        """Whether the encoded splits and the requests are there."""
+        return (self.study_folder / "data" / REQUESTS).is_file()
+
     @cached_property
     def data(self) -> EncodedDataset:
         """The encoded splits."""
@@ -41,39 +57,44 @@ class Prepared:
     @cached_property
     def vocabulary_order(self) -> np.ndarray:
         """Token ids [V], the most frequent in the training text first."""
-        return load_weights(self.folder / "outputs.safetensors")[0]["vocabulary_order"]
+        return load_weights(self.folder / OUTPUTS)[0]["vocabulary_order"]
 
     @cached_property
     def teacher_outputs(self) -> np.ndarray:
         """The teacher's logits [n, C] on the training split."""
-        return load_weights(self.folder / "outputs.safetensors")[0]["train"]
+        return load_weights(self.folder / OUTPUTS)[0]["train"]
 
     @cached_property
     def teacher_shape(self) -> EncoderShape:
         """Sizes of the teacher."""
-        return self._source(TEACHER)[1]
+        return self.source(TEACHER)[1]
 
     def weights(self, configuration: Configuration) -> tuple[dict[str, np.ndarray], EncoderShape]:
         """The configuration's weights, cut out of its source, and the shape (with its kind of head) of that source."""
-        arrays, shape = self._source(self.source_of(configuration))
+        arrays, shape = self.source(self.source_of(configuration))
         return cut(arrays, shape, configuration), shape
 
     def source_of(self, configuration: Configuration) -> str:
         """``teacher`` where only numbers are compressed, so that training changed nothing; else the student type."""
-        if isinstance(configuration, TransformerConfiguration) and configuration.is_teacher_architecture(self.teacher_shape):
+        if isinstance(configuration, TransformerConfiguration) and configuration.is_teacher_architecture(
+            self.teacher_shape
+        ):
             return TEACHER
         return configuration.student
 
     def save(self, source: str, arrays: dict[str, np.ndarray], shape: EncoderShape) -> None:
         """Write one source's weights."""
-        save_weights(self.folder / f"{source}.safetensors", arrays, {"shape": json.dumps(shape.to_json()), "kind": source})
+        save_weights(
+            self.folder / f"{source}.safetensors", arrays, {"shape": json.dumps(shape.to_json()), "kind": source}
+        )
 
     def save_outputs(self, train: np.ndarray, vocabulary_order: np.ndarray) -> None:
         """Write the teacher's outputs [n, C] on the training split and the vocabulary's order [V]."""
         arrays = {"train": train, "vocabulary_order": vocabulary_order}
-        save_weights(self.folder / "outputs.safetensors", arrays, {"kind": "outputs"})
+        save_weights(self.folder / OUTPUTS, arrays, {"kind": "outputs"})
 
-    def _source(self, name: str) -> tuple[dict[str, np.ndarray], EncoderShape]:
+    def source(self, name: str) -> tuple[dict[str, np.ndarray], EncoderShape]:
+        """All weights of a source, and its shape with the kind of its heads."""
         cache: dict[str, tuple[dict[str, np.ndarray], EncoderShape]] = self.__dict__.setdefault("_cache", {})
         if name not in cache:
             arrays, meta = load_weights(self.folder / f"{name}.safetensors")

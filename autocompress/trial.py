@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,9 @@ from autocompress.measurement.inference import predict
 from autocompress.measurement.process import measure_in_fresh_process
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.statistics import quality_of
-from autocompress.prepared import Prepared
+from autocompress.prepared import REQUESTS, Prepared
 from autocompress.problem import Target
-from autocompress.search.executor import TrialRequest
+from autocompress.search.jobs import TrialRequest
 
 MODEL = "model.onnx"
 RESULT = "result.json"
@@ -37,10 +37,10 @@ class TrialEvaluator:
     prepared: Prepared
     target: Target
     stage: str = "search"
-    protocol: LatencyProtocol = LatencyProtocol()
+    protocol: LatencyProtocol = field(default_factory=LatencyProtocol)
 
     def build(self, request: TrialRequest) -> None:
-        """Cut, compile, and read the quality on the validation split; leaves model.onnx and built.json in the folder."""
+        """Cut, compile, read the quality on the validation split; leaves model.onnx and built.json in the folder."""
         configuration = configuration_from_json(request.configuration)
         begin = time.perf_counter()
         arrays, shape = self.prepared.weights(configuration)
@@ -68,9 +68,7 @@ class TrialEvaluator:
         folder = Path(request.folder)
         begin = time.perf_counter()
         built = read_json(folder / BUILT)
-        measured = measure_in_fresh_process(
-            {MODEL: folder / MODEL}, self.requests, self.target, self.protocol
-        )[MODEL]
+        measured = measure_in_fresh_process({MODEL: folder / MODEL}, self.requests, self.target, self.protocol)[MODEL]
         figures = Figures(
             validation=Quality.from_json(built["quality"]),
             latency_ms=measured.latency,
@@ -102,7 +100,7 @@ class TrialEvaluator:
     @property
     def requests(self) -> Path:
         """The fixed set of requests, drawn from the validation split, that every latency is measured on."""
-        return self.prepared.study_folder / "data" / "requests.npz"
+        return self.prepared.study_folder / "data" / REQUESTS
 
 
 def serialise(
@@ -121,6 +119,4 @@ def serialise(
 
 def quality_json(quality: Quality) -> dict[str, Any]:
     """The JSON form of a quality."""
-    from dataclasses import asdict
-
     return asdict(quality)

@@ -24,7 +24,9 @@ def regression_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 def output_loss(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
     """``regression_loss`` for one output, ``soft_target_loss`` for more."""
-    return regression_loss(student, teacher) if teacher.shape[-1] == 1 else soft_target_loss(student, teacher, temperature)
+    return (
+        regression_loss(student, teacher) if teacher.shape[-1] == 1 else soft_target_loss(student, teacher, temperature)
+    )
 
 
 def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -46,7 +48,9 @@ def hidden_state_loss(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
     return (error * mask).sum() / mask.sum()
 
 
-def mask_tokens(input_ids: Tensor, attention_mask: Tensor, mask_id: int, share: float, generator: torch.Generator) -> Tensor:
+def mask_tokens(
+    input_ids: Tensor, attention_mask: Tensor, mask_id: int, share: float, generator: torch.Generator
+) -> Tensor:
     """Replace a random ``share`` of the tokens, but the first, by ``mask_id`` (Tang et al. 2019, section 3.2)."""
     chosen = torch.rand(input_ids.shape, generator=generator) < share
     chosen &= attention_mask.bool()

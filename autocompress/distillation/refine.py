@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from torch import Tensor
 
 from autocompress.configuration import Configuration, EncoderShape
 from autocompress.distillation.students import tensor_batch, token_map
 from autocompress.distillation.super_network import Augmentation, DistillationSettings, distillation_loss, mapped
 from autocompress.distillation.training import train
 from autocompress.events import Listener, silent
-from autocompress.networks.students import build_student
+from autocompress.networks.students import ELASTIC
 from autocompress.tasks.encoding import EncodedDataset
 
 
@@ -30,16 +29,15 @@ def refine(
     Weights pass through the quantization and sparsity of the configuration in the forward pass, with straight-through
     gradients (quantization-aware training, Q8BERT, Zafrir et al. 2019), so that rounding costs little afterwards.
     """
-    network = build_student(arrays, shape, configuration)
+    network = ELASTIC[configuration.student](shape, arrays)
     split = data.splits["train"]
     augment = Augmentation(data, settings)
     table = token_map(vocabulary_order, configuration.vocabulary_size, data.unknown_id)
 
-    def loss_of(indices: np.ndarray, way: float):  # type: ignore[no-untyped-def]
+    def loss_of(indices: np.ndarray, way: float) -> Tensor:
         batch = augment(tensor_batch(split, indices, data.pad_id, teacher_outputs))
         return distillation_loss(network, mapped(batch, table), configuration, settings, fake_quantize=True)
 
     network.train()
-    training = replace(settings.training)
-    train(network.parameters(), loss_of, split.lengths, training, message="refining", listener=listener)
+    train(network.parameters(), loss_of, split.lengths, settings.training, message="refining", listener=listener)
     return network.to_arrays()

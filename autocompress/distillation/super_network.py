@@ -85,7 +85,8 @@ def distillation_loss(
         heads = head_logits(network, batch, configuration, fake_quantize=fake_quantize)
     weight = settings.label_weight
     losses = [
-        (1 - weight) * output_loss(logits, batch.targets, settings.temperature) + weight * label_loss(logits, batch.labels)
+        (1 - weight) * output_loss(logits, batch.targets, settings.temperature)
+        + weight * label_loss(logits, batch.labels)
         for logits in heads
     ]
     return torch.stack(losses).mean()

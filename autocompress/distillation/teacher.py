@@ -54,7 +54,9 @@ def fine_tune(
 
     def on_epoch(number: int) -> None:
         nonlocal best
-        value = metric_of(data.task, predict_logits(model, data.splits["validation"], data.pad_id), data.splits["validation"].labels)
+        value = metric_of(
+            data.task, predict_logits(model, data.splits["validation"], data.pad_id), data.splits["validation"].labels
+        )
         listener(Event("note", f"teacher after epoch {number}: validation {data.task.metric} {value:.4f}"))
         if value > best[0]:
             best = value, {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
@@ -63,7 +65,15 @@ def fine_tune(
     model.train()
     rate = settings.rate(model.config.hidden_size)
     training = TrainingSettings(rate, settings.budget_s, settings.max_epochs, BATCH, seed=settings.seed)
-    train(model.parameters(), loss_of, split.lengths, training, message="fine-tuning the teacher", listener=listener, on_epoch=on_epoch)
+    train(
+        model.parameters(),
+        loss_of,
+        split.lengths,
+        training,
+        message="fine-tuning the teacher",
+        listener=listener,
+        on_epoch=on_epoch,
+    )
     model.load_state_dict(best[1])
     model.eval()
     return float(best[0])
@@ -82,7 +92,9 @@ def predict_logits(model: PreTrainedModel, split: EncodedSplit, pad_id: int) -> 
     return outputs
 
 
-def _tensors(model: PreTrainedModel, split: EncodedSplit, indices: np.ndarray, pad_id: int) -> tuple[Mapping[str, Any], Tensor]:
+def _tensors(
+    model: PreTrainedModel, split: EncodedSplit, indices: np.ndarray, pad_id: int
+) -> tuple[Mapping[str, Any], Tensor]:
     batch = split.batch(indices, pad_id)
     inputs = {"input_ids": torch.from_numpy(batch.input_ids), "attention_mask": torch.from_numpy(batch.attention_mask)}
     if getattr(model.config, "type_vocab_size", 0) > 1 and model.config.model_type != "distilbert":

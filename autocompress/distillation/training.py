@@ -91,7 +91,9 @@ def train(
 
 def autocast() -> torch.autocast:
     """bfloat16 where the processor multiplies it natively (twice as fast on such a CPU), else plain float32."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=torch.ops.mkldnn._is_mkldnn_bf16_supported() and _native_bf16())
+    return torch.autocast(
+        "cpu", torch.bfloat16, enabled=torch.ops.mkldnn._is_mkldnn_bf16_supported() and _native_bf16()
+    )
 
 
 def _native_bf16() -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autocompress.errors import InputError
+from autocompress.files import sha256
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
@@ -26,6 +28,15 @@ class Checkpoint:
     def has_classifier(self) -> bool:
         """Whether its weights hold a trained sequence classification head."""
         return any(name.endswith("ForSequenceClassification") for name in self.config.architectures or ())
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the weights and the configuration in a folder, or the commit of a hub's checkpoint."""
+        folder = Path(self.reference)
+        if not folder.is_dir():
+            return f"{self.reference}@{getattr(self.config, '_commit_hash', None)}"
+        files = sorted(p for p in folder.iterdir() if p.suffix in (".safetensors", ".bin", ".json"))
+        return hashlib.sha256("".join(f"{p.name}:{sha256(p)};" for p in files).encode()).hexdigest()
 
 
 def open_checkpoint(reference: str) -> Checkpoint:

@@ -1,0 +1,203 @@
+"""The story of a search: prepare -> search -> refine -> verify. Each step finds on disk what was done before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from autocompress.configuration import TransformerConfiguration, describe
+from autocompress.events import Event, Listener
+from autocompress.figures import Baseline, TrialResult
+from autocompress.files import read_json, write_json
+from autocompress.measurement.baselines import StockModels, build_baselines, measure_baselines
+from autocompress.phases import Phase, Schedule
+from autocompress.preparation import (
+    Inputs,
+    load_inputs,
+    prepare_super_network,
+    prepare_teacher,
+    save_data,
+    super_network_shares,
+)
+from autocompress.prepared import TEACHER, Prepared
+from autocompress.problem import Problem
+from autocompress.refinement import REFINED, better_of, how_many, refine_points
+from autocompress.reuse import remember, reuse
+from autocompress.search.controller import Controller, TrialEvent
+from autocompress.search.objective import Constraint
+from autocompress.search.ray_executor import RayExecutor
+from autocompress.search.study import Progress, StudyStore
+from autocompress.selection import finalists, to_refine
+from autocompress.trial import TrialEvaluator
+from autocompress.units import human_seconds, human_size
+from autocompress.verification import verify
+from objectives import DEFAULT, constraints_for
+from search_spaces import SEARCH_SPACES, SearchSpace
+
+BASELINES = "baselines.json"
+REACH = 0.06
+
+
+@dataclass
+class Pipeline:
+    """One run over one study, new or continued; ``listener`` hears what happens."""
+
+    store: StudyStore
+    schedule: Schedule
+    listener: Listener
+    trials: int | None = None
+
+    def __post_init__(self) -> None:
+        self.problem: Problem = self.store.problem
+        self.prepared = Prepared(self.store.folder)
+        self.evaluator = TrialEvaluator(self.prepared, self.problem.target)
+
+    def run(self, inputs: Inputs | None = None) -> None:
+        """Do what is not done yet, within the schedule; afterwards the study is finished."""
+        with self._phase("teacher") as phase:
+            self._prepare_teacher(phase, inputs)
+        space = SEARCH_SPACES[self.problem.space](
+            self.prepared.teacher_shape, self.prepared.data.task.kind == "regression"
+        )
+        with self._phase("baselines"):
+            stock, baselines = self._baselines()
+        constraints = constraints_for(self.problem, baselines[0].figures.validation.value)
+        self._search(space, constraints, trials=1, deadline=None)
+        with self._phase("super-network") as phase:
+            self._prepare_super_networks(space, phase)
+        with self._phase("search") as phase:
+            self._search(space, constraints, self.trials, time.monotonic() + phase.planned_s)
+        with self._phase("refine") as phase:
+            self._refine(baselines, constraints, phase)
+        with self._phase("verify"):
+            self._verify(baselines, stock, constraints)
+        self._save_progress("verify", finished=True)
+
+    def _prepare_teacher(self, phase: Phase, inputs: Inputs | None) -> None:
+        if not self.prepared.has_data:
+            save_data(self.prepared, inputs or load_inputs(self.problem), self.problem)
+        if self.prepared.has(TEACHER) or reuse(self.prepared, TEACHER, self.problem, self.listener):
+            return
+        prepare_teacher(
+            self.prepared, inputs or load_inputs(self.problem), self.problem, phase.planned_s, self.listener
+        )
+        remember(self.prepared, TEACHER, self.problem)
+
+    def _baselines(self) -> tuple[StockModels, list[Baseline]]:
+        folder = self.store.folder / "baselines"
+        stock = build_baselines(self.prepared.checkpoint, folder)
+        if not (folder / BASELINES).is_file():
+            data = self.prepared.data
+            measured = measure_baselines(
+                stock,
+                data.task,
+                data.splits["validation"],
+                self.evaluator.requests,
+                self.problem.target,
+                pad_id=data.pad_id,
+            )
+            write_json(folder / BASELINES, [baseline.to_json() for baseline in measured])
+        return stock, read_baselines(self.store.folder)
+
+    def _prepare_super_networks(self, space: SearchSpace, phase: Phase) -> None:
+        deadline = time.monotonic() + phase.planned_s
+        for student, share in super_network_shares(self.prepared, space).items():
+            if self.prepared.has(student) or reuse(self.prepared, student, self.problem, self.listener):
+                continue
+            budget_s = (deadline - time.monotonic()) * share
+            prepare_super_network(self.prepared, student, space, self.problem, max(budget_s, 1.0), self.listener)
+            remember(self.prepared, student, self.problem)
+
+    def _search(
+        self, space: SearchSpace, constraints: Sequence[Constraint], trials: int | None, deadline: float | None
+    ) -> None:
+        problem = self.problem
+        with RayExecutor(self.evaluator, problem.target.threads, problem.workers, problem.ray_address) as executor:
+            controller = Controller(
+                self.store, space, DEFAULT, constraints, problem.sampler, executor, problem.seed, self._on_trial
+            )
+            controller.run(trials, deadline, space.anchors())
+
+    def _on_trial(self, event: TrialEvent) -> None:
+        if event.result is None:
+            if event.message:
+                self.listener(Event("note", f"trial {event.number} {event.kind}: {event.message}"))
+            return
+        name, figures = describe(event.configuration), event.result.figures
+        if figures is None:
+            self.listener(Event("trial", f"trial {event.number} failed: {event.result.reason}  {name}"))
+            return
+        quality, latency = figures.validation, figures.latency_ms
+        measured = f"{quality.metric} {quality.value:.4f}  {latency.mean:.3f} ms  {human_size(figures.size_bytes)}"
+        self.listener(Event("trial", f"trial {event.number}: {measured}  {name}"))
+
+    def _refine(self, baselines: Sequence[Baseline], constraints: Sequence[Constraint], phase: Phase) -> None:
+        results = [r for r in self.store.results() if not self._is_teacher(r) and not self._has_refined(r)]
+        teacher = baselines[0].figures.validation.value
+        chosen = to_refine(results, teacher, constraints, how_many(phase.planned_s), REACH)
+        folders = [self.store.trial_folder(result.trial) for result in chosen]
+        deadline = time.monotonic() + phase.planned_s
+        refine_points(self.evaluator, chosen, folders, deadline, self.problem.seed, self.listener)
+
+    def _verify(self, baselines: Sequence[Baseline], stock: StockModels, constraints: Sequence[Constraint]) -> None:
+        results = shipping_results(self.store)
+        chosen = finalists(results, DEFAULT, constraints, self._finalist_count(results))
+        folders = {result.trial: shipping_folder(self.store, result) for result in chosen}
+        verification = verify(self.evaluator, chosen, folders, baselines, stock)
+        for result in self.store.results("verify"):
+            self.store.result_path(result.trial, "verify").unlink()
+        for result in verification.results:
+            self.store.write_result(result)
+        write_json(self.store.folder / "baselines" / BASELINES, [b.to_json() for b in verification.baselines])
+
+    def _finalist_count(self, results: Sequence[TrialResult]) -> int:
+        """As many as the test split can be predicted with in the time that is left, between 3 and 12."""
+        means = sorted(r.figures.latency_ms.mean for r in results if r.figures)
+        rows = len(self.prepared.data.splits["test"]) / self.problem.target.batch_size
+        each_s = (rows + 700) * means[len(means) // 2] / 1000 + 1.5
+        return max(3, min(12, int(0.5 * self.schedule.left_s() / each_s)))
+
+    def _is_teacher(self, result: TrialResult) -> bool:
+        configuration = result.configuration
+        return isinstance(configuration, TransformerConfiguration) and configuration.is_teacher_architecture(
+            self.prepared.teacher_shape
+        )
+
+    def _has_refined(self, result: TrialResult) -> bool:
+        return self.store.result_path(result.trial, "refine").is_file()
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[Phase]:
+        phase = self.schedule.enter(name)
+        self.listener(Event("phase", f"{name}: {human_seconds(phase.planned_s)} planned"))
+        self._save_progress(name)
+        yield phase
+        self.schedule.leave()
+        self.listener(Event("note", f"{name}: {human_seconds(phase.used_s or 0.0)} used"))
+        self._save_progress(name)
+
+    def _save_progress(self, name: str, finished: bool = False) -> None:
+        schedule = self.schedule
+        self.store.write_progress(Progress(name, finished, schedule.planned_s(), schedule.used_s()))
+
+
+def read_baselines(study_folder: Path) -> list[Baseline]:
+    """The stored baselines; none before they were measured."""
+    path = study_folder / "baselines" / BASELINES
+    return [Baseline.from_json(data) for data in read_json(path)] if path.is_file() else []
+
+
+def shipping_results(store: StudyStore) -> list[TrialResult]:
+    """Per measured trial the better of its result and its refined result."""
+    return [better_of(r, store.result(r.trial, "refine")) for r in store.results() if r.figures is not None]
+
+
+def shipping_folder(store: StudyStore, result: TrialResult) -> Path:
+    """Where the model.onnx of a result is."""
+    folder = store.trial_folder(result.trial)
+    refined = store.result(result.trial, "refine")
+    ships_refined = refined is not None and refined.artifact_digest == result.artifact_digest
+    return folder / REFINED if ships_refined else folder

@@ -1,0 +1,87 @@
+"""Refine: distil the promising points of the search further on their own, recompile and measure them again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from autocompress.configuration import configuration_to_json, describe
+from autocompress.distillation.refine import refine
+from autocompress.distillation.super_network import DistillationSettings
+from autocompress.distillation.training import TrainingSettings
+from autocompress.errors import MeasurementError
+from autocompress.events import Event, Listener
+from autocompress.figures import TrialResult
+from autocompress.search.jobs import TrialRequest
+from autocompress.trial import TrialEvaluator
+
+REFINED = "refined"
+SECONDS_EACH = 40.0
+MOST = 4
+EPOCHS = {"transformer": 10.0, "bilstm": 12.0, "cnn": 12.0}
+RATES = {"transformer": 2e-4, "bilstm": 1e-3, "cnn": 5e-4}
+
+
+def how_many(budget_s: float) -> int:
+    """Points that can be refined in ``budget_s``: few and well rather than many and hardly."""
+    return max(min(int(budget_s / SECONDS_EACH), MOST), 1 if budget_s > 10 else 0)
+
+
+def refine_points(
+    evaluator: TrialEvaluator,
+    chosen: Sequence[TrialResult],
+    folders: Sequence[Path],
+    deadline: float,
+    seed: int,
+    listener: Listener,
+) -> list[TrialResult]:
+    """Refine each of ``chosen`` into ``refined/`` of its trial's folder, sharing out the time until ``deadline``."""
+    evaluator = replace(evaluator, stage="refine")
+    done = []
+    for place, (result, folder) in enumerate(zip(chosen, folders, strict=True)):
+        budget_s = (deadline - time.monotonic()) / (len(chosen) - place) - 4.0
+        if budget_s < 5.0:
+            break
+        message = f"refining trial {result.trial} ({describe(result.configuration)})"
+        listener(Event("progress", message, 0.0))
+        try:
+            refined = _refine_one(evaluator, result, folder / REFINED, budget_s, seed, listener)
+        except (FloatingPointError, MeasurementError) as error:
+            listener(Event("note", f"trial {result.trial} could not be refined: {error}"))
+            continue
+        done.append(refined)
+        if refined.figures is not None and result.figures is not None:
+            before, after = result.figures.validation.value, refined.figures.validation.value
+            listener(Event("note", f"{message}: {result.figures.validation.metric} {before:.4f} -> {after:.4f}"))
+    return done
+
+
+def better_of(result: TrialResult, refined: TrialResult | None) -> TrialResult:
+    """The refined result where its validation quality is at least as good, else the one from the search."""
+    if refined is None or refined.figures is None or result.figures is None:
+        return result
+    return refined if refined.figures.validation.value >= result.figures.validation.value else result
+
+
+def _refine_one(
+    evaluator: TrialEvaluator, result: TrialResult, folder: Path, budget_s: float, seed: int, listener: Listener
+) -> TrialResult:
+    prepared, configuration = evaluator.prepared, result.configuration
+    arrays, shape = prepared.weights(configuration)
+    student = configuration.student
+    training = TrainingSettings(RATES[student], budget_s, EPOCHS[student], seed=seed)
+    arrays = refine(
+        arrays,
+        shape,
+        configuration,
+        prepared.data,
+        prepared.teacher_outputs,
+        prepared.vocabulary_order,
+        DistillationSettings(training),
+        listener,
+    )
+    evaluator.compile(arrays, shape, configuration, folder)
+    request = TrialRequest(result.trial, 1, configuration_to_json(configuration), result.digest, str(folder), seed)
+    return evaluator.measure(request)

@@ -1,0 +1,71 @@
+"""Which trials are worth more time: those to refine, and the finalists to verify. Validation figures only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from autocompress.figures import TrialResult
+from autocompress.search.objective import Constraint, Objective
+from autocompress.search.pareto import non_dominated
+
+
+def to_refine(
+    results: Sequence[TrialResult], teacher_quality: float, constraints: Sequence[Constraint], count: int, reach: float
+) -> list[TrialResult]:
+    """At most ``count`` results that a training of their own may bring to the front.
+
+    Candidates are non-dominated in quality and mean latency, meet every constraint that training cannot change, and
+    lose at most ``reach`` of quality; among them the choice is spread evenly over the logarithm of latency.
+    """
+    fixed = [constraint for constraint in constraints if constraint.name not in ("max_drop", "min_quality")]
+    candidates = [
+        result
+        for result in results
+        if result.figures is not None
+        and result.figures.validation.value >= teacher_quality - reach
+        and all(constraint.violation(result.figures) <= 0 for constraint in fixed)
+    ]
+    if not candidates:
+        return []
+    values = np.array([(r.figures.validation.value, r.figures.latency_ms.mean) for r in candidates if r.figures])
+    front = [candidates[i] for i in np.flatnonzero(non_dominated(values, ("maximize", "minimize")))]
+    return _spread(front, count)
+
+
+def finalists(
+    results: Sequence[TrialResult],
+    objectives: Sequence[Objective],
+    constraints: Sequence[Constraint],
+    count: int,
+) -> list[TrialResult]:
+    """At most ``count`` non-dominated results, those that meet all constraints first, spread over latency.
+
+    The best in each objective is always among them.
+    """
+    measured = [result for result in results if result.figures is not None]
+    if not measured:
+        return []
+    feasible = [r for r in measured if r.figures and all(c.violation(r.figures) <= 0 for c in constraints)]
+    pool = feasible or measured
+    values = np.array([[objective.value(r.figures) for objective in objectives] for r in pool if r.figures])
+    directions = tuple(objective.direction for objective in objectives)
+    mask = non_dominated(values, directions)
+    signs = np.array([1 if direction == "minimize" else -1 for direction in directions])
+    best = [pool[int(i)] for i in np.unique((values * signs).argmin(axis=0))]
+    two = non_dominated(values[:, :2], directions[:2]) & mask
+    chosen = best + [pool[int(i)] for i in np.flatnonzero(two) if pool[int(i)] not in best]
+    rest = [pool[int(i)] for i in np.flatnonzero(mask & ~two) if pool[int(i)] not in best]
+    kept = best + _spread([r for r in chosen if r not in best], count - len(best))
+    return kept + _spread(rest, count - len(kept))
+
+
+def _spread(results: list[TrialResult], count: int) -> list[TrialResult]:
+    """``count`` of the results, evenly over their rank of mean latency, the fastest and the slowest among them."""
+    if count <= 0:
+        return []
+    ordered = sorted(results, key=lambda r: r.figures.latency_ms.mean if r.figures else np.inf)
+    if len(ordered) <= count:
+        return ordered
+    return [ordered[i] for i in np.unique(np.linspace(0, len(ordered) - 1, count).round().astype(int))]
