@@ -19,6 +19,7 @@ class AboveLatency:
     statistic: str
 
     def __call__(self, figures: Figures) -> float:
+        """The relative violation."""
         return figures.latency_ms.statistic(self.statistic) / self.bound_ms - 1
 
 

@@ -18,6 +18,7 @@ class AboveMemory:
     bound_bytes: int
 
     def __call__(self, figures: Figures) -> float:
+        """The relative violation."""
         return memory_bytes(figures) / self.bound_bytes - 1
 
 

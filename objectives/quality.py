@@ -24,6 +24,7 @@ class BelowQuality:
     floor: float
 
     def __call__(self, figures: Figures) -> float:
+        """The relative violation."""
         below = self.floor - _ROUNDING - validation_quality(figures)
         return below / max(abs(self.floor), _SMALLEST_SCALE)
 
@@ -34,7 +35,7 @@ def min_quality(floor: float) -> Constraint:
 
 
 def max_drop(points: float, teacher_quality: float) -> Constraint:
-    """At most ``points`` (1.0 is 0.01) below the teacher's validation quality; the bound is the quality that is left."""
+    """At most ``points`` (1.0 is 0.01) below the teacher's validation quality; the bound is the quality left."""
     floor = teacher_quality - points / 100
     return Constraint("max_drop", floor, BelowQuality(floor))
 
