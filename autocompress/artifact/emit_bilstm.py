@@ -14,7 +14,6 @@ from autocompress.artifact.blocks import (
     Pooling,
     finished,
     head,
-    side_bits,
     word_embeddings,
 )
 from autocompress.artifact.graph import GraphBuilder
@@ -26,6 +25,7 @@ from autocompress.configuration import BiLSTMConfiguration, EncoderShape
 _DIRECTIONS = ("forward", "backward")
 # torch orders the gates input, forget, cell, output; ONNX input, output, forget, cell.
 _GATES = (0, 3, 1, 2)
+from autocompress.networks.precision import side_bits
 
 
 def emit_bilstm(

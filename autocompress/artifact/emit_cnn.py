@@ -9,12 +9,12 @@ from autocompress.artifact.blocks import (
     finished,
     head,
     linear,
-    side_bits,
     word_embeddings,
 )
 from autocompress.artifact.graph import GraphBuilder
 from autocompress.compression.sparsity import prune
 from autocompress.configuration import CNNConfiguration, EncoderShape
+from autocompress.networks.precision import side_bits
 
 
 def emit_cnn(

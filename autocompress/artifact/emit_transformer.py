@@ -19,7 +19,6 @@ from autocompress.artifact.blocks import (
     head,
     layer_norm,
     linear,
-    side_bits,
     word_embeddings,
 )
 from autocompress.artifact.graph import GraphBuilder
@@ -27,6 +26,7 @@ from autocompress.artifact.storage import stored_dequantized
 from autocompress.compression.sparsity import prune
 from autocompress.configuration import EncoderShape, LayerConfiguration, TransformerConfiguration
 from autocompress.errors import InputError
+from autocompress.networks.precision import side_bits
 
 
 def emit_transformer(

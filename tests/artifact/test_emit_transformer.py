@@ -16,7 +16,7 @@ from artifact_references import (
 from autocompress.artifact.emit import emit
 from autocompress.artifact.session import Session
 from autocompress.configuration import ExitConfiguration, TransformerConfiguration
-from autocompress.errors import InputError
+from autocompress.errors import InputError, MeasurementError
 
 
 def session_of(configuration, shape=SHAPE, pair=False):
@@ -80,7 +80,10 @@ def test_no_more_positions_are_stored_than_texts_have_tokens():
     tables = [tuple(tensor.dims) for tensor in model.graph.initializer if len(tensor.dims) == 2]
     assert (MAX_LENGTH, 56) in tables
     longest = batch_of((MAX_LENGTH,))
-    assert Session(model.SerializeToString()).run(longest).shape == (1, SHAPE.num_outputs)
+    session = Session(model.SerializeToString())
+    assert session.run(longest).shape == (1, SHAPE.num_outputs)
+    with pytest.raises(MeasurementError):
+        session.run(batch_of((MAX_LENGTH + 1,)))
 
 
 def with_exits(threshold, bits=32, layers=(0, 1)):
