@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from autocompress.networks.cut import slice_bilstm
 from autocompress.networks.elastic import Selection
@@ -24,20 +23,26 @@ class ElasticBiLSTM(ElasticStudent):
         return slice_bilstm(weights, self.shape, configuration)
 
     def _features(self, selection: Selection, x: Tensor, mask: Tensor) -> Tensor:
-        flat = []
-        for layer in range(len({name.split(".")[1] for name in selection.weights if name.startswith("lstm.")})):
-            for direction in ("forward", "backward"):
-                name = f"lstm.{layer}.{direction}"
-                bias = selection[f"{name}.bias"]
-                flat += [selection[f"{name}.weight_ih"], selection[f"{name}.weight_hh"], bias, torch.zeros_like(bias)]
-        units = flat[1].shape[1]
-        packed = pack_padded_sequence(x, mask.sum(1).cpu(), batch_first=True, enforce_sorted=False)
-        zeros = x.new_zeros(len(flat) // 4, len(x), units)
-        output, _, _ = torch._VF.lstm(
-            packed.data, packed.batch_sizes, (zeros, zeros), flat, True, len(flat) // 8, 0.0, self.training, True
-        )
-        packed = PackedSequence(output, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)
-        return pad_packed_sequence(packed, batch_first=True, total_length=x.shape[1])[0]
+        lengths = mask.sum(1, keepdim=True)
+        positions = torch.arange(x.shape[1], device=x.device).expand(len(x), -1)
+        mirror = torch.where(positions < lengths, lengths - 1 - positions, positions).unsqueeze(-1)
+        for layer in range(sum(name.endswith(".forward.bias") for name in selection.weights)):
+            forward = _lstm(selection, f"lstm.{layer}.forward", x)
+            backward = _lstm(selection, f"lstm.{layer}.backward", torch.take_along_dim(x, mirror, 1))
+            x = torch.cat([forward, torch.take_along_dim(backward, mirror, 1)], -1)
+        return x
+
+
+def _lstm(selection: Selection, name: str, x: Tensor) -> Tensor:
+    """[B, T, h] from x [B, T, in], left to right: what follows a text does not reach back into it.
+
+    Each direction runs alone on padded rows (the other one mirrored within each text): half the time of packed
+    sequences, for which torch has no fused kernel on a CPU.
+    """
+    weights = [selection[f"{name}.weight_ih"], selection[f"{name}.weight_hh"], selection[f"{name}.bias"]]
+    weights.append(torch.zeros_like(weights[2]))
+    zeros = x.new_zeros(1, len(x), weights[1].shape[1])
+    return torch._VF.lstm(x, (zeros, zeros), weights, True, 1, 0.0, torch.is_grad_enabled(), False, True)[0]
 
 
 def initial_bilstm(teacher_arrays: Arrays, sizes: StudentSizes, num_outputs: int, seed: int = 0) -> Arrays:
