@@ -21,11 +21,11 @@ from autocompress.artifact.storage import stored_codes, stored_floats
 from autocompress.compression.quantization import Floats, quantize
 from autocompress.compression.sparsity import prune
 from autocompress.configuration import BiLSTMConfiguration, EncoderShape
+from autocompress.networks.precision import side_bits
 
 _DIRECTIONS = ("forward", "backward")
 # torch orders the gates input, forget, cell, output; ONNX input, output, forget, cell.
 _GATES = (0, 3, 1, 2)
-from autocompress.networks.precision import side_bits
 
 
 def emit_bilstm(
