@@ -23,10 +23,10 @@ SLOT = "latency_bench"
 _OBJECT_STORE_BYTES = 100 * 1024 * 1024
 _CONNECT_TIMEOUT_S = 5.0
 _ENVIRONMENT = {
-    "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",  # how long Ray's agents outlive a killed controller
 }
 
 
@@ -127,7 +127,7 @@ class RayExecutor:
         threads, workers = self._resources.threads, self._resources.workers
         if self._resources.ray_address is not None or ray.is_initialized():
             self._join(self._resources.ray_address)
-            self.builders = workers or max(1, int(ray.cluster_resources().get("CPU", 1)) - threads)
+            self.builders = workers or max(1, _cluster_cores() - threads)
             self.window = self.builders + 1
             return
         cores = self._cores = split_cores(usable_cores(), threads)
@@ -148,12 +148,12 @@ class RayExecutor:
                     f"--ray-address must be a running Ray cluster, but {address!r} does not answer "
                     f"({_first_line(error)}); start one: ray start --head"
                 ) from error
-        nodes = [node for node in ray.nodes() if node["Alive"]]
+        nodes = _alive_nodes()
         self._bench_nodes = [node["NodeID"] for node in nodes if node["Resources"].get(SLOT, 0) >= 1]
         if not self._bench_nodes:
             raise InputError(
-                f"one node of the Ray cluster must offer the resource {SLOT!r}, but none of {len(nodes)} does; start it "
-                f"with: ray start --resources='{{\"{SLOT}\": 1}}'"
+                f"one node of the Ray cluster must offer the resource {SLOT!r}, but none of {len(nodes)} does; start "
+                f"it with: ray start --resources='{{\"{SLOT}\": 1}}'"
             )
 
     def _new_actor(self, step: str) -> Any:
@@ -173,16 +173,24 @@ class RayExecutor:
             if isinstance(cause, AutocompressError):
                 return Finished(request, step, error=cause)
             self._drop(slot)
-            return Finished(request, step, fault=f"{type(cause).__name__}: {_first_line(cause)}")
+            return Finished(request, step, fault=_fault(cause))
         except (RayActorError, GetTimeoutError, RayError) as error:
             self._drop(slot)
-            return Finished(request, step, fault=f"{type(error).__name__}: {_first_line(error)}")
+            return Finished(request, step, fault=_fault(error))
 
     def _drop(self, slot: _Slot) -> None:
         if slot.actor is not None:
             with suppress(Exception):
                 ray.kill(slot.actor)
         slot.actor = slot.reference = slot.request = None
+
+
+def _alive_nodes() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+
+
+def _cluster_cores() -> int:
+    return sum(int(node["Resources"].get("CPU", 0)) for node in _alive_nodes())
 
 
 def _start_local_ray(builders: int) -> None:
@@ -203,7 +211,7 @@ def _start_local_ray(builders: int) -> None:
 
 
 def _protect_token() -> None:
-    """A token that only this user can read, so that nobody else on the machine can run code through Ray."""
+    """Make the token that only this user can read; Ray asks for it where one exists, so that nobody else gets in."""
     if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
         return
     path = Path.home() / ".ray" / "auth_token"
@@ -230,6 +238,12 @@ def _check_reachable(address: str) -> None:
             f"--ray-address must be a running Ray cluster, but {address!r} does not answer ({error}); "
             f"start one: ray start --head"
         ) from error
+
+
+def _fault(error: BaseException) -> str:
+    """One line: the end of a remote traceback is what went wrong."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[-1] if lines else 'no message'}"
 
 
 def _first_line(error: object) -> str:

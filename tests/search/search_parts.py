@@ -1,0 +1,106 @@
+"""Real but small parts for tests of the search: an evaluator of formulas and an executor in this process."""
+
+import os
+import signal
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from autocompress.configuration import EncoderShape, configuration_from_json
+from autocompress.errors import AutocompressError, MeasurementError
+from autocompress.figures import Figures, Latency, Quality, TrialResult
+from autocompress.search.jobs import Finished, TrialRequest, run_job
+from autocompress.search.objective import Constraint, Objective
+
+TINY = EncoderShape(2, 32, 2, 64, 100, 64, 2, 2, 32)
+OBJECTIVES = (
+    Objective("quality", "maximize", "", lambda figures: figures.validation.value),
+    Objective("latency_ms", "minimize", "ms", lambda figures: figures.latency_ms.mean),
+    Objective("size_bytes", "minimize", "B", lambda figures: figures.size_bytes),
+)
+CONSTRAINTS = (Constraint("max_latency_ms", 1.0, lambda figures: figures.latency_ms.p95 / 1.0 - 1.0),)
+
+
+class Crash(BaseException):
+    """Stands for kill -9 at one place."""
+
+
+def formula_figures(digest: str) -> Figures:
+    """Figures that depend on nothing but the configuration's digest."""
+    number = int(digest, 16)
+    quality, latency, size = number % 997 / 997, 0.5 + number % 101 / 101, 1000 + number % 7919
+    return Figures(
+        validation=Quality("accuracy", quality, (quality, quality), 100),
+        latency_ms=Latency(latency, latency, latency, (latency, latency), 100, 1.0),
+        size_bytes=size,
+        memory_bytes=10**6,
+    )
+
+
+@dataclass
+class FormulaEvaluator:
+    """Measures by formula; ``faults`` maps a trial's number to what goes wrong with it."""
+
+    faults: dict[int, str]
+    delay_s: float = 0.0
+
+    def build(self, request: TrialRequest) -> None:
+        time.sleep(self.delay_s)
+        fault = self.faults.get(request.number, "")
+        if fault == "exit" or (fault == "exit once" and request.attempt == 0):
+            os._exit(7)
+        if fault == "kill once" and request.attempt == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if fault == "bug":
+            raise ValueError("a bug")
+        if fault == "crash":
+            raise Crash
+        if fault == "memory":
+            raise MemoryError("too wide")
+        if fault == "hang":
+            time.sleep(60)
+        if fault == "input":
+            raise AutocompressError("stop here")
+
+    def measure(self, request: TrialRequest) -> TrialResult:
+        fault = self.faults.get(request.number, "")
+        if fault == "diverged":
+            raise MeasurementError("the file does not load")
+        if fault == "crash in measure":
+            raise Crash
+        configuration = configuration_from_json(request.configuration)
+        if fault == "reason":
+            return TrialResult(request.number, request.attempt, configuration, None, reason="no figures")
+        return TrialResult(request.number, request.attempt, configuration, formula_figures(request.digest))
+
+
+class InlineExecutor:
+    """Runs one job per wait in this process, in the order they came."""
+
+    def __init__(self, evaluator: FormulaEvaluator, window: int = 2) -> None:
+        self.builders = max(1, window - 1)
+        self.window = window
+        self.evaluator = evaluator
+        self.jobs: deque[tuple[str, TrialRequest]] = deque()
+        self.done: list[tuple[str, int]] = []
+
+    def submit(self, step: str, request: TrialRequest) -> None:
+        self.jobs.append((step, request))
+
+    def wait(self, timeout_s: float) -> list[Finished]:
+        if not self.jobs:
+            return []
+        step, request = self.jobs.popleft()
+        self.done.append((step, request.number))
+        try:
+            return [Finished(request, step, result=run_job(self.evaluator, step, request))]
+        except AutocompressError as error:
+            return [Finished(request, step, error=error)]
+        except Exception as error:
+            return [Finished(request, step, fault=repr(error))]
+
+    def cancel(self, number: int) -> None:
+        self.jobs = deque(job for job in self.jobs if job[1].number != number)
+
+    def close(self) -> None:
+        self.jobs.clear()

@@ -1,0 +1,122 @@
+"""The Ray executor with real actors, lost workers, and a controller that is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import psutil
+import pytest
+from search_parts import CONSTRAINTS, OBJECTIVES, TINY, FormulaEvaluator
+
+from autocompress.errors import InputError
+from autocompress.problem import Problem
+from autocompress.search.controller import Controller
+from autocompress.search.ray_executor import RayExecutor, Resources
+from autocompress.search.study import StudyStore
+from search_spaces import SEARCH_SPACES
+
+
+@pytest.fixture(autouse=True)
+def _workers_find_this_folder(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+def states(store: StudyStore) -> list[str]:
+    study = store.optuna_study([objective.direction for objective in OBJECTIVES])
+    return [trial.state.name for trial in study.get_trials(deepcopy=False)]
+
+
+def make_controller(store, executor, events, **options):
+    return Controller(
+        store,
+        space=SEARCH_SPACES["precision"](TINY),
+        objectives=OBJECTIVES,
+        constraints=CONSTRAINTS,
+        sampler="random",
+        executor=executor,
+        seed=0,
+        on_event=events.append,
+        **options,
+    )
+
+
+def test_lost_workers_are_replaced_and_the_cores_given_back(tmp_path):
+    before = os.sched_getaffinity(0)
+    events = []
+    faults = {1: "exit once", 2: "exit", 3: "kill once", 4: "memory", 5: "diverged", 6: "hang"}
+    with (
+        StudyStore.create(tmp_path, "s", Problem()) as store,
+        RayExecutor(FormulaEvaluator(faults), Resources()) as executor,
+    ):
+        assert executor.builders == max(1, len(before) - 1)
+        make_controller(store, executor, events, job_timeout_s=4.0).run(max_trials=8)
+        assert states(store) == ["COMPLETE", "COMPLETE", "FAIL", *["COMPLETE"] * 6]
+        results = {result.trial: result for result in store.results()}
+    assert os.sched_getaffinity(0) == before
+    assert results[1].attempt == 1 and results[1].figures is not None
+    assert results[2].attempt == 2 and results[2].reason.startswith("lost: 3 attempts")
+    assert results[3].attempt == 1 and results[3].figures is not None
+    assert results[4].reason == "MemoryError: too wide"
+    assert results[5].reason == "MeasurementError: the file does not load"
+    assert results[6].reason == "ran longer than 4 s"
+    assert [event.kind for event in events].count("retried") == 4
+    token = Path.home() / ".ray" / "auth_token"
+    assert not token.exists() or token.stat().st_mode & 0o077 == 0
+
+
+def test_an_address_that_nobody_answers():
+    with pytest.raises(InputError, match="must be a running Ray cluster"):
+        RayExecutor(FormulaEvaluator({}), Resources(ray_address="127.0.0.1:1"))
+
+
+def test_a_killed_controller_leaves_nothing_running_and_its_study_goes_on(tmp_path):
+    StudyStore.create(tmp_path, "s", Problem()).close()
+    driver = _drive(tmp_path, delay_s=0.2)
+    finished = 0
+    for line in driver.stdout:
+        finished += line.startswith("finished")
+        if finished == 3:
+            break
+    children = psutil.Process(driver.pid).children(recursive=True)
+    assert StudyStore.read(tmp_path, "s").state() == "running"
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    driver.stdout.close()
+    assert len(children) > 3
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert not alive
+    assert StudyStore.read(tmp_path, "s").state() == "interrupted"
+    kept = {result.trial: result for result in StudyStore.read(tmp_path, "s").results()}
+    assert len(kept) >= 3
+
+    driver = _drive(tmp_path, delay_s=0.0)
+    output, _ = driver.communicate(timeout=120)
+    assert driver.returncode == 0, output
+    with StudyStore.resume(tmp_path, "s") as store:
+        study = store.optuna_study([objective.direction for objective in OBJECTIVES])
+        trials = study.get_trials(deepcopy=False)
+        complete = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]
+        measured = [trial for trial in complete if "duplicate_of" not in trial.user_attrs]
+        assert len(measured) == 40
+        assert not [trial for trial in trials if not trial.state.is_finished()]
+        results = {result.trial: result for result in store.results()}
+        assert all(results[number] == result for number, result in kept.items())
+        for trial in measured:
+            figures = results[trial.number].figures
+            assert trial.values == [figures.validation.value, figures.latency_ms.mean, figures.size_bytes]
+
+
+def _drive(folder: Path, delay_s: float) -> subprocess.Popen:
+    script = Path(__file__).with_name("search_driver.py")
+    return subprocess.Popen([sys.executable, str(script), str(folder), str(delay_s)], stdout=subprocess.PIPE, text=True)
+
+
+def _wait_for(condition, timeout_s: float = 20.0) -> bool:
+    end = time.monotonic() + timeout_s
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return condition()
