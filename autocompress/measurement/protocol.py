@@ -166,7 +166,7 @@ def _attempt(
             if cycles is not None or _enough(len(samples), seconds, protocol):
                 break
         wall = max(clock() - begin, 1)
-        share = (time.process_time_ns() - cpu) / (wall * threads)
+        share = (time.process_time_ns() - cpu) / (wall * min(threads, _processors()))
         taken = max(after - before for before, after in zip(stolen, _stolen_seconds(), strict=True))
     return _Attempt(samples, min(share, 1.0), taken / (wall / 1e9))
 
@@ -181,6 +181,10 @@ def _timing(attempts: Sequence[_Attempt], protocol: LatencyProtocol) -> Timing:
     samples = np.concatenate([np.asarray(attempt.samples_ns, np.float64) for attempt in attempts]) / 1e6
     share = float(np.average([attempt.cpu_share for attempt in attempts], weights=counts))
     return Timing(samples, share, any(attempt.disturbed(protocol) for attempt in attempts))
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _stolen_seconds() -> list[float]:

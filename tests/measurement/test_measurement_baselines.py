@@ -1,0 +1,98 @@
+import numpy as np
+import onnx
+import pytest
+import torch
+from measured_parts import random_rows
+from transformers import (
+    AutoModelForSequenceClassification,
+    BertConfig,
+    DistilBertConfig,
+    ElectraConfig,
+    RobertaConfig,
+)
+
+from autocompress.artifact.session import Session
+from autocompress.errors import MeasurementError
+from autocompress.measurement.baselines import (
+    BASELINES,
+    build_baselines,
+    checkpoint_bytes,
+    measure_baselines,
+    measure_qualities,
+    with_test_quality,
+)
+from autocompress.measurement.inference import predict
+from autocompress.measurement.pytorch_worker import PyTorchModel, load_classifier
+from autocompress.measurement.requests import pad_rows
+from autocompress.problem import Target
+from autocompress.tasks.task import Task
+
+SENTIMENT = Task("classification", ("text",), "label", ("negative", "positive"))
+SMALL = {"vocab_size": 120, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+WIDTH = {"intermediate_size": 64, "max_position_embeddings": 64}
+FAMILIES = {
+    "bert": BertConfig(**SMALL, **WIDTH),
+    "roberta": RobertaConfig(**SMALL, **WIDTH, type_vocab_size=1),
+    "electra": ElectraConfig(**SMALL, **WIDTH, embedding_size=16),
+    "distilbert": DistilBertConfig(
+        vocab_size=120, dim=32, n_layers=2, n_heads=2, hidden_dim=64, max_position_embeddings=64
+    ),
+}
+
+
+def test_attention_is_fused_and_int8_is_a_quarter(stock):
+    assert stock.fused["Attention"] == 6
+    assert stock.fused["BiasGelu"] == 6
+    operators = {node.op_type for node in onnx.load(str(stock.int8)).graph.node}
+    assert {"QAttention", "DynamicQuantizeLinear"} <= operators
+    assert stock.int8.stat().st_size < 0.26 * stock.fp32.stat().st_size
+
+
+def test_outputs_agree_with_pytorch(stock):
+    rows = random_rows(12, vocabulary=30_000)
+    reference = load_classifier(str(stock.teacher_folder))
+    request = pad_rows(rows, np.arange(12), 0)
+    with torch.inference_mode():
+        expected = reference(**{name: torch.from_numpy(array) for name, array in request.items()}).logits.numpy()
+    fp32 = predict(Session(stock.fp32), rows, 5, 0)
+    np.testing.assert_allclose(fp32, expected, atol=1e-3)
+    np.testing.assert_allclose(
+        predict(PyTorchModel(str(stock.teacher_folder), 1), rows, 5, 0, by_length=True), expected, atol=1e-3
+    )
+    int8 = predict(Session(stock.int8), rows, 1, 0)
+    assert np.corrcoef(int8.ravel(), expected.ravel())[0, 1] > 0.95
+
+
+def test_figures_of_all_three(stock, request_file, brief):
+    validation, test = random_rows(40, 1, 30_000), random_rows(24, 2, 30_000)
+    baselines = measure_baselines(stock, SENTIMENT, validation, request_file, Target(), pad_id=0, protocol=brief)
+    assert tuple(baseline.name for baseline in baselines) == BASELINES
+    figures = {baseline.name: baseline.figures for baseline in baselines}
+    assert figures["pytorch-fp32"].size_bytes == (stock.teacher_folder / "model.safetensors").stat().st_size
+    assert figures["onnxruntime-int8"].memory_bytes < figures["onnxruntime-fp32"].memory_bytes
+    assert figures["onnxruntime-fp32"].memory_bytes < figures["pytorch-fp32"].memory_bytes
+    assert figures["onnxruntime-fp32"].validation.value == figures["pytorch-fp32"].validation.value
+    assert all(one.test is None and one.validation.count == 40 and one.latency_ms.mean > 0 for one in figures.values())
+    qualities = measure_qualities(stock, SENTIMENT, test, Target(), pad_id=0)
+    tested = with_test_quality(baselines, qualities)
+    for before, after in zip(baselines, tested, strict=True):
+        assert after.figures.test is not None
+        assert after.figures.test.count == 24
+        assert after.figures.latency_ms == before.figures.latency_ms
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_exported_with_fused_attention(family, tmp_path):
+    torch.manual_seed(0)
+    model = AutoModelForSequenceClassification.from_config(FAMILIES[family])
+    model.save_pretrained(tmp_path / "teacher")
+    stock = build_baselines(tmp_path / "teacher", tmp_path / "out")
+    assert stock.fused.get("Attention") == 2
+    expected = ("input_ids", "attention_mask", *(("token_type_ids",) if family in ("bert", "electra") else ()))
+    assert set(Session(stock.fp32).input_names) == set(expected)
+    assert predict(Session(stock.int8), random_rows(3, vocabulary=120), 2, 0).shape == (3, 2)
+
+
+def test_a_folder_without_weights_is_refused(tmp_path):
+    with pytest.raises(MeasurementError, match=r"model\.safetensors"):
+        checkpoint_bytes(tmp_path)

@@ -1,0 +1,129 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+
+import numpy as np
+import onnx
+import psutil
+import pytest
+from measured_parts import random_rows, tiny_model
+
+from autocompress.errors import MeasurementError
+from autocompress.measurement.process import (
+    Evaluation,
+    Specification,
+    measure_in_fresh_process,
+    predict_in_fresh_process,
+    run_worker,
+)
+from autocompress.measurement.protocol import LatencyProtocol
+from autocompress.problem import Target
+
+ENDLESS = LatencyProtocol(min_requests=1, min_seconds=600.0, max_seconds=600.0)
+
+
+def test_one_model(tiny_onnx, request_file, brief):
+    measured = measure_in_fresh_process({"tiny": tiny_onnx}, request_file, Target(), brief)["tiny"]
+    assert measured.latency.count == measured.samples_ms.size == 20
+    assert measured.latency.mean == pytest.approx(measured.samples_ms.mean())
+    assert 0 < measured.latency.p50 <= measured.latency.p95
+    assert 20e6 < measured.memory_bytes < 200e6
+
+
+def test_memory_is_that_of_the_serving_process_and_not_of_its_parent(tiny_onnx, request_file, brief):
+    ballast = np.ones(40_000_000)
+    measured = measure_in_fresh_process({"tiny": tiny_onnx}, request_file, Target(), brief)["tiny"]
+    assert measured.memory_bytes < 200e6 < psutil.Process().memory_info().rss
+    assert ballast[-1] == 1
+
+
+def test_several_models_are_interleaved_and_pinned(tiny_onnx, request_file, brief):
+    affinity = sorted(os.sched_getaffinity(0))[:1]
+    measured = measure_in_fresh_process(
+        {"a": tiny_onnx, "b": tiny_onnx}, request_file, Target(), brief, affinity=affinity
+    )
+    assert list(measured) == ["a", "b"]
+    assert {one.samples_ms.size for one in measured.values()} == {40}
+    assert all(20e6 < one.memory_bytes < 200e6 for one in measured.values())
+
+
+def test_outputs_at_the_batch_size_asked_for(tiny_onnx, tmp_path):
+    rows = random_rows(23)
+    doubled = tmp_path / "doubled.onnx"
+    onnx.save_model(tiny_model(2.0), str(doubled))
+    served, sorted_ = predict_in_fresh_process(
+        {"one": tiny_onnx, "two": doubled},
+        [Evaluation("one", rows, 4, 0), Evaluation("two", rows, 8, 0, by_length=True)],
+    )
+    expected = np.add.reduceat(rows.tokens.astype(np.float64), rows.offsets[:-1])
+    np.testing.assert_allclose(served[:, 0], expected, rtol=1e-6)
+    np.testing.assert_allclose(sorted_, 2 * served, rtol=1e-6)
+
+
+def test_a_file_that_is_no_model_is_one_line(tmp_path, request_file, brief):
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no model")
+    with pytest.raises(MeasurementError, match=r"broken\.onnx") as caught:
+        measure_in_fresh_process({"broken": broken}, request_file, Target(), brief)
+    assert "\n" not in str(caught.value)
+
+
+def test_too_slow_is_killed(tiny_onnx, request_file):
+    with pytest.raises(MeasurementError, match="within 1 s"):
+        measure_in_fresh_process({"tiny": tiny_onnx}, request_file, Target(), ENDLESS, timeout_s=1.0)
+    assert not psutil.Process().children()
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
+        ("raise RuntimeError('no such thing')", "RuntimeError: no such thing"),
+        ("import sys; sys.exit(3)", "ended without an answer"),
+    ],
+)
+def test_a_worker_that_dies_says_how(body, message, tmp_path, monkeypatch):
+    (tmp_path / "dying_worker.py").write_text(body)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(MeasurementError, match=message):
+        run_worker(Specification({"tiny": "model.onnx"}, threads=1), 20.0, worker="dying_worker")
+
+
+def test_the_worker_ends_with_its_parent(tiny_onnx, request_file, tmp_path):
+    program = (
+        "from pathlib import Path\n"
+        "from autocompress.measurement.process import *\n"
+        "endless = LatencyProtocol(min_requests=1, min_seconds=600.0, max_seconds=600.0)\n"
+        f"measure_in_fresh_process({{'a': Path({str(tiny_onnx)!r})}}, Path({str(request_file)!r}), Target(), endless)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], env={**os.environ, "TMPDIR": str(tmp_path)})
+    workers: list[psutil.Process] = []
+    while not workers and parent.poll() is None:
+        time.sleep(0.05)
+        workers = psutil.Process(parent.pid).children()
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    gone, alive = psutil.wait_procs(workers, timeout=20)
+    assert len(gone) == 1
+    assert not alive
+
+
+def test_the_worker_imports_neither_torch_nor_its_friends(tiny_onnx, request_file, brief, tmp_path):
+    specification = Specification({"tiny": str(tiny_onnx)}, 1, str(request_file), protocol=brief)
+    (tmp_path / "spec.json").write_text(json.dumps(asdict(specification)))
+    program = (
+        "import sys; from autocompress.measurement.worker import main; "
+        "code = main(arguments=sys.argv[1:]); print(*sys.modules); sys.exit(code)"
+    )
+    arguments = ["--spec", str(tmp_path / "spec.json"), "--out", str(tmp_path / "out.json")]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True, timeout=60
+    )
+    imported = set(done.stdout.split())
+    assert {"numpy", "onnxruntime"} <= imported
+    assert not {"torch", "transformers", "onnx", "pandas", "ray", "optuna", "scipy", "datasets"} & imported
+    assert json.loads((tmp_path / "out.json").read_text())["models"]["tiny"]["count"] == 20
