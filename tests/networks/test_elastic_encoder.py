@@ -14,7 +14,7 @@ from autocompress.configuration import (
 )
 from autocompress.errors import InputError
 from autocompress.networks.cut import cut
-from autocompress.networks.elastic_encoder import ElasticEncoder
+from autocompress.networks.elastic_encoder import WRITTEN_OUT_LENGTH, ElasticEncoder, attention
 from autocompress.networks.weights import Arrays, head_indices, layer_indices
 
 Teacher = tuple[EncoderShape, Arrays]
@@ -105,3 +105,16 @@ def test_bfloat16_autocast_stays_close_and_gives_float32(exit_teacher: Teacher, 
     output.last.sum().backward()
     expected = network(**batch, configuration=SMALL, fake_quantize=True)
     torch.testing.assert_close(output.last, expected.last, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("length", [7, WRITTEN_OUT_LENGTH + 1])
+def test_attention_in_bfloat16_is_that_of_float32(length: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(2, 3, length, 8, generator=generator) for _ in range(3))
+    mask = (torch.arange(length) < torch.tensor([[length], [4]]))[:, None, None, :]
+    expected = attention(query, key, value, mask)
+    actual = attention(query.bfloat16(), key.bfloat16(), value.bfloat16(), mask)
+    torch.testing.assert_close(actual.float(), expected, atol=0.03, rtol=0.03)
+    scores = query @ key.transpose(-1, -2) / 8**0.5
+    plain = scores.masked_fill(~mask, float("-inf")).softmax(-1) @ value
+    torch.testing.assert_close(expected, plain, atol=1e-5, rtol=1e-5)
