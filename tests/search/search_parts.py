@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from autocompress.configuration import EncoderShape, configuration_from_json
 from autocompress.errors import AutocompressError, MeasurementError
 from autocompress.figures import Figures, Latency, Quality, TrialResult
+from autocompress.problem import Problem
+from autocompress.search.controller import Controller
 from autocompress.search.jobs import Finished, TrialRequest, run_job
 from autocompress.search.objective import Constraint, Objective
+from autocompress.search.study import StudyStore
+from search_spaces import SEARCH_SPACES
 
 TINY = EncoderShape(2, 32, 2, 64, 100, 64, 2, 2, 32)
 OBJECTIVES = (
@@ -104,3 +108,40 @@ class InlineExecutor:
 
     def close(self) -> None:
         self.jobs.clear()
+
+
+class Lab:
+    """One study in a temporary folder, opened again and again as by new processes."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.store = None
+        self.executor = None
+        self.events = []
+        StudyStore.create(folder, "s", Problem()).close()
+
+    def controller(self, faults=None, *, space="precision", sampler="tpe", seed=0, window=2, shape=TINY, **options):
+        self.close()
+        self.store = StudyStore.resume(self.folder, "s")
+        self.executor = InlineExecutor(FormulaEvaluator(faults or {}), window)
+        self.events = []
+        self.space = SEARCH_SPACES[space](shape)
+        return Controller(
+            self.store,
+            space=self.space,
+            objectives=OBJECTIVES,
+            constraints=CONSTRAINTS,
+            sampler=sampler,
+            executor=self.executor,
+            seed=seed,
+            on_event=self.events.append,
+            **options,
+        )
+
+    def trials(self):
+        return self.store.optuna_study([objective.direction for objective in OBJECTIVES]).get_trials(deepcopy=False)
+
+    def close(self):
+        if self.store is not None:
+            self.store.close()
+            self.store = None
