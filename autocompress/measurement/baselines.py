@@ -8,15 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.errors import MeasurementError
 from autocompress.figures import Baseline, Figures, Quality
 from autocompress.measurement.export_stock import FP32, INT8, PYTORCH, StockModels, build_baselines
 from autocompress.measurement.process import (
+    ONNX_WORKER,
     PYTORCH_WORKER,
     Evaluation,
-    measure_in_fresh_process,
+    MeasuredLatency,
+    measure_and_predict,
     predict_in_fresh_process,
 )
 from autocompress.measurement.protocol import LatencyProtocol
@@ -66,26 +69,35 @@ def measure_baselines(
     The two ONNX files are timed interleaved in one fresh process, PyTorch in its own.
     """
     splits = {"validation": validation} | ({} if test is None else {"test": test})
-    qualities = {
-        name: measure_qualities(stock, task, split, target, pad_id=pad_id, timeout_s=timeout_s)
-        for name, split in splits.items()
-    }
-    files = {FP32: stock.fp32, INT8: stock.int8}
-    measured = measure_in_fresh_process(files, requests, target, protocol, affinity=affinity, timeout_s=timeout_s)
-    folder = {PYTORCH: stock.teacher_folder}
-    measured |= measure_in_fresh_process(
-        folder, requests, target, protocol, affinity=affinity, timeout_s=timeout_s, worker=PYTORCH_WORKER
-    )
-    sizes = {PYTORCH: checkpoint_bytes(stock.teacher_folder)} | {n: path.stat().st_size for n, path in files.items()}
+    measured: dict[str, MeasuredLatency] = {}
+    qualities: dict[tuple[str, str], Quality] = {}
+    for worker, paths in _paths(stock).items():
+        cases = [(name, split) for name in paths for split in splits]
+        wishes = [_evaluation(name, splits[split], target, pad_id) for name, split in cases]
+        latencies, outputs = measure_and_predict(
+            paths,
+            requests,
+            target,
+            protocol,
+            evaluations=wishes,
+            affinity=affinity,
+            timeout_s=timeout_s,
+            worker=worker,
+        )
+        measured |= latencies
+        for (name, split), rows in zip(cases, outputs, strict=True):
+            qualities[name, split] = quality_of(task, rows, splits[split].labels)
+    sizes = {PYTORCH: checkpoint_bytes(stock.teacher_folder)}
+    sizes |= {FP32: stock.fp32.stat().st_size, INT8: stock.int8.stat().st_size}
     return [
         Baseline(
             name,
             Figures(
-                validation=qualities["validation"][name],
+                validation=qualities[name, "validation"],
                 latency_ms=measured[name].latency,
                 size_bytes=sizes[name],
                 memory_bytes=measured[name].memory_bytes,
-                test=None if test is None else qualities["test"][name],
+                test=qualities.get((name, "test")),
             ),
         )
         for name in BASELINES
@@ -95,25 +107,28 @@ def measure_baselines(
 def measure_qualities(
     stock: StockModels, task: Task, split: LabelledSplit, target: Target, *, pad_id: int, timeout_s: float = 600.0
 ) -> dict[str, Quality]:
-    """Quality of each baseline on one split.
-
-    Int8 runs at the batch size that will be served, for its dynamic activation scales span a request. The fp32 models
-    give the same answers in any company (masked padding changes the last bits only), so they run in batches of similar
-    length on all processors, which is several times faster.
-    """
-    cores = os.cpu_count() or 1
-    evaluations = {
-        PYTORCH: Evaluation(PYTORCH, split, _SORTED_BATCH, pad_id, cores, by_length=True),
-        FP32: Evaluation(FP32, split, _SORTED_BATCH, pad_id, cores, by_length=True),
-        INT8: Evaluation(INT8, split, target.batch_size, pad_id, target.threads),
-    }
-    pytorch = predict_in_fresh_process(
-        {PYTORCH: stock.teacher_folder}, [evaluations[PYTORCH]], timeout_s, worker=PYTORCH_WORKER
-    )
-    files = {FP32: stock.fp32, INT8: stock.int8}
-    onnx = predict_in_fresh_process(files, [evaluations[FP32], evaluations[INT8]], timeout_s)
-    outputs = dict(zip(BASELINES, pytorch + onnx, strict=True))
+    """Quality of each baseline on one split, such as the test split at the end of a study."""
+    outputs: dict[str, NDArray[np.float32]] = {}
+    for worker, paths in _paths(stock).items():
+        wishes = [_evaluation(name, split, target, pad_id) for name in paths]
+        outputs |= zip(paths, predict_in_fresh_process(paths, wishes, timeout_s, worker=worker), strict=True)
     return {name: quality_of(task, outputs[name], split.labels) for name in BASELINES}
+
+
+def _paths(stock: StockModels) -> dict[str, dict[str, Path]]:
+    """What each worker serves, by name."""
+    return {PYTORCH_WORKER: {PYTORCH: stock.teacher_folder}, ONNX_WORKER: {FP32: stock.fp32, INT8: stock.int8}}
+
+
+def _evaluation(name: str, split: Split, target: Target, pad_id: int) -> Evaluation:
+    """Int8 runs at the batch size that will be served, for its dynamic activation scales span a request.
+
+    The fp32 models give the same answers in any company (masked padding changes the last bits only), so they run in
+    batches of similar length on all processors, which is several times faster.
+    """
+    if name == INT8:
+        return Evaluation(name, split, target.batch_size, pad_id, target.threads)
+    return Evaluation(name, split, _SORTED_BATCH, pad_id, os.cpu_count() or 1, by_length=True)
 
 
 def with_test_quality(baselines: Sequence[Baseline], qualities: Mapping[str, Quality]) -> list[Baseline]:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,23 @@ def measure_in_fresh_process(
     One model has a process of its own; several are timed interleaved in one process, and their memory is read in one
     more process each. MeasurementError where a process fails, dies or takes longer than ``timeout_s``, which kills it.
     """
+    return measure_and_predict(
+        models, requests, target, protocol, evaluations=(), affinity=affinity, timeout_s=timeout_s, worker=worker
+    )[0]
+
+
+def measure_and_predict(
+    models: Mapping[str, Path],
+    requests: Path,
+    target: Target,
+    protocol: LatencyProtocol | None = None,
+    *,
+    evaluations: Sequence[Evaluation],
+    affinity: Sequence[int] | None = None,
+    timeout_s: float = 300.0,
+    worker: str = ONNX_WORKER,
+) -> tuple[dict[str, MeasuredLatency], list[NDArray[np.float32]]]:
+    """``measure_in_fresh_process`` and then the outputs of the evaluations, in the same process."""
     pinned = None if affinity is None else sorted(affinity)
     paths = {name: str(path) for name, path in models.items()}
     with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
@@ -91,8 +108,10 @@ def measure_in_fresh_process(
             protocol=protocol or LatencyProtocol(),
             affinity=pinned,
             samples=str(samples),
+            evaluations=_write_evaluations(evaluations, Path(folder)),
         )
         answer = run_worker(specification, timeout_s, worker=worker)
+        outputs = _read_outputs(specification)
         with np.load(samples, allow_pickle=False) as file:
             raw = {name: file[name] for name in models}
     memory = {name: int(answer["memory_bytes"]) for name in models}
@@ -100,9 +119,10 @@ def measure_in_fresh_process(
         for name, path in paths.items():
             alone = Specification({name: path}, target.threads, str(requests), latency=False, affinity=pinned)
             memory[name] = int(run_worker(alone, timeout_s, worker=worker)["memory_bytes"])
-    return {
+    measured = {
         name: MeasuredLatency(Latency.from_json(answer["models"][name]), memory[name], raw[name]) for name in models
     }
+    return measured, outputs
 
 
 def predict_in_fresh_process(
@@ -114,15 +134,25 @@ def predict_in_fresh_process(
 ) -> list[NDArray[np.float32]]:
     """Outputs [n, num_outputs] of each evaluation, in order; MeasurementError as in ``measure_in_fresh_process``."""
     with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
-        wishes = []
-        for number, evaluation in enumerate(evaluations):
-            split, outputs = Path(folder) / f"split{number}.npz", Path(folder) / f"outputs{number}.npy"
-            write_split(split, evaluation.split)
-            settings = {name: getattr(evaluation, name) for name in ("model", "batch_size", "pad_id", "threads")}
-            wishes.append({**settings, "by_length": evaluation.by_length, "split": str(split), "outputs": str(outputs)})
         paths = {name: str(path) for name, path in models.items()}
-        run_worker(Specification(paths, 1, evaluations=tuple(wishes)), timeout_s, worker=worker)
-        return [np.load(wish["outputs"], allow_pickle=False) for wish in wishes]
+        specification = Specification(paths, 1, evaluations=_write_evaluations(evaluations, Path(folder)))
+        run_worker(specification, timeout_s, worker=worker)
+        return _read_outputs(specification)
+
+
+def _write_evaluations(evaluations: Sequence[Evaluation], folder: Path) -> tuple[dict[str, Any], ...]:
+    """Their JSON form; splits go to files in ``folder``, where the outputs will be too."""
+    wishes = []
+    for number, evaluation in enumerate(evaluations):
+        split = folder / f"split{number}.npz"
+        write_split(split, evaluation.split)
+        settings = {f.name: getattr(evaluation, f.name) for f in fields(evaluation) if f.name != "split"}
+        wishes.append({**settings, "split": str(split), "outputs": str(folder / f"outputs{number}.npy")})
+    return tuple(wishes)
+
+
+def _read_outputs(specification: Specification) -> list[NDArray[np.float32]]:
+    return [np.load(wish["outputs"], allow_pickle=False) for wish in specification.evaluations]
 
 
 def run_worker(specification: Specification, timeout_s: float, *, worker: str = ONNX_WORKER) -> dict[str, Any]:

@@ -54,8 +54,8 @@ def main(open_model: Open = open_session, arguments: Sequence[str] | None = None
 
 def work(spec: Mapping[str, Any], open_model: Open) -> dict[str, Any]:
     """Measure what the specification names; see ``process.Specification``."""
-    if spec["affinity"] is not None:
-        os.sched_setaffinity(0, spec["affinity"])
+    pinned, everywhere = spec["affinity"], os.sched_getaffinity(0)
+    os.sched_setaffinity(0, pinned or everywhere)
     threads = spec["threads"]
     models = {name: open_model(path, threads) for name, path in spec["models"].items()}
     answer: dict[str, Any] = {"models": {}}
@@ -66,6 +66,8 @@ def work(spec: Mapping[str, Any], open_model: Open) -> dict[str, Any]:
             with replacing(Path(spec["samples"])) as temporary, temporary.open("wb") as stream:
                 np.savez(stream, **{name: timing.samples_ms for name, timing in timings.items()})  # type: ignore[arg-type]
     answer["memory_bytes"] = peak_memory_bytes()
+    models.clear()
+    os.sched_setaffinity(0, everywhere)
     for evaluation in spec["evaluations"]:
         _evaluate(evaluation, spec["models"][evaluation["model"]], open_model)
     return answer
