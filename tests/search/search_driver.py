@@ -28,7 +28,7 @@ def main() -> None:
             seed=0,
             on_event=lambda event: print(event.kind, event.number, flush=True),
         )
-        controller.run(max_trials=40, enqueue=space.anchors())
+        controller.run(max_trials=12, enqueue=space.anchors())
 
 
 if __name__ == "__main__":

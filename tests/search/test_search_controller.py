@@ -19,13 +19,13 @@ def told(trial):
 def test_every_trial_is_measured_once_and_told_as_its_file_says(lab, sampler):
     controller = lab.controller(space="joint", sampler=sampler)
     anchors = lab.space.anchors()[:3]
-    controller.run(max_trials=14, enqueue=anchors)
-    assert controller.finished == 14
+    controller.run(max_trials=8, enqueue=anchors)
+    assert controller.finished == 8
     measured = [number for step, number in lab.executor.done if step == "measure"]
-    assert len(set(measured)) == len(measured) == 14
+    assert len(set(measured)) == len(measured) == 8
     results = {result.trial: result for result in lab.store.results()}
     assert [results[number].configuration for number in range(3)] == anchors
-    assert len({result.digest for result in results.values()}) == 14
+    assert len({result.digest for result in results.values()}) == 8
     for trial in lab.trials():
         first = trial.user_attrs.get("duplicate_of", trial.number)
         figures = results[first].figures
@@ -148,6 +148,15 @@ def test_what_hangs_past_the_deadline_is_given_up(lab):
     assert lab.store.results()[-1].configuration == given_up
 
 
+def test_a_job_that_hangs_is_the_configurations_fault(lab):
+    controller = lab.controller({0: "hang"}, job_timeout_s=0.0)
+    lab.executor.wait = lambda timeout_s: time.sleep(0.01) or []
+    controller.run(max_trials=1)
+    assert lab.store.result(0).reason == "ran longer than 0 s"
+    assert not lab.executor.jobs
+    assert lab.trials()[0].constraints["failed"] == 1.0
+
+
 def test_another_space_is_refused_without_a_stuck_trial(lab, monkeypatch):
     lab.controller(sampler="random").run(max_trials=2)
     monkeypatch.setattr("search_spaces.transformer.BITS", (8, 4))
@@ -219,13 +228,16 @@ def check_continued(lab, uninterrupted):
         assert result.figures == formula_figures(result.digest)
 
 
-@pytest.mark.parametrize("write", [1, 2, 5, 7, 8, 13, 16, 17, 18, 19, 27, 38, 49, 60])
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("write", "after"),
+    [(1, False), (1, True), (2, True), (5, False), (8, False), (8, True), (17, True), (18, True), (19, True),
+     (20, True), (33, False), (49, True), (61, False)],
+)  # fmt: skip
 def test_a_crash_at_a_write_to_the_storage(lab, monkeypatch, uninterrupted, write, after):
     writes = []
 
-    def count(backend, name):
-        method = getattr(backend, name)
+    def count(storage, name):
+        method = getattr(storage, name)
 
         def counted(*args, **kwargs):
             writes.append(name)
@@ -237,11 +249,11 @@ def test_a_crash_at_a_write_to_the_storage(lab, monkeypatch, uninterrupted, writ
                 raise Crash
             return value
 
-        monkeypatch.setattr(backend, name, counted)
+        monkeypatch.setattr(storage, name, counted)
 
     def prepare(controller):
         for name in WRITES:
-            count(controller._ledger.study._storage._backend, name)
+            count(controller._ledger.study._storage, name)
 
     with pytest.raises(Crash):
         six_trials(lab, prepare=prepare)
@@ -255,12 +267,12 @@ def test_a_crash_in_a_job(lab, uninterrupted, fault):
     check_continued(lab, uninterrupted)
 
 
-@pytest.mark.parametrize("sampler", sorted(SAMPLERS))
+@pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
 def test_samplers_that_learn_ask_the_same_after_an_interruption(lab, second_lab, sampler):
     controller = lab.controller(sampler=sampler)
     controller.run(max_trials=24)
     expected = [told(trial) for trial in lab.trials()]
-    controller = second_lab.controller({22: "crash in measure"}, sampler=sampler)
+    controller = second_lab.controller(dict.fromkeys(range(20, 24), "crash in measure"), sampler=sampler)
     with pytest.raises(Crash):
         controller.run(max_trials=24)
     second_lab.controller(sampler=sampler).run(max_trials=24)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -11,9 +12,11 @@ import psutil
 import pytest
 from search_parts import CONSTRAINTS, OBJECTIVES, TINY, FormulaEvaluator
 
+from autocompress.configuration import configuration_to_json
 from autocompress.errors import InputError
 from autocompress.problem import Problem
 from autocompress.search.controller import Controller
+from autocompress.search.jobs import TrialRequest
 from autocompress.search.ray_executor import RayExecutor, Resources
 from autocompress.search.study import StudyStore
 from search_spaces import SEARCH_SPACES
@@ -51,25 +54,37 @@ def make_controller(store, executor, events, **options):
 def test_lost_workers_are_replaced_and_the_cores_given_back(tmp_path):
     before = os.sched_getaffinity(0)
     events = []
-    faults = {1: "exit once", 2: "exit", 3: "kill once", 4: "memory", 5: "diverged", 6: "hang"}
+    faults = {1: "exit once", 2: "memory", 3: "diverged", 99: "hang"}
     with (
         StudyStore.create(tmp_path, "s", Problem()) as store,
         RayExecutor(FormulaEvaluator(faults), Resources()) as executor,
     ):
         assert executor.builders == max(1, len(before) - 1)
-        make_controller(store, executor, events, job_timeout_s=4.0).run(max_trials=8)
-        assert states(store) == ["COMPLETE", "COMPLETE", "FAIL", *["COMPLETE"] * 6]
+        make_controller(store, executor, events).run(max_trials=5)
+        assert states(store) == ["COMPLETE"] * 5
         results = {result.trial: result for result in store.results()}
+        check_cancel(executor, store, results[0])
     assert os.sched_getaffinity(0) == before
     assert results[1].attempt == 1 and results[1].figures is not None
-    assert results[2].attempt == 2 and results[2].reason.startswith("lost: 3 attempts")
-    assert results[3].attempt == 1 and results[3].figures is not None
-    assert results[4].reason == "MemoryError: too wide"
-    assert results[5].reason == "MeasurementError: the file does not load"
-    assert results[6].reason == "ran longer than 4 s"
-    assert [event.kind for event in events].count("retried") == 4
+    assert results[2].reason == "MemoryError: too wide"
+    assert results[3].reason == "MeasurementError: the file does not load"
+    assert [event.kind for event in events].count("retried") == 1
     token = Path.home() / ".ray" / "auth_token"
     assert not token.exists() or token.stat().st_mode & 0o077 == 0
+
+
+def check_cancel(executor, store, result):
+    """A job that hangs is ended, and its slot takes the next one."""
+    request = TrialRequest(
+        99, 0, configuration_to_json(result.configuration), result.digest, str(store.make_trial_folder(99)), 0
+    )
+    executor.submit("build", request)
+    executor.cancel(99)
+    executor.submit("build", replace(request, number=100))
+    ended = []
+    while not ended:
+        ended = executor.wait(1.0)
+    assert [(job.request.number, job.fault, job.error) for job in ended] == [(100, None, None)]
 
 
 def test_an_address_that_nobody_answers():
@@ -104,7 +119,7 @@ def test_a_killed_controller_leaves_nothing_running_and_its_study_goes_on(tmp_pa
         trials = study.get_trials(deepcopy=False)
         complete = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]
         measured = [trial for trial in complete if "duplicate_of" not in trial.user_attrs]
-        assert len(measured) == 40
+        assert len(measured) == 12
         assert not [trial for trial in trials if not trial.state.is_finished()]
         results = {result.trial: result for result in store.results()}
         assert all(results[number] == result for number, result in kept.items())
