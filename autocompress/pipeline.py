@@ -28,7 +28,7 @@ from autocompress.refinement import REFINED, better_of, how_many, refine_points
 from autocompress.reuse import remember, reuse
 from autocompress.search.controller import Controller, TrialEvent
 from autocompress.search.objective import Constraint
-from autocompress.search.ray_executor import RayExecutor
+from autocompress.search.ray_executor import RayExecutor, Resources
 from autocompress.search.study import Progress, StudyStore
 from autocompress.selection import finalists, to_refine
 from autocompress.trial import TrialEvaluator
@@ -115,9 +115,17 @@ class Pipeline:
         self, space: SearchSpace, constraints: Sequence[Constraint], trials: int | None, deadline: float | None
     ) -> None:
         problem = self.problem
-        with RayExecutor(self.evaluator, problem.target.threads, problem.workers, problem.ray_address) as executor:
+        resources = Resources(problem.target.threads, problem.workers, problem.ray_address)
+        with RayExecutor(self.evaluator, resources) as executor:
             controller = Controller(
-                self.store, space, DEFAULT, constraints, problem.sampler, executor, problem.seed, self._on_trial
+                self.store,
+                space=space,
+                objectives=DEFAULT,
+                constraints=constraints,
+                sampler=problem.sampler,
+                executor=executor,
+                seed=problem.seed,
+                on_event=self._on_trial,
             )
             controller.run(trials, deadline, space.anchors())
 

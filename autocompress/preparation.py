@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -26,26 +27,24 @@ from autocompress.events import Event, Listener
 from autocompress.files import write_json
 from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.networks.checkpoint import Checkpoint, load_classifier, open_checkpoint
-from autocompress.networks.elastic_bilstm import initial_bilstm
-from autocompress.networks.elastic_cnn import initial_cnn
 from autocompress.networks.elastic_encoder import ElasticEncoder
 from autocompress.networks.exit_heads import add_exit_heads
 from autocompress.networks.import_checkpoint import import_encoder
 from autocompress.networks.importance import importance_scores
 from autocompress.networks.student_sizes import StudentSizes
-from autocompress.networks.students import ELASTIC
+from autocompress.networks.students import INITIAL_STUDENTS, STUDENT_NETWORKS
 from autocompress.prepared import REQUESTS, TEACHER, Prepared
 from autocompress.problem import Problem
 from autocompress.tasks.demo import demo_model_path, load_demo
-from autocompress.tasks.encoding import EncodedDataset
+from autocompress.tasks.encoding import EncodedDataset, encode
 from autocompress.tasks.loading import load_dataset
-from autocompress.tasks.tokenizing import encode
 from search_spaces import SearchSpace
 
 IMPORTANCE_ROWS = 512
+TRAIN_ROWS_PER_SECOND = 40
+EVALUATION_ROWS = 2000
 EPOCHS = {"transformer": 12.0, "bilstm": 10.0, "cnn": 10.0}
 RATES = {"transformer": 3e-4, "bilstm": 2e-3, "cnn": 1e-3}
-INITIAL = {"bilstm": initial_bilstm, "cnn": initial_cnn}
 SHARES = {"transformer": 0.76, "bilstm": 0.14, "cnn": 0.10}
 
 
@@ -55,15 +54,32 @@ class Inputs:
 
     data: EncodedDataset
     checkpoint: Checkpoint
-    notes: tuple[str, ...]
 
 
 def load_inputs(problem: Problem) -> Inputs:
     """Read and check data and checkpoint; nothing is trained or written. InputError says what does not fit."""
     checkpoint = open_checkpoint(problem.model or str(demo_model_path()))
-    texts = load_demo(problem.seed) if problem.data.train is None else load_dataset(problem.data, problem.seed)
-    data = encode(texts, checkpoint.tokenizer)
-    return Inputs(data, checkpoint, tuple(texts.notes) + tuple(data.notes))
+    texts = load_demo() if problem.data.train is None else load_dataset(problem.data, problem.seed)
+    data = encode(texts, checkpoint.tokenizer, max_positions=checkpoint.max_positions)
+    return Inputs(_limited(data, problem), checkpoint)
+
+
+def _limited(data: EncodedDataset, problem: Problem) -> EncodedDataset:
+    """At most as many rows per split as the time budget can pass through a model; what is left out is noted."""
+    limits = {
+        "train": round(TRAIN_ROWS_PER_SECOND * problem.time_budget_s),
+        "validation": EVALUATION_ROWS,
+        "test": EVALUATION_ROWS,
+    }
+    rng = np.random.default_rng(problem.seed)
+    splits: dict[str, Any] = {}
+    notes = list(data.notes)
+    for name, split in data.splits.items():
+        splits[name] = split
+        if len(split) > limits[name]:
+            splits[name] = split.subset(np.sort(rng.permutation(len(split))[: limits[name]]))
+            notes.append(f"{name}: {limits[name]:,} of {len(split):,} rows are used, drawn by the seed")
+    return replace(data, **splits, notes=tuple(notes))
 
 
 def save_data(prepared: Prepared, inputs: Inputs, problem: Problem) -> None:
@@ -81,7 +97,7 @@ def save_data(prepared: Prepared, inputs: Inputs, problem: Problem) -> None:
 
 
 def prepare_teacher(prepared: Prepared, inputs: Inputs, problem: Problem, budget_s: float, listener: Listener) -> None:
-    """Leave the teacher as a checkpoint folder, its weights in order of importance, and its outputs on the train split."""
+    """Leave the teacher as a checkpoint folder, its weights by importance, and its outputs on the training split."""
     task = inputs.data.task
     model, trained = load_classifier(inputs.checkpoint, task.num_outputs, task.label_names)
     if trained:
@@ -110,9 +126,9 @@ def prepare_super_network(
     if student == TransformerConfiguration.student:
         shape, arrays = add_exit_heads(arrays, shape, seed=problem.seed)
     else:
-        sizes = _largest_sizes(space, student)
-        arrays = INITIAL[student](arrays, sizes, shape.num_outputs, seed=problem.seed)
-    network = ELASTIC[student](shape, arrays)
+        sizes = largest_sizes(space, student)
+        arrays = INITIAL_STUDENTS[student](arrays, sizes, shape.num_outputs, problem.seed)
+    network = STUDENT_NETWORKS[student](shape, arrays)
     training = TrainingSettings(RATES[student], budget_s, EPOCHS[student], seed=problem.seed)
     cost = partial(relative_cost, shape=shape)
     report = train_super_network(
@@ -148,7 +164,7 @@ def _drawn(space: SearchSpace, student: str | None = None) -> list[Configuration
     ]
 
 
-def _largest_sizes(space: SearchSpace, student: str) -> StudentSizes:
+def largest_sizes(space: SearchSpace, student: str) -> StudentSizes:
     """The sizes a super-network needs so that every point of the space can be cut out of it."""
     drawn = _drawn(space, student)
     names = ("embedding_size", "hidden_size", "num_layers", "kernel_size")

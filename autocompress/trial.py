@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 
 from autocompress.artifact.emit import GraphInputs, emit
 from autocompress.artifact.session import Session
@@ -113,8 +112,8 @@ def serialise(
         unknown_id=prepared.data.unknown_id,
         max_length=prepared.data.max_length,
     )
-    model: onnx.ModelProto = emit(arrays, configuration, shape, inputs)
-    return model.SerializeToString()
+    content: bytes = emit(arrays, configuration, shape, inputs).SerializeToString()
+    return content
 
 
 def quality_json(quality: Quality) -> dict[str, Any]:

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.figures import Baseline, Figures, TrialResult
-from autocompress.measurement.baselines import FP32, INT8, PYTORCH, PYTORCH_WORKER, StockModels, measure_qualities
+from autocompress.measurement.baselines import measure_qualities
+from autocompress.measurement.export_stock import FP32, INT8, PYTORCH, StockModels
 from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fingerprint
 from autocompress.measurement.process import (
+    PYTORCH_WORKER,
     Evaluation,
     MeasuredLatency,
     measure_in_fresh_process,

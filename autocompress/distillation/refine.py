@@ -10,7 +10,7 @@ from autocompress.distillation.students import tensor_batch, token_map
 from autocompress.distillation.super_network import Augmentation, DistillationSettings, distillation_loss, mapped
 from autocompress.distillation.training import train
 from autocompress.events import Listener, silent
-from autocompress.networks.students import ELASTIC
+from autocompress.networks.students import build_student
 from autocompress.tasks.encoding import EncodedDataset
 
 
@@ -29,7 +29,7 @@ def refine(
     Weights pass through the quantization and sparsity of the configuration in the forward pass, with straight-through
     gradients (quantization-aware training, Q8BERT, Zafrir et al. 2019), so that rounding costs little afterwards.
     """
-    network = ELASTIC[configuration.student](shape, arrays)
+    network = build_student(arrays, shape, configuration)
     split = data.splits["train"]
     augment = Augmentation(data, settings)
     table = token_map(vocabulary_order, configuration.vocabulary_size, data.unknown_id)

@@ -26,7 +26,7 @@ class TensorBatch:
 def tensor_batch(
     split: EncodedSplit, indices: np.ndarray, pad_id: int, targets: np.ndarray, token_map: Tensor | None = None
 ) -> TensorBatch:
-    """The examples ``indices`` [B] as tensors; ``token_map`` [V] replaces ids that a smaller vocabulary does not hold."""
+    """The examples ``indices`` [B] as tensors; ``token_map`` [V] replaces ids that a smaller vocabulary lacks."""
     batch = split.batch(indices, pad_id)
     input_ids = torch.from_numpy(batch.input_ids)
     return TensorBatch(

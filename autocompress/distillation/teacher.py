@@ -13,6 +13,7 @@ from torch import Tensor
 from autocompress.distillation.losses import label_loss
 from autocompress.distillation.training import TrainingSettings, autocast, train
 from autocompress.events import Event, Listener, silent
+from autocompress.networks.checkpoint import output_layer
 from autocompress.tasks.encoding import EncodedDataset, EncodedSplit
 from autocompress.tasks.metrics import metric_of
 
@@ -75,15 +76,15 @@ def fine_tune(
         on_epoch=on_epoch,
     )
     model.load_state_dict(best[1])
-    model.eval()
+    model.train(False)
     return float(best[0])
 
 
 def predict_logits(model: PreTrainedModel, split: EncodedSplit, pad_id: int) -> np.ndarray:
     """Logits [n, num_outputs] of a transformers model, in float32, over batches of texts of similar length."""
-    model.eval()
+    model.train(False)
     order = np.argsort(split.lengths, kind="stable")
-    outputs = np.empty((len(split), model.config.num_labels), np.float32)
+    outputs = np.empty((len(split), int(model.config.num_labels or 1)), np.float32)
     with torch.inference_mode(), autocast():
         for begin in range(0, len(order), 2 * BATCH):
             indices = order[begin : begin + 2 * BATCH]
@@ -105,6 +106,5 @@ def _tensors(
 def _set_regression_bias(model: PreTrainedModel, split: EncodedSplit) -> None:
     """Start a fresh regression head at the mean score, so that the first steps need not find it."""
     if model.config.num_labels == 1:
-        last = getattr(model.classifier, "out_proj", model.classifier)
         with torch.no_grad():
-            last.bias.fill_(float(split.labels.mean()))
+            output_layer(model).bias.fill_(float(split.labels.mean()))

@@ -105,6 +105,6 @@ def _step(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], loss
     if not torch.isfinite(loss):
         raise FloatingPointError("the training loss is not finite")
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    torch.autograd.backward(loss)
     nn.utils.clip_grad_norm_(parameters, max_norm)
     optimizer.step()

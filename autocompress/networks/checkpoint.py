@@ -30,6 +30,12 @@ class Checkpoint:
         return any(name.endswith("ForSequenceClassification") for name in self.config.architectures or ())
 
     @property
+    def max_positions(self) -> int:
+        """Longest input in tokens (RoBERTa's positions start after its padding index)."""
+        reserved = self.config.pad_token_id + 1 if self.config.model_type == "roberta" else 0
+        return int(self.config.max_position_embeddings) - reserved
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the weights and the configuration in a folder, or the commit of a hub's checkpoint."""
         folder = Path(self.reference)
@@ -54,7 +60,8 @@ def open_checkpoint(reference: str) -> Checkpoint:
         )
     if config.model_type not in SUPPORTED:
         raise InputError(
-            f"the model must be of one of the families {', '.join(SUPPORTED)}, but {reference} is of {config.model_type!r}"
+            f"the model must be of one of the families {', '.join(SUPPORTED)}, "
+            f"but {reference} is of {config.model_type!r}"
         )
     tokenizer = _load(AutoTokenizer, reference)
     if not getattr(tokenizer, "is_fast", False):
@@ -91,7 +98,8 @@ def _trained_order(checkpoint: Checkpoint, num_outputs: int, label_names: tuple[
     config = checkpoint.config
     if not checkpoint.has_classifier or config.num_labels != num_outputs:
         return None
-    names = [str(config.id2label[i]) for i in range(num_outputs)]
+    id2label: dict[Any, str] = config.id2label or {}
+    names = [str(id2label.get(i)) for i in range(num_outputs)]
     unnamed = all(name == f"LABEL_{i}" for i, name in enumerate(names))
     numbered = list(label_names) == [str(i) for i in range(num_outputs)]
     if not label_names or unnamed or numbered:
@@ -101,10 +109,15 @@ def _trained_order(checkpoint: Checkpoint, num_outputs: int, label_names: tuple[
     return [folded.index(name) for name in wanted] if sorted(folded) == sorted(wanted) else None
 
 
+def output_layer(model: Any) -> Any:
+    """The last linear layer of a sequence classification model."""
+    return getattr(model.classifier, "out_proj", model.classifier)
+
+
 def _permute_outputs(model: PreTrainedModel, order: list[int]) -> None:
     import torch
 
-    last = model.classifier.out_proj if hasattr(model.classifier, "out_proj") else model.classifier
+    last = output_layer(model)
     with torch.no_grad():
         last.weight.copy_(last.weight[order].clone())
         last.bias.copy_(last.bias[order].clone())
@@ -115,14 +128,15 @@ def _load(factory: Any, reference: str, **options: Any) -> Any:
     from transformers.utils import logging
 
     verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         return factory.from_pretrained(reference, trust_remote_code=False, **options)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
-            f"the model must be a checkpoint folder or the name of one that can be loaded, but {reference!r} is not: {reason}"
+            f"the model must be a checkpoint folder or the name of one that can be loaded, "
+            f"but {reference!r} is not: {reason}"
         ) from error
     finally:
         logging.set_verbosity(verbosity)

@@ -1,0 +1,213 @@
+"""The Python interface; the command line is a thin layer over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from autocompress.errors import InputError, StudyError
+from autocompress.events import Listener, silent
+from autocompress.feasibility import check_feasible
+from autocompress.phases import Schedule
+from autocompress.pipeline import Pipeline, shipping_folder, shipping_results
+from autocompress.prepared import Prepared
+from autocompress.preparation import Inputs, load_inputs
+from autocompress.problem import Constraints, DataSource, Problem, Target, differences
+from autocompress.report.gather import front_point, gather
+from autocompress.report.plot import write_plot
+from autocompress.report.summary import FrontPoint, StudySummary
+from autocompress.search.samplers import SAMPLERS
+from autocompress.search.study import StudyStore, study_names
+from search_spaces import SEARCH_SPACES
+
+LEAST_RESUME_S = 60.0
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study on disk, opened to read: nothing here changes it."""
+
+    store: StudyStore
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.store.name
+
+    @property
+    def folder(self) -> Path:
+        """The study's folder."""
+        return self.store.folder
+
+    @property
+    def summary(self) -> StudySummary:
+        """Everything known of the study now."""
+        return gather(self.store)
+
+    @property
+    def front(self) -> tuple[FrontPoint, ...]:
+        """The Pareto front, fastest first."""
+        return tuple(self.summary.front)
+
+    @property
+    def state(self) -> str:
+        """``running``, ``interrupted`` or ``finished``."""
+        return self.store.state()
+
+    def pick(self, pick: str = "knee") -> FrontPoint:
+        """A point of the front by rule (see ``PICKS``), among the feasible ones where there are any."""
+        return pick_point(self.summary, pick)
+
+    def export(
+        self, directory: str | Path, *, trial: int | None = None, pick: str = "knee", force: bool = False
+    ) -> Path:
+        """Write the artefact of a trial, or of the picked point, to ``directory`` and return that folder.
+
+        Raises InputError if the folder exists and is not empty (unless ``force``) or there is no such trial.
+        """
+        summary = self.summary
+        point = pick_point(summary, pick) if trial is None else self.point(trial)
+        return write_export(self.source(point), summary, Path(directory), force=force)
+
+    def point(self, trial: int) -> FrontPoint:
+        """The shipping figures of one trial; InputError if it was not measured."""
+        on_front = [point for point in self.front if point.trial == trial]
+        if on_front:
+            return on_front[0]
+        found = [result for result in shipping_results(self.store) if result.trial == trial]
+        if not found:
+            raise InputError(
+                f"a trial must have been measured, but study {self.name!r} has no such trial {trial}; "
+                f"see autocompress show {self.name}"
+            )
+        return front_point(found[0], self.store)
+
+    def source(self, point: FrontPoint) -> ExportSource:
+        """The files and facts an export of ``point`` is made from."""
+        results = {result.trial: result for result in shipping_results(self.store)}
+        prepared = Prepared(self.folder)
+        return ExportSource(
+            point=point,
+            model=shipping_folder(self.store, results[point.trial]) / MODEL,
+            model_digest=results[point.trial].artifact_digest,
+            checkpoint=prepared.checkpoint,
+            task=prepared.data.task,
+            max_length=prepared.data.max_length,
+        )
+
+    def plot(self, path: str | Path) -> Path:
+        """Draw the trade-off plot to a .png or .svg file and return its path."""
+        return write_plot(self.summary, Path(path))
+
+
+def search(
+    model: str | None = None,
+    *,
+    train: str | None = None,
+    validation: str | None = None,
+    test: str | None = None,
+    text_columns: Iterable[str] | None = None,
+    label_column: str | None = None,
+    max_latency_ms: float | None = None,
+    max_size_bytes: int | None = None,
+    max_memory_bytes: int | None = None,
+    max_drop: float | None = None,
+    min_quality: float | None = None,
+    time_budget_s: float = 900.0,
+    trials: int | None = None,
+    study: str | None = None,
+    studies_dir: str | Path = "studies",
+    space: str = "joint",
+    sampler: str = "tpe",
+    batch_size: int = 1,
+    threads: int = 1,
+    latency_statistic: str = "p95",
+    workers: int | None = None,
+    ray_address: str | None = None,
+    seed: int = 0,
+    on_event: Listener | None = None,
+) -> Study:
+    """Search for small and fast forms of ``model`` and return the study with its Pareto front.
+
+    Without ``model`` and ``train`` the built-in demo is searched. Latencies are in milliseconds, sizes in bytes,
+    ``max_drop`` in points of the task's metric, ``min_quality`` a fraction, the budget in seconds of wall clock.
+    Raises InputError for what cannot be used, StudyError if the study exists.
+    """
+    begun = Schedule(time_budget_s)
+    problem = Problem(
+        model=model,
+        data=DataSource(train, validation, test, None if text_columns is None else tuple(text_columns), label_column),
+        target=Target(batch_size, threads, latency_statistic),
+        constraints=Constraints(max_latency_ms, max_size_bytes, max_memory_bytes, max_drop, min_quality),
+        time_budget_s=time_budget_s,
+        trials=trials,
+        space=space,
+        sampler=sampler,
+        workers=workers,
+        ray_address=ray_address,
+        seed=seed,
+    )
+    check_names(problem)
+    name = study or default_name(problem)
+    folder = Path(studies_dir)
+    _refuse_existing(folder, name, problem)
+    inputs = load_inputs(problem)
+    check_feasible(problem, inputs)
+    with StudyStore.create(folder, name, problem) as store:
+        Pipeline(store, begun, on_event or silent, trials).run(inputs)
+    return open_study(name, folder)
+
+
+def resume(
+    study: str,
+    *,
+    studies_dir: str | Path = "studies",
+    time_budget_s: float | None = None,
+    trials: int | None = None,
+    on_event: Listener | None = None,
+) -> Study:
+    """Go on with an interrupted or finished study; every finished trial is kept.
+
+    ``time_budget_s`` is for this run; without it an interrupted study has what is left of its own, at least a minute,
+    and a finished one has it again. ``trials`` is the total number of trials wanted.
+    """
+    with StudyStore.resume(Path(studies_dir), study) as store:
+        used = 0.0 if store.progress().finished else sum(store.progress().used_s.values())
+        budget = time_budget_s or max(store.problem.time_budget_s - used, LEAST_RESUME_S)
+        Pipeline(store, Schedule(budget), on_event or silent, trials or store.problem.trials).run()
+    return open_study(study, studies_dir)
+
+
+def open_study(study: str, studies_dir: str | Path = "studies") -> Study:
+    """Open a study to look at; it may be running. StudyError if there is none of that name."""
+    return Study(StudyStore.read(Path(studies_dir), study))
+
+
+def list_studies(studies_dir: str | Path = "studies") -> list[StudySummary]:
+    """Summaries of all studies in a folder, by name."""
+    return [open_study(name, studies_dir).summary for name in study_names(Path(studies_dir))]
+
+
+def check_names(problem: Problem) -> None:
+    """InputError if the space or the sampler is not a known one."""
+    for what, value, known in (("space", problem.space, SEARCH_SPACES), ("sampler", problem.sampler, SAMPLERS)):
+        if value not in known:
+            raise InputError(f"{what} must be one of {', '.join(known)}, but got {value!r}")
+
+
+def default_name(problem: Problem) -> str:
+    """``demo``, or the training file's name, with the date and time."""
+    base = "demo" if problem.data.train is None else Path(problem.data.train).stem or "study"
+    return f"{base}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _refuse_existing(studies_dir: Path, name: str, problem: Problem) -> None:
+    if name not in study_names(studies_dir):
+        return
+    changed = differences(StudyStore.read(studies_dir, name).problem, problem)
+    detail = f"and asks for something else ({'; '.join(changed)}); choose another --study" if changed else ""
+    raise StudyError(
+        f"study {name!r} must be new, but it exists {detail or f'with this problem: autocompress resume {name}'}"
+    )

@@ -1,0 +1,102 @@
+"""Read a study's folder, running or not, into the one value that tables, plots and JSON are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+
+from autocompress.figures import Baseline, TrialResult
+from autocompress.files import read_json
+from autocompress.pipeline import read_baselines, shipping_results
+from autocompress.problem import Problem
+from autocompress.report.summary import FrontPoint, Phase, State, StudySummary, speedups
+from autocompress.search.objective import Constraint
+from autocompress.search.pareto import non_dominated
+from autocompress.search.study import Progress, StudyStore
+from objectives import DEFAULT, constraints_for
+
+
+def gather(store: StudyStore) -> StudySummary:
+    """The summary of a study as it is on disk.
+
+    Its front is, once finalists were verified, those of them that are non-dominated in the verified figures; before
+    that, the non-dominated among all measured results, whose feasibility is not known yet.
+    """
+    baselines, problem = read_baselines(store.folder), store.problem
+    results, verified = shipping_results(store), store.results("verify")
+    front = _non_dominated(verified or results)
+    constraints = constraints_of(problem, baselines)
+    points = [_point(result, store, baselines, constraints if verified else None) for result in front]
+    shown = {point.trial for point in points}
+    progress = store.progress()
+    return StudySummary(
+        study=store.name,
+        state=cast(State, store.state()),
+        problem=problem,
+        baselines=baselines,
+        trials=store.counts(),
+        front=points,
+        dominated=[(r.figures, r.trial) for r in results if r.trial not in shown and r.figures is not None],
+        metric=results[0].figures.validation.metric if results and results[0].figures else "accuracy",
+        notes=_notes(store),
+        phases=_phases(progress),
+        updated=_updated(store),
+    )
+
+
+def constraints_of(problem: Problem, baselines: Sequence[Baseline]) -> list[Constraint]:
+    """The problem's constraints, with the drop held against the measured teacher."""
+    return constraints_for(problem, baselines[0].figures.validation.value if baselines else None)
+
+
+def front_point(result: TrialResult, store: StudyStore) -> FrontPoint:
+    """One measured result with its speedups; its feasibility is known if it was verified."""
+    baselines = read_baselines(store.folder)
+    known = constraints_of(store.problem, baselines) if result.stage == "verify" else None
+    return _point(result, store, baselines, known)
+
+
+def _non_dominated(results: Sequence[TrialResult]) -> list[TrialResult]:
+    measured = [result for result in results if result.figures is not None]
+    if not measured:
+        return []
+    values = np.array([[objective.value(r.figures) for objective in DEFAULT] for r in measured if r.figures])
+    mask = non_dominated(values, tuple(objective.direction for objective in DEFAULT))
+    front = [measured[int(i)] for i in np.flatnonzero(mask)]
+    return sorted(front, key=lambda r: r.figures.latency_ms.mean if r.figures else np.inf)
+
+
+def _point(
+    result: TrialResult, store: StudyStore, baselines: Sequence[Baseline], constraints: Sequence[Constraint] | None
+) -> FrontPoint:
+    figures = result.figures
+    assert figures is not None
+    refined = store.result(result.trial, "refine")
+    return FrontPoint(
+        trial=result.trial,
+        feasible=None if constraints is None else all(c.violation(figures) <= 0 for c in constraints),
+        configuration=result.configuration,
+        figures=figures,
+        speedup=speedups(figures, baselines),
+        stage=result.stage,
+        refined=refined is not None and refined.artifact_digest == result.artifact_digest,
+    )
+
+
+def _phases(progress: Progress) -> list[Phase]:
+    return [
+        Phase(name=name, planned_s=planned, used_s=progress.used_s.get(name))
+        for name, planned in progress.planned_s.items()
+    ]
+
+
+def _notes(store: StudyStore) -> Sequence[str]:
+    path = store.folder / "data" / "dataset.json"
+    return tuple(read_json(path).get("notes", ())) if path.is_file() else ()
+
+
+def _updated(store: StudyStore) -> float:
+    paths = [store.folder / "problem.json", store.folder / "state.json"]
+    return max(path.stat().st_mtime for path in paths if path.exists())

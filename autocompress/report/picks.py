@@ -1,0 +1,51 @@
+"""Rules that pick one point of a front for who does not want to choose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from autocompress.errors import InputError, StudyError
+from autocompress.report.summary import FrontPoint, StudySummary
+from autocompress.search.pareto import knee
+
+Pick = Callable[[Sequence[FrontPoint]], FrontPoint]
+
+
+def _knee(points: Sequence[FrontPoint]) -> FrontPoint:
+    """The point where giving up quality stops paying in latency (on a logarithmic scale)."""
+    values = np.array([(_quality(point), np.log(_latency(point))) for point in points])
+    return points[knee(values, ("maximize", "minimize"))]
+
+
+def _quality(point: FrontPoint) -> float:
+    return point.figures.validation.value
+
+
+def _latency(point: FrontPoint) -> float:
+    return point.figures.latency_ms.mean
+
+
+PICKS: dict[str, Pick] = {
+    "knee": _knee,
+    "fastest": lambda points: min(points, key=_latency),
+    "smallest": lambda points: min(points, key=lambda point: point.figures.size_bytes),
+    "best": lambda points: max(points, key=lambda point: (_quality(point), -_latency(point))),
+}
+
+
+def pick_point(summary: StudySummary, pick: str) -> FrontPoint:
+    """The point that rule ``pick`` chooses, by validation figures, among the feasible ones where there are any.
+
+    InputError if there is no such rule, StudyError if nothing was measured yet.
+    """
+    if pick not in PICKS:
+        raise InputError(f"pick must be one of {', '.join(PICKS)}, but got {pick!r}")
+    if not summary.front:
+        raise StudyError(
+            f"a point can be picked when one was measured, but study {summary.study!r} has none yet; "
+            f"go on with autocompress resume {summary.study}"
+        )
+    feasible = [point for point in summary.front if point.feasible]
+    return PICKS[pick](feasible or list(summary.front))
