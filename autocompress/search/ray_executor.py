@@ -35,7 +35,8 @@ class Resources:
     """``threads`` cores for the measuring slot; ``workers`` builders (None: one per other core, at least one).
 
     ``ray_address`` joins a running cluster, one node of which offers ``latency_bench`` and all of which see the
-    study's folder; None starts a private Ray on this machine.
+    study's folder; None starts a private Ray on this machine. A cluster started with RAY_AUTH_MODE=disabled needs the
+    same setting here.
     """
 
     threads: int = 1
@@ -140,6 +141,7 @@ class RayExecutor:
     def _join(self, address: str | None) -> None:
         if not ray.is_initialized() and address is not None:
             _check_reachable(address)
+            _show_token()
             self._exit.callback(ray.shutdown)
             try:
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
@@ -197,6 +199,7 @@ def _start_local_ray(builders: int) -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     _protect_token()
+    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     ray.init(
         address="local",
         num_cpus=builders,
@@ -224,6 +227,19 @@ def _protect_token() -> None:
         path.chmod(0o600)
     except OSError:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+
+def _show_token() -> None:
+    """Let this process present the user's token, if there is one, to a cluster that asks for it.
+
+    ``ray start`` asks for a token that exists, but ``ray.init(address=...)`` presents it only in token mode, which is
+    read when Ray is imported. RAY_AUTH_MODE, where set, stands.
+    """
+    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
+    with suppress(ImportError):
+        from ray._private.authentication import authentication_token_setup as setup
+
+        setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
 
 
 def _check_reachable(address: str) -> None:
