@@ -12,14 +12,19 @@ from autocompress.events import Listener, silent
 from autocompress.feasibility import check_feasible
 from autocompress.phases import Schedule
 from autocompress.pipeline import Pipeline, shipping_folder, shipping_results
-from autocompress.prepared import Prepared
 from autocompress.preparation import Inputs, load_inputs
+from autocompress.prepared import Prepared
 from autocompress.problem import Constraints, DataSource, Problem, Target, differences
+from autocompress.report.export import ExportSource, write_export
 from autocompress.report.gather import front_point, gather
+from autocompress.report.picks import pick_point
 from autocompress.report.plot import write_plot
 from autocompress.report.summary import FrontPoint, StudySummary
+from autocompress.search.cores import split_cores, usable_cores
 from autocompress.search.samplers import SAMPLERS
-from autocompress.search.study import StudyStore, study_names
+from autocompress.search.study import StudyStore, check_name, study_names
+from autocompress.trial import MODEL
+from autocompress.units import human_seconds
 from search_spaces import SEARCH_SPACES
 
 LEAST_RESUME_S = 60.0
@@ -135,7 +140,6 @@ def search(
     ``max_drop`` in points of the task's metric, ``min_quality`` a fraction, the budget in seconds of wall clock.
     Raises InputError for what cannot be used, StudyError if the study exists.
     """
-    begun = Schedule(time_budget_s)
     problem = Problem(
         model=model,
         data=DataSource(train, validation, test, None if text_columns is None else tuple(text_columns), label_column),
@@ -149,15 +153,56 @@ def search(
         ray_address=ray_address,
         seed=seed,
     )
-    check_names(problem)
+    return run(problem, study=study, studies_dir=studies_dir, on_event=on_event)
+
+
+def run(
+    problem: Problem,
+    *,
+    study: str | None = None,
+    studies_dir: str | Path = "studies",
+    on_event: Listener | None = None,
+) -> Study:
+    """``search`` for a problem that is already one value."""
+    schedule = Schedule(problem.time_budget_s)
     name = study or default_name(problem)
-    folder = Path(studies_dir)
-    _refuse_existing(folder, name, problem)
+    inputs = check(problem, name, studies_dir)
+    with StudyStore.create(Path(studies_dir), name, problem) as store:
+        Pipeline(store, schedule, on_event or silent, problem.trials).run(inputs)
+    return open_study(name, studies_dir)
+
+
+def check(problem: Problem, name: str, studies_dir: str | Path = "studies") -> Inputs:
+    """Everything that can be known to be wrong before training: names, data, checkpoint, impossible constraints."""
+    for what, value, known in (("space", problem.space, SEARCH_SPACES), ("sampler", problem.sampler, SAMPLERS)):
+        if value not in known:
+            raise InputError(f"{what} must be one of {', '.join(known)}, but got {value!r}")
+    if problem.ray_address is None:
+        split_cores(usable_cores(), problem.target.threads)
+    _refuse_existing(Path(studies_dir), check_name(name), problem)
     inputs = load_inputs(problem)
     check_feasible(problem, inputs)
-    with StudyStore.create(folder, name, problem) as store:
-        Pipeline(store, begun, on_event or silent, trials).run(inputs)
-    return open_study(name, folder)
+    return inputs
+
+
+def plan(problem: Problem, *, study: str | None = None, studies_dir: str | Path = "studies") -> str:
+    """What a search would do, after the same checks: text of several lines. Nothing is trained or written."""
+    name = study or default_name(problem)
+    data = check(problem, name, studies_dir).data
+    task = data.task
+    kind = f"classes {', '.join(task.label_names)}" if task.label_names else "a number"
+    rows = ", ".join(f"{split} {len(rows):,}" for split, rows in data.splits.items())
+    schedule = Schedule(problem.time_budget_s)
+    shares = [f"  {phase}: {human_seconds(seconds)}" for phase, seconds in schedule.preview().items()]
+    return "\n".join(
+        [
+            f"study {name}: {' and '.join(task.text_columns)} -> {task.label_column} ({kind}), {task.metric}",
+            f"rows: {rows}; at most {data.max_length} tokens each",
+            *data.notes,
+            f"time budget {human_seconds(problem.time_budget_s)}, shared out as follows unless a phase needs less:",
+            *shares,
+        ]
+    )
 
 
 def resume(
@@ -188,13 +233,6 @@ def open_study(study: str, studies_dir: str | Path = "studies") -> Study:
 def list_studies(studies_dir: str | Path = "studies") -> list[StudySummary]:
     """Summaries of all studies in a folder, by name."""
     return [open_study(name, studies_dir).summary for name in study_names(Path(studies_dir))]
-
-
-def check_names(problem: Problem) -> None:
-    """InputError if the space or the sampler is not a known one."""
-    for what, value, known in (("space", problem.space, SEARCH_SPACES), ("sampler", problem.sampler, SAMPLERS)):
-        if value not in known:
-            raise InputError(f"{what} must be one of {', '.join(known)}, but got {value!r}")
 
 
 def default_name(problem: Problem) -> str:

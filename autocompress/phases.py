@@ -47,6 +47,10 @@ class Schedule:
         phase.used_s = time.monotonic() - self._entered
         return phase
 
+    def preview(self) -> dict[str, float]:
+        """Seconds per phase if each took just its share."""
+        return {name: share * self.budget_s / sum(SHARES.values()) for name, share in SHARES.items()}
+
     def planned_s(self) -> dict[str, float]:
         """Seconds planned, by phase."""
         return {phase.name: round(phase.planned_s, 1) for phase in self.phases}

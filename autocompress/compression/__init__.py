@@ -1,0 +1,1 @@
+"""Pure array mathematics of compression: importance, quantization, sparsity, vocabulary (numpy; shapes stated)."""

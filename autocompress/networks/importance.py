@@ -20,13 +20,13 @@ class Batch(Protocol):
     """Token ids, attention mask and token types [B, T], and labels [B]."""
 
     @property
-    def input_ids(self) -> Tensor: ...  # noqa: D102
+    def input_ids(self) -> Tensor: ...
     @property
-    def attention_mask(self) -> Tensor: ...  # noqa: D102
+    def attention_mask(self) -> Tensor: ...
     @property
-    def token_type_ids(self) -> Tensor: ...  # noqa: D102
+    def token_type_ids(self) -> Tensor: ...
     @property
-    def labels(self) -> Tensor: ...  # noqa: D102
+    def labels(self) -> Tensor: ...
 
 
 def importance_scores(

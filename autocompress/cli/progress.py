@@ -1,0 +1,69 @@
+"""Shows what a search tells: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from autocompress.events import Event, Listener
+from autocompress.units import human_seconds
+
+LINE_EVERY_S = 10.0
+
+
+@contextmanager
+def progress(console: Console) -> Iterator[Listener]:
+    """A listener that draws on ``console`` (standard error) while the block runs."""
+    if console.is_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
+        with Progress(*columns, console=console, transient=True) as bar:
+            yield _Bar(bar)
+    else:
+        yield _Lines(console)
+
+
+class _Bar:
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task: TaskID | None = None
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "progress":
+            self._show(event)
+            return
+        self._hide()
+        style = "bold" if event.kind == "phase" else None
+        self._bar.console.print(escape(event.message), style=style, highlight=False)
+
+    def _show(self, event: Event) -> None:
+        left = "" if event.seconds_left is None else f"{human_seconds(event.seconds_left)} left"
+        if self._task is None:
+            self._task = self._bar.add_task(escape(event.message), total=1.0, left=left)
+        self._bar.update(self._task, description=escape(event.message), completed=event.fraction or 0.0, left=left)
+
+    def _hide(self) -> None:
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+            self._task = None
+
+
+class _Lines:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told = time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        if event.kind != "progress":
+            self._say(event.message)
+        elif time.monotonic() - self._told >= LINE_EVERY_S:
+            left = "" if event.seconds_left is None else f", {human_seconds(event.seconds_left)} left"
+            self._say(f"{event.message}: {100 * (event.fraction or 0.0):.0f}%{left}")
+            self._told = time.monotonic()
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)

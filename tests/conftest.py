@@ -1,0 +1,73 @@
+"""A tiny checkpoint and labelled text that it can learn, for tests of whole runs."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+GOOD = ["fine", "great", "lovely", "bright", "happy", "superb"]
+BAD = ["poor", "awful", "dull", "broken", "sad", "dreadful"]
+FILLER = ["the", "film", "was", "and", "i", "think", "it", "a", "very", "day", "with", "story", "about", "some", "people", "here"]
+
+
+def sentences(count: int, seed: int) -> list[tuple[str, str]]:
+    """Short texts whose label is the kind of their one telling word."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number in range(count):
+        kind = number % 2
+        words = list(rng.choice(FILLER, rng.integers(4, 12)))
+        words.insert(int(rng.integers(len(words))), str(rng.choice((BAD, GOOD)[kind])))
+        rows.append((" ".join([*words, f"{number}"]), ("negative", "positive")[kind]))
+    return rows
+
+
+def write_csv(path: Path, rows: list[tuple[str, str]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("text", "label"))
+        writer.writerows(rows)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Files of 400, 120 and 120 rows."""
+    folder = tmp_path_factory.mktemp("data")
+    sizes = {"train": 400, "validation": 120, "test": 120}
+    return {
+        name: str(write_csv(folder / f"{name}.csv", sentences(count, seed)))
+        for seed, (name, count) in enumerate(sizes.items())
+    }
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A random BERT of two narrow layers with a word-level vocabulary, saved as a checkpoint folder."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("checkpoint")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *FILLER, *GOOD, *BAD]
+    vocabulary = {word: index for index, word in enumerate(words)}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    ends = [("[CLS]", 2), ("[SEP]", 3)]
+    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", ends)
+    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, mask_token="[MASK]", model_max_length=64, **special)
+    fast.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(words),
+        hidden_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=96,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(folder)
+    return str(folder)

@@ -1,0 +1,123 @@
+"""Teacher, super-networks and refining on a tiny model that really learns."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from autocompress.compression.vocabulary import vocabulary_order
+from autocompress.configuration import BiLSTMConfiguration, CNNConfiguration, TransformerConfiguration
+from autocompress.distillation.refine import refine
+from autocompress.distillation.students import head_logits, tensor_batch, token_map
+from autocompress.distillation.super_network import (
+    DistillationSettings,
+    cheap_first,
+    relative_cost,
+    train_super_network,
+)
+from autocompress.distillation.teacher import TeacherSettings, fine_tune, predict_logits
+from autocompress.distillation.training import TrainingSettings
+from autocompress.networks.checkpoint import load_classifier, open_checkpoint
+from autocompress.networks.cut import cut
+from autocompress.networks.exit_heads import add_exit_heads
+from autocompress.networks.import_checkpoint import import_encoder
+from autocompress.networks.student_sizes import StudentSizes
+from autocompress.networks.students import STUDENT_NETWORKS, build_student, initial_student
+from autocompress.problem import DataSource
+from autocompress.tasks.encoding import encode
+from autocompress.tasks.loading import load_dataset
+from autocompress.tasks.metrics import metric_of
+
+
+@pytest.fixture(scope="module")
+def taught(tiny_checkpoint, tiny_data):
+    """Data, teacher model and its quality."""
+    checkpoint = open_checkpoint(tiny_checkpoint)
+    data = encode(load_dataset(DataSource(**tiny_data)), checkpoint.tokenizer, max_positions=checkpoint.max_positions)
+    model, trained = load_classifier(checkpoint, 2, data.task.label_names)
+    assert not trained
+    quality = fine_tune(model, data, TeacherSettings(budget_s=60.0, max_epochs=12, learning_rate=2e-3))
+    return data, model, quality
+
+
+def accuracy(network, configuration, data, fake_quantize: bool = False) -> float:
+    split = data.validation
+    batch = tensor_batch(split, np.arange(len(split)), data.pad_id, np.zeros((len(split), 2), np.float32))
+    with torch.inference_mode():
+        logits = head_logits(network, batch, configuration, fake_quantize=fake_quantize)[-1]
+    return metric_of(data.task, logits.numpy(), split.labels)
+
+
+def settings(epochs: float, rate: float) -> DistillationSettings:
+    return DistillationSettings(TrainingSettings(rate, 60.0, epochs))
+
+
+def test_the_teacher_learns_and_keeps_its_best_state(taught):
+    data, model, quality = taught
+    assert quality > 0.8
+    assert metric_of(data.task, predict_logits(model, data.validation, data.pad_id), data.validation.labels) == quality
+
+
+@pytest.mark.parametrize("student", list(STUDENT_NETWORKS))
+def test_sub_networks_of_a_trained_super_network_are_good_and_refine(taught, student):
+    data, model, _ = taught
+    shape, arrays = import_encoder(model)
+    order = vocabulary_order(data.train.tokens, shape.vocab_size, data.special_ids)
+    outputs = predict_logits(model, data.train, data.pad_id)
+    vocabulary = shape.vocab_size
+    configurations = {
+        "transformer": TransformerConfiguration.uniform(
+            shape, 4, layers=(1,), hidden_size=32, num_attention_heads=2, intermediate_size=32
+        ),
+        "bilstm": BiLSTMConfiguration(32, 16, 1, vocabulary, weight_bits=4),
+        "cnn": CNNConfiguration(32, 16, 1, 3, vocabulary, weight_bits=4),
+    }
+    small = configurations[student]
+    if student == "transformer":
+        shape, arrays = add_exit_heads(arrays, shape)
+        large = TransformerConfiguration.uniform(shape)
+    else:
+        arrays = initial_student(student, arrays, shape, StudentSizes(48, 24, 2, 3))
+        large = replace(small, hidden_size=24, num_layers=2, embedding_size=48)
+    network = STUDENT_NETWORKS[student](shape, arrays)
+    before = accuracy(network.eval(), small, data)
+    both = (small, large)
+    train_super_network(
+        network,
+        data,
+        outputs,
+        order,
+        lambda rng: both[int(rng.integers(2))],
+        settings(12.0, 4e-3),
+        message="training",
+    )
+    after = accuracy(network, small, data)
+    assert after > max(before, 0.75) and accuracy(network, large, data) > 0.75
+    cut_arrays = cut(network.to_arrays(), shape, small)
+    refined = refine(cut_arrays, shape, small, data, outputs, order, settings(4.0, 1e-3))
+    assert {name: array.shape for name, array in refined.items()} == {n: a.shape for n, a in cut_arrays.items()}
+    network = build_student(refined, shape, small).eval()
+    assert accuracy(network, small, data, fake_quantize=True) > 0.75
+
+
+def test_a_smaller_vocabulary_reads_rare_words_as_unknown():
+    order = np.array([2, 0, 5, 3, 1, 4], np.int32)
+    table = token_map(order, 3, unknown_id=0)
+    assert table is not None and table.tolist() == [0, 0, 2, 0, 0, 5]
+    assert token_map(order, 6, unknown_id=0) is None
+
+
+def test_cheap_sub_networks_are_trained_more_often(taught):
+    shape, _ = import_encoder(taught[1])
+    full = TransformerConfiguration.uniform(shape)
+    small = TransformerConfiguration.uniform(
+        shape, layers=(0,), hidden_size=24, num_attention_heads=1, intermediate_size=8
+    )
+    assert relative_cost(full, shape) == 1.0
+    assert relative_cost(small, shape) == pytest.approx((4 * 24 * 12 + 2 * 24 * 8) / (2 * (4 * 48**2 + 2 * 48 * 96)))
+    both = (full, small)
+    sample = cheap_first(lambda rng: both[int(rng.integers(2))], lambda c: relative_cost(c, shape))
+    rng = np.random.default_rng(0)
+    share = np.mean([sample(rng) == small for _ in range(300)])
+    assert share > 0.7
