@@ -1,0 +1,122 @@
+"""How an exported model is served: five lines of Python, and the model card around them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from autocompress.artifact.manifest import MANIFEST, MODEL, TOKENIZER, Manifest, load_artifact
+from autocompress.artifact.session import Session
+from autocompress.configuration import describe
+from autocompress.figures import Figures
+from autocompress.tasks.task import Task
+from autocompress.units import human_size
+
+SAMPLES = ("The first text.", "The second text.")
+_MARKDOWN = frozenset("\\`*_{}[]<>()#+-.!|~&")
+
+
+def serving_example(folder: str | Path, task: Task | None = None) -> str:
+    """Five lines of Python that serve the model exported to ``folder``; its task is read from there if not given.
+
+    They need onnxruntime, numpy and tokenizers only. InputError if the folder is no whole export.
+    """
+    if task is None:
+        task = Task.from_json(load_artifact(Path(folder)).manifest.task)
+    names = Session(Path(folder) / MODEL).input_names
+    return _lines(str(Path(folder) / TOKENIZER), str(Path(folder) / MODEL), task, names)
+
+
+def model_card(folder: Path, manifest: Manifest) -> str:
+    """README.md of the export in ``folder``: what it is, what was measured and how, and the lines that serve it."""
+    task = Task.from_json(manifest.task)
+    kind = f"a classification into {len(task.label_names)} classes" if task.label_names else "a regression"
+    columns = " and ".join(_escape(name) for name in task.text_columns)
+    labels = ", ".join(_escape(name) for name in task.label_names)
+    latency = manifest.figures.latency_ms
+    versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
+    paragraphs = [
+        f"# Trial {manifest.trial} of {_escape(manifest.study)}",
+        f"A compressed text model from autocompress, trial {manifest.trial} of the study {_escape(manifest.study)}: "
+        f"{_escape(describe(manifest.configuration))}. It is {kind} of {columns}"
+        + (f" ({labels})" if labels else "")
+        + f"; texts are cut at {manifest.max_length} tokens.",
+        "## Serve",
+        "In this folder, with onnxruntime, numpy and tokenizers installed:",
+        f"```python\n{_lines(TOKENIZER, MODEL, task, Session(folder / MODEL).input_names)}\n```",
+        "## Measured",
+        _figures_table(manifest, task.metric),
+        f"Latency is per request of {manifest.batch_size} text{'s' if manifest.batch_size > 1 else ''} on "
+        f"{manifest.threads} thread{'s' if manifest.threads > 1 else ''}, over real token lengths, on "
+        f"{_escape(str(manifest.fingerprint.get('cpu', 'an unknown processor')))}; tokenization is not in it"
+        + (", and the run was disturbed by other processes" if latency.disturbed else "")
+        + ". In brackets is the 95% bootstrap interval. Memory is the peak of a process that serves the file.",
+        f"`{MANIFEST}` holds the same and more: the configuration, every figure, the hardware, and the versions "
+        f"({_escape(versions)}). `autocompress verify DIR --data FILE` measures the model again.",
+    ]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _lines(tokenizer: str, model: str, task: Task, input_names: Sequence[str]) -> str:
+    sources = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
+    feed = ", ".join(f'"{name}": numpy.array([text.{sources[name]}])' for name in input_names)
+    texts = ", ".join(_literal(sample) for sample in SAMPLES[: len(task.text_columns)])
+    names = ", ".join(_literal(name) for name in task.label_names)
+    answer = f"[{names}][logits[0].argmax()]" if names else "float(logits[0, 0])"
+    return "\n".join(
+        (
+            "import numpy, onnxruntime, tokenizers",
+            f"text = tokenizers.Tokenizer.from_file({_literal(tokenizer)}).encode({texts})",
+            f'session = onnxruntime.InferenceSession({_literal(model)}, providers=["CPUExecutionProvider"])',
+            f"(logits,) = session.run(None, {{{feed}}})",
+            f"print({answer})",
+        )
+    )
+
+
+def _figures_table(manifest: Manifest, metric: str) -> str:
+    named = [("this model", manifest.figures), *((baseline.name, baseline.figures) for baseline in manifest.baselines)]
+    head = (
+        "",
+        f"{metric}, validation",
+        f"{metric}, test",
+        "mean ms",
+        "p50 ms",
+        "p95 ms",
+        "times faster",
+        "size",
+        "memory",
+    )
+    rows = [head, ("---", *["---:"] * (len(head) - 1))]
+    for name, figures in named:
+        latency = figures.latency_ms
+        faster = "" if figures is manifest.figures else f"{latency.mean / manifest.figures.latency_ms.mean:.1f}"
+        rows.append(
+            (
+                _escape(name),
+                *_qualities(figures),
+                *(f"{value:.3g}" for value in (latency.mean, latency.p50, latency.p95)),
+                faster,
+                human_size(figures.size_bytes),
+                human_size(figures.memory_bytes),
+            )
+        )
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _qualities(figures: Figures) -> list[str]:
+    return [
+        "" if quality is None else f"{quality.value:.4f} [{quality.interval[0]:.4f}, {quality.interval[1]:.4f}]"
+        for quality in (figures.validation, figures.test)
+    ]
+
+
+def _literal(text: str) -> str:
+    """A Python string literal on one line, in double quotes where nothing needs more than JSON's escapes."""
+    return json.dumps(text, ensure_ascii=False) if text.isprintable() else repr(text)
+
+
+def _escape(text: str) -> str:
+    """``text`` as plain words of one Markdown line."""
+    return "".join(f"\\{letter}" if letter in _MARKDOWN else letter for letter in " ".join(text.split()))
