@@ -8,7 +8,24 @@ import pytest
 
 GOOD = ["fine", "great", "lovely", "bright", "happy", "superb"]
 BAD = ["poor", "awful", "dull", "broken", "sad", "dreadful"]
-FILLER = ["the", "film", "was", "and", "i", "think", "it", "a", "very", "day", "with", "story", "about", "some", "people", "here"]
+FILLER = [
+    "the",
+    "film",
+    "was",
+    "and",
+    "i",
+    "think",
+    "it",
+    "a",
+    "very",
+    "day",
+    "with",
+    "story",
+    "about",
+    "some",
+    "people",
+    "here",
+]
 
 
 def sentences(count: int, seed: int) -> list[tuple[str, str]]:

@@ -49,30 +49,31 @@ def run(arguments: list[str] | None = None) -> int:
     """The exit code of a command; every error is one line on standard error, without a traceback."""
     try:
         outcome = typer.main.get_command(app).main(arguments, prog_name="autocompress", standalone_mode=False)
-        return outcome if isinstance(outcome, int) else 0
-    except AutocompressError as error:
-        return _complain(str(error), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.ctx.get_help() if error.ctx else "")
-        return 0
-    except click.ClickException as error:
-        return _complain(f"{error.format_message()}; see autocompress --help", error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        return _complain(
-            "interrupted; a study goes on with: autocompress resume STUDY (see autocompress studies)", INTERRUPTED
-        )
-    except MemoryError:
-        return _complain("out of memory; free some, or use a smaller model or batch size", 1)
-    except Exception as error:
-        if os.environ.get("AUTOCOMPRESS_DEBUG"):
-            traceback.print_exc()
-        name = type(error).__name__
-        return _complain(f"this is a bug ({name}: {error}); AUTOCOMPRESS_DEBUG=1 shows where", BUG)
+        outcome = 0
+    except (Exception, KeyboardInterrupt) as error:
+        message, outcome = _explain(error)
+        _complain(message)
+    return outcome if isinstance(outcome, int) else 0
 
 
-def _complain(message: str, code: int) -> int:
+def _explain(error: BaseException) -> tuple[str, int]:
+    """The line that a user gets for an error, and the exit code."""
+    if isinstance(error, AutocompressError):
+        return str(error), error.exit_code
+    if isinstance(error, click.ClickException):
+        return f"{error.format_message()}; see autocompress --help", error.exit_code
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return "interrupted; go on with: autocompress resume STUDY (autocompress studies lists them)", INTERRUPTED
+    if isinstance(error, MemoryError):
+        return "out of memory; free some, or use a smaller model or batch size", 1
+    if os.environ.get("AUTOCOMPRESS_DEBUG"):
+        traceback.print_exception(error)
+    return f"this is a bug ({type(error).__name__}: {error}); AUTOCOMPRESS_DEBUG=1 shows where", BUG
+
+
+def _complain(message: str) -> None:
     console = messages()
-    line = " ".join(message.split())
     console.print("error:", style="bold red", end=" ")
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
-    return code
+    console.print(" ".join(message.split()), markup=False, highlight=False, soft_wrap=True)

@@ -56,7 +56,9 @@ def plot_data(summary: StudySummary) -> PlotData:
     """The marks and lines of a study; the tighter of the two quality constraints is the one drawn."""
     target, constraints = summary.problem.target, summary.problem.constraints
     statistic = target.latency_statistic
-    floors = [l.bound for l in limits(constraints, statistic, summary.teacher_quality) if l.kind == "quality"]
+    floors = [
+        limit.bound for limit in limits(constraints, statistic, summary.teacher_quality) if limit.kind == "quality"
+    ]
 
     def mark(figures: Figures, label: str, feasible: bool = True) -> Mark:
         quality = figures.validation

@@ -1,0 +1,28 @@
+import time
+
+import pytest
+
+from autocompress.phases import SHARES, Schedule
+
+
+def test_shares_sum_to_one_and_the_preview_to_the_budget():
+    assert sum(SHARES.values()) == pytest.approx(1.0)
+    assert sum(Schedule(900.0).preview().values()) == pytest.approx(900.0)
+
+
+def test_a_phase_that_needs_nothing_leaves_its_share_to_those_after_it():
+    schedule = Schedule(1000.0)
+    assert schedule.enter("teacher").planned_s == pytest.approx(1000.0 * SHARES["teacher"], rel=1e-3)
+    schedule.leave()
+    rest = 1.0 - SHARES["teacher"]
+    assert schedule.enter("baselines").planned_s == pytest.approx(1000.0 * SHARES["baselines"] / rest, rel=1e-3)
+
+
+def test_an_overrun_is_spread_and_nothing_is_planned_beyond_the_end():
+    schedule = Schedule(100.0, begun=time.monotonic() - 90.0)
+    assert schedule.enter("search").planned_s < 10.0
+    schedule.leave()
+    schedule = Schedule(100.0, begun=time.monotonic() - 200.0)
+    assert schedule.enter("verify").planned_s == 0.0
+    assert schedule.leave().used_s is not None
+    assert set(schedule.planned_s()) == set(schedule.used_s()) == {"verify"}

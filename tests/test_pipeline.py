@@ -1,0 +1,160 @@
+"""Whole searches on a tiny model, through the Python interface and the command line, killed and resumed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import autocompress
+from autocompress.configuration import describe
+from autocompress.errors import InputError, StudyError
+from autocompress.search.study import StudyStore
+
+BASELINES = ["pytorch-fp32", "onnxruntime-fp32", "onnxruntime-int8"]
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("studies")
+
+
+@pytest.fixture(scope="module")
+def study(studies: Path, tiny_checkpoint: str, tiny_data: dict[str, str]) -> autocompress.Study:
+    return autocompress.search(
+        tiny_checkpoint,
+        **tiny_data,
+        max_latency_ms=50.0,
+        time_budget_s=100.0,
+        trials=8,
+        study="tiny",
+        studies_dir=studies,
+        sampler="random",
+    )
+
+
+def test_a_search_ends_with_verified_points_beside_the_baselines(study: autocompress.Study):
+    shown = json.loads(json.dumps(study.summary.to_json()))
+    assert shown["state"] == "finished" and shown["trials"]["complete"] == 8
+    assert [baseline["name"] for baseline in shown["baselines"]] == BASELINES
+    assert shown["front"]
+    for point in shown["front"]:
+        assert point["feasible"] is True and point["stage"] == "verify"
+        assert 0.0 <= point["quality"]["test"] <= 1.0
+        assert 0 < point["latency_ms"]["p50"] <= point["latency_ms"]["p95"]
+        assert set(point["speedup"]) == set(BASELINES)
+    trial_0 = study.store.result(0)
+    assert trial_0 is not None and describe(trial_0.configuration).startswith("L2 H48 A4 F96 w8")
+
+
+def test_every_figure_is_that_of_the_file_which_ships(study: autocompress.Study, tmp_path: Path):
+    from autocompress.files import sha256
+
+    for point in study.front:
+        source = study.source(point)
+        assert source.model.stat().st_size == point.figures.size_bytes
+        assert sha256(source.model) == source.model_digest
+
+
+def test_an_exported_model_serves_in_a_bare_process_with_the_manifests_quality(
+    study: autocompress.Study, tmp_path: Path, tiny_data: dict[str, str]
+):
+    from autocompress.report.verify import verify_export
+
+    folder = study.export(tmp_path / "out")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    report = verify_export(folder, tiny_data["test"])
+    assert report.matches_manifest
+    assert report.quality.value == pytest.approx(manifest["figures"]["test"]["value"], abs=1e-9)
+    with pytest.raises(InputError, match="empty"):
+        study.export(tmp_path / "out")
+
+
+def test_no_configuration_is_measured_twice(study: autocompress.Study):
+    digests = [result.digest for result in study.store.results()]
+    assert len(digests) == len(set(digests)) == 8
+
+
+def test_a_second_study_reuses_what_was_prepared(
+    study: autocompress.Study, studies: Path, tiny_checkpoint: str, tiny_data: dict[str, str]
+):
+    messages: list[str] = []
+    autocompress.search(
+        tiny_checkpoint,
+        **tiny_data,
+        time_budget_s=100.0,
+        trials=2,
+        study="again",
+        studies_dir=studies,
+        on_event=lambda event: messages.append(event.message),
+    )
+    assert sum("used again" in message for message in messages) == 4
+    for name in ("teacher", "transformer", "bilstm", "cnn"):
+        files = [studies / s / "prepared" / f"{name}.safetensors" for s in ("tiny", "again")]
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_resume_adds_trials_and_keeps_the_old_ones(study: autocompress.Study, studies: Path):
+    before = {result.trial: result for result in study.store.results()}
+    resumed = autocompress.resume("tiny", studies_dir=studies, trials=10, time_budget_s=60.0)
+    after = {result.trial: result for result in resumed.store.results()}
+    assert len(after) == 10 and resumed.state == "finished"
+    assert {number: after[number] for number in before} == before
+
+
+def test_a_known_name_is_refused_with_what_changed(
+    study: autocompress.Study, studies: Path, tiny_checkpoint: str, tiny_data: dict[str, str]
+):
+    with pytest.raises(StudyError, match=r"constraints.max_latency_ms: 50.0 -> 40.0"):
+        autocompress.search(
+            tiny_checkpoint,
+            **tiny_data,
+            study="tiny",
+            studies_dir=studies,
+            max_latency_ms=40.0,
+            time_budget_s=100.0,
+            sampler="random",
+        )
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [({"max_size_bytes": 100}, "--max-size must be at least"), ({"max_latency_ms": 1e-4}, "--max-latency must be")],
+)
+def test_the_impossible_is_told_before_training(
+    limits: dict[str, float], message: str, tiny_checkpoint: str, tiny_data: dict[str, str], tmp_path: Path
+):
+    with pytest.raises(InputError, match=message):
+        autocompress.search(tiny_checkpoint, **tiny_data, **limits, studies_dir=tmp_path / "none")  # type: ignore[arg-type]
+    assert not (tmp_path / "none").exists()
+
+
+def test_killed_in_the_middle_of_the_search_nothing_is_lost(
+    tiny_checkpoint: str, tiny_data: dict[str, str], studies: Path, study: autocompress.Study
+):
+    options = [f"--{name}={path}" for name, path in tiny_data.items()]
+    command = [sys.executable, "-m", "autocompress", "search", tiny_checkpoint, *options]
+    command += ["--study=killed", f"--studies-dir={studies}", "--time-budget=100s", "--max-latency=50ms", "--trials=12"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ})
+    results = studies / "killed" / "trials"
+    deadline = time.monotonic() + 90
+    while len(list(results.glob("*/result.json"))) < 4 and time.monotonic() < deadline:
+        time.sleep(0.05)
+        assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    store = StudyStore.read(studies, "killed")
+    before = {result.trial: result for result in store.results()}
+    assert len(before) >= 4 and store.state() == "interrupted"
+    resumed = autocompress.resume("killed", studies_dir=studies)
+    after = {result.trial: result for result in resumed.store.results()}
+    assert {number: after[number] for number in before} == before
+    counts = resumed.summary.trials
+    assert counts["complete"] == 12 and counts.get("running", 0) == counts.get("interrupted", 0) == 0
+    values = np.array([point.figures.latency_ms.mean for point in resumed.front])
+    assert (np.diff(values) >= 0).all()

@@ -1,0 +1,64 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autocompress.configuration import BiLSTMConfiguration
+from autocompress.figures import Figures, Latency, Quality, TrialResult
+from autocompress.search.objective import Constraint
+from autocompress.selection import finalists, to_refine
+from objectives import DEFAULT
+
+
+def result(trial: int, quality: float, latency: float, size: int = 1000) -> TrialResult:
+    figures = Figures(
+        validation=Quality("accuracy", quality, (quality, quality), 100),
+        latency_ms=Latency(latency, latency, latency, (latency, latency), 200, 1.0),
+        size_bytes=size,
+        memory_bytes=10**8,
+    )
+    return TrialResult(trial, 0, BiLSTMConfiguration(8, 8, 1, 100 + trial), figures)
+
+
+FAST = Constraint("max_latency", 2.0, lambda figures: figures.latency_ms.p95 / 2.0 - 1.0)
+GOOD = Constraint("min_quality", 0.85, lambda figures: (0.85 - figures.validation.value) / 0.85)
+
+
+def numbers(results: list[TrialResult]) -> list[int]:
+    return sorted(r.trial for r in results)
+
+
+def test_refining_keeps_to_what_training_cannot_change_and_to_what_it_can_reach():
+    results = [result(0, 0.9, 3.0), result(1, 0.84, 1.0), result(2, 0.83, 1.5), result(3, 0.5, 0.1)]
+    assert numbers(to_refine(results, 0.9, [FAST, GOOD], 4, reach=0.07)) == [1]
+
+
+def test_refining_spreads_over_latency():
+    results = [result(i, 0.8 + i / 100, 0.1 * 2**i) for i in range(7)]
+    assert numbers(to_refine(results, 0.9, [], 3, reach=0.2)) == [0, 3, 6]
+    assert to_refine(results, 0.9, [], 0, reach=0.2) == []
+
+
+def test_finalists_meet_the_constraints_where_any_does():
+    results = [result(0, 0.95, 3.0), result(1, 0.86, 1.0), result(2, 0.8, 0.5)]
+    assert numbers(finalists(results, DEFAULT, [FAST, GOOD], 5)) == [1]
+    slow = [result(0, 0.95, 3.0), result(1, 0.8, 2.5)]
+    assert numbers(finalists(slow, DEFAULT, [FAST], 5)) == [0, 1]
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1), st.floats(0.01, 10), st.integers(1, 10**6)), min_size=1, max_size=30, unique=True
+    ),
+    st.integers(3, 8),
+)
+def test_finalists_hold_the_best_of_each_objective_and_no_dominated_point(rows, count):
+    results = [result(i, *row) for i, row in enumerate(rows)]
+    chosen = finalists(results, DEFAULT, [], count)
+    assert 1 <= len(chosen) <= max(count, 3) and len(set(numbers(chosen))) == len(chosen)
+    picked = [rows[r.trial] for r in chosen]
+    assert max(q for q, _, _ in picked) == max(q for q, _, _ in rows)
+    assert min(t for _, t, _ in picked) == min(t for _, t, _ in rows)
+    assert min(s for _, _, s in picked) == min(s for _, _, s in rows)
+    for quality, latency, size in picked:
+        assert not any(
+            q >= quality and t <= latency and s <= size and (q, t, s) != (quality, latency, size) for q, t, s in rows
+        )
