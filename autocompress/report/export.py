@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
+from typing import Any
 
 from tokenizers import Tokenizer
 
 from autocompress.artifact.manifest import MANIFEST, MODEL, TOKENIZER, Manifest, file_digests, write_manifest
 from autocompress.errors import InputError, StorageError, StudyError
 from autocompress.files import read_json, replacing, sha256, write_bytes
-from autocompress.measurement.fingerprint import hardware_fingerprint
+from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fingerprint
 from autocompress.report.serving import model_card
 from autocompress.report.summary import FrontPoint, StudySummary
 from autocompress.tasks.task import Task
@@ -30,6 +31,7 @@ class ExportSource:
 
     ``model`` is the ONNX file and ``model_digest`` the SHA-256 it had when it was measured; ``checkpoint`` is the
     teacher's folder, whose tokenizer is the model's; texts are cut at ``max_length`` tokens.
+    ``fingerprint`` is the digest of the hardware fingerprint at the measurement; empty is taken for this machine's.
     """
 
     point: FrontPoint
@@ -38,6 +40,7 @@ class ExportSource:
     checkpoint: Path
     task: Task
     max_length: int
+    fingerprint: str = ""
 
 
 def write_export(source: ExportSource, summary: StudySummary, directory: Path, *, force: bool = False) -> Path:
@@ -142,12 +145,20 @@ def _manifest(source: ExportSource, summary: StudySummary, files: dict[str, str]
         threads=target.threads,
         figures=source.point.figures,
         baselines=tuple(summary.baselines),
-        fingerprint=hardware_fingerprint(target.threads),
+        fingerprint=_fingerprint(source, target.threads),
         versions={"python": python_version(), **{name: _version(name) for name in PACKAGES}},
         study=summary.study,
         trial=source.point.trial,
         files=files,
     )
+
+
+def _fingerprint(source: ExportSource, threads: int) -> dict[str, Any]:
+    """This machine's where the model was measured on it as it is; else only the digest is known."""
+    here = hardware_fingerprint(threads)
+    if source.fingerprint in ("", fingerprint_digest(here)):
+        return here
+    return {"digest": source.fingerprint, "threads": threads}
 
 
 def _version(package: str) -> str:

@@ -13,8 +13,9 @@ from autocompress.figures import Figures
 from autocompress.tasks.task import Task
 from autocompress.units import human_size
 
+ELSEWHERE = "another machine, or with other library versions, than the export was made on"
 SAMPLES = ("The first text.", "The second text.")
-_MARKDOWN = frozenset("\\`*_{}[]<>()#+-.!|~&")
+_MARKDOWN = frozenset("\\`*_[]<>|~&$")
 
 
 def serving_example(folder: str | Path, task: Task | None = None) -> str:
@@ -39,8 +40,8 @@ def model_card(folder: Path, manifest: Manifest) -> str:
     paragraphs = [
         f"# Trial {manifest.trial} of {_escape(manifest.study)}",
         f"A compressed text model from autocompress, trial {manifest.trial} of the study {_escape(manifest.study)}: "
-        f"{_escape(describe(manifest.configuration))}. It is {kind} of {columns}"
-        + (f" ({labels})" if labels else "")
+        f"{_escape(describe(manifest.configuration))}. It is {kind}, of the text in {columns}"
+        + (f": {labels}" if labels else "")
         + f"; texts are cut at {manifest.max_length} tokens.",
         "## Serve",
         "In this folder, with onnxruntime, numpy and tokenizers installed:",
@@ -49,9 +50,11 @@ def model_card(folder: Path, manifest: Manifest) -> str:
         _figures_table(manifest, task.metric),
         f"Latency is per request of {manifest.batch_size} text{'s' if manifest.batch_size > 1 else ''} on "
         f"{manifest.threads} thread{'s' if manifest.threads > 1 else ''}, over real token lengths, on "
-        f"{_escape(str(manifest.fingerprint.get('cpu', 'an unknown processor')))}; tokenization is not in it"
+        f"{_escape(str(manifest.fingerprint.get('cpu', ELSEWHERE)))}; tokenization is not in it"
         + (", and the run was disturbed by other processes" if latency.disturbed else "")
-        + ". In brackets is the 95% bootstrap interval. Memory is the peak of a process that serves the file.",
+        + ". In brackets is the 95% bootstrap interval. Memory is the peak of a process that serves the "
+        "file. ONNX Runtime uses all cores unless "
+        "`SessionOptions.intra_op_num_threads` says otherwise.",
         f"`{MANIFEST}` holds the same and more: the configuration, every figure, the hardware, and the versions "
         f"({_escape(versions)}). `autocompress verify DIR --data FILE` measures the model again.",
     ]
@@ -84,7 +87,7 @@ def _figures_table(manifest: Manifest, metric: str) -> str:
         "mean ms",
         "p50 ms",
         "p95 ms",
-        "times faster",
+        "times this mean",
         "size",
         "memory",
     )
@@ -96,7 +99,7 @@ def _figures_table(manifest: Manifest, metric: str) -> str:
             (
                 _escape(name),
                 *_qualities(figures),
-                *(f"{value:.3g}" for value in (latency.mean, latency.p50, latency.p95)),
+                *(f"{value:.3f}" for value in (latency.mean, latency.p50, latency.p95)),
                 faster,
                 human_size(figures.size_bytes),
                 human_size(figures.memory_bytes),

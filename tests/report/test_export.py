@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from autocompress.artifact.manifest import load_artifact
 from autocompress.errors import InputError, StorageError, StudyError
-from autocompress.measurement.fingerprint import hardware_fingerprint
+from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fingerprint
 from autocompress.report.export import write_export
 from autocompress.report.serving import SAMPLES, serving_example
 from autocompress.tasks.dataset import SPLITS, TextDataset, TextSplit
@@ -104,6 +104,18 @@ def test_the_manifest_says_what_was_measured(one, tmp_path):
     assert manifest.versions["python"] == sys.version.split()[0]
     assert set(manifest.versions) >= {"onnxruntime", "numpy", "tokenizers", "torch", "transformers", "autocompress"}
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
+
+
+def test_hardware_that_is_not_at_hand_is_not_claimed(one, tmp_path):
+    here = fingerprint_digest(hardware_fingerprint(1))
+    found = {
+        digest: load_artifact(
+            write_export(replace(one.source, fingerprint=digest), one.summary, tmp_path / digest)
+        ).manifest.fingerprint
+        for digest in (here, "f00d")
+    }
+    assert found == {here: hardware_fingerprint(1), "f00d": {"digest": "f00d", "threads": 1}}
+    assert "on another machine" in (tmp_path / "f00d" / "README.md").read_text()
 
 
 def test_the_card_escapes_names(one, tmp_path):
