@@ -9,6 +9,9 @@ from pathlib import Path
 
 from autocompress.errors import InputError, StudyError
 from autocompress.events import Listener, silent
+from autocompress.exploration.cores import split_cores, usable_cores
+from autocompress.exploration.samplers import SAMPLERS
+from autocompress.exploration.study import StudyStore, check_name, study_names
 from autocompress.feasibility import check_feasible
 from autocompress.phases import Schedule
 from autocompress.pipeline import Pipeline, shipping_folder, shipping_results
@@ -20,9 +23,6 @@ from autocompress.report.gather import front_point, gather
 from autocompress.report.picks import pick_point
 from autocompress.report.plot import write_plot
 from autocompress.report.summary import FrontPoint, StudySummary
-from autocompress.search.cores import split_cores, usable_cores
-from autocompress.search.samplers import SAMPLERS
-from autocompress.search.study import StudyStore, check_name, study_names
 from autocompress.trial import MODEL
 from autocompress.units import human_seconds
 from search_spaces import SEARCH_SPACES
@@ -100,6 +100,7 @@ class Study:
             checkpoint=prepared.checkpoint,
             task=prepared.data.task,
             max_length=prepared.data.max_length,
+            fingerprint=results[point.trial].fingerprint,
         )
 
     def plot(self, path: str | Path) -> Path:

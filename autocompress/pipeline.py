@@ -10,6 +10,10 @@ from pathlib import Path
 
 from autocompress.configuration import TransformerConfiguration, describe
 from autocompress.events import Event, Listener
+from autocompress.exploration.controller import Controller, TrialEvent
+from autocompress.exploration.objective import Constraint
+from autocompress.exploration.ray_executor import RayExecutor, Resources
+from autocompress.exploration.study import Progress, StudyStore
 from autocompress.figures import Baseline, TrialResult
 from autocompress.files import read_json, write_json
 from autocompress.measurement.baselines import StockModels, build_baselines, measure_baselines
@@ -26,10 +30,6 @@ from autocompress.prepared import TEACHER, Prepared
 from autocompress.problem import Problem
 from autocompress.refinement import REFINED, better_of, how_many, refine_points
 from autocompress.reuse import remember, reuse
-from autocompress.search.controller import Controller, TrialEvent
-from autocompress.search.objective import Constraint
-from autocompress.search.ray_executor import RayExecutor, Resources
-from autocompress.search.study import Progress, StudyStore
 from autocompress.selection import finalists, to_refine
 from autocompress.trial import TrialEvaluator
 from autocompress.units import human_seconds, human_size

@@ -13,8 +13,8 @@ from autocompress.distillation.super_network import DistillationSettings
 from autocompress.distillation.training import TrainingSettings
 from autocompress.errors import MeasurementError
 from autocompress.events import Event, Listener
+from autocompress.exploration.jobs import TrialRequest
 from autocompress.figures import TrialResult
-from autocompress.search.jobs import TrialRequest
 from autocompress.trial import TrialEvaluator
 
 REFINED = "refined"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from autocompress.exploration.objective import Constraint, Objective
+from autocompress.exploration.pareto import non_dominated
 from autocompress.figures import TrialResult
-from autocompress.search.objective import Constraint, Objective
-from autocompress.search.pareto import non_dominated
 
 
 def to_refine(

@@ -13,6 +13,7 @@ from autocompress.artifact.emit import GraphInputs, emit
 from autocompress.artifact.session import Session
 from autocompress.configuration import Configuration, EncoderShape, configuration_from_json
 from autocompress.errors import MeasurementError
+from autocompress.exploration.jobs import TrialRequest
 from autocompress.figures import Figures, Quality, TrialResult
 from autocompress.files import read_json, sha256, write_bytes, write_json
 from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fingerprint
@@ -22,7 +23,6 @@ from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.statistics import quality_of
 from autocompress.prepared import REQUESTS, Prepared
 from autocompress.problem import Target
-from autocompress.search.jobs import TrialRequest
 
 MODEL = "model.onnx"
 RESULT = "result.json"

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from autocompress.exploration.objective import Constraint, Objective
 from autocompress.figures import Figures
 from autocompress.problem import Problem
-from autocompress.search.objective import Constraint, Objective
 from objectives.latency import LATENCY, max_latency
 from objectives.memory import MEMORY, max_memory
 from objectives.quality import QUALITY, max_drop, min_quality

@@ -14,7 +14,7 @@ import pytest
 import autocompress
 from autocompress.configuration import describe
 from autocompress.errors import InputError, StudyError
-from autocompress.search.study import StudyStore
+from autocompress.exploration.study import StudyStore
 
 BASELINES = ["pytorch-fp32", "onnxruntime-fp32", "onnxruntime-int8"]
 

@@ -2,8 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autocompress.configuration import BiLSTMConfiguration
+from autocompress.exploration.objective import Constraint
 from autocompress.figures import Figures, Latency, Quality, TrialResult
-from autocompress.search.objective import Constraint
 from autocompress.selection import finalists, to_refine
 from objectives import DEFAULT
 

@@ -7,14 +7,14 @@ from typing import cast
 
 import numpy as np
 
+from autocompress.exploration.objective import Constraint
+from autocompress.exploration.pareto import non_dominated
+from autocompress.exploration.study import Progress, StudyStore
 from autocompress.figures import Baseline, TrialResult
 from autocompress.files import read_json
 from autocompress.pipeline import read_baselines, shipping_results
 from autocompress.problem import Problem
 from autocompress.report.summary import FrontPoint, Phase, State, StudySummary, speedups
-from autocompress.search.objective import Constraint
-from autocompress.search.pareto import non_dominated
-from autocompress.search.study import Progress, StudyStore
 from objectives import DEFAULT, constraints_for
 
 

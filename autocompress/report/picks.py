@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from autocompress.errors import InputError, StudyError
+from autocompress.exploration.pareto import knee
 from autocompress.report.summary import FrontPoint, StudySummary
-from autocompress.search.pareto import knee
 
 Pick = Callable[[Sequence[FrontPoint]], FrontPoint]
 

@@ -11,8 +11,8 @@ from optuna.trial import TrialState
 
 from autocompress.configuration import Configuration, configuration_digest
 from autocompress.errors import InputError, StudyError
-from autocompress.search.ledger import Ledger, OpenTrial
-from autocompress.search.samplers import ask_seed, fresh_sampler
+from autocompress.exploration.ledger import Ledger, OpenTrial
+from autocompress.exploration.samplers import ask_seed, fresh_sampler
 from search_spaces import SearchSpace
 
 DUPLICATES_IN_A_ROW = 20

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autocompress.errors import InputError
-from autocompress.search.objective import Constraint, Objective
-from autocompress.search.pareto import hypervolume, knee, non_dominated
+from autocompress.exploration.objective import Constraint, Objective
+from autocompress.exploration.pareto import hypervolume, knee, non_dominated
 
 DIRECTIONS = ("maximize", "minimize", "minimize")
 points = st.lists(st.tuples(*[st.integers(0, 5)] * 3), min_size=1, max_size=9)

@@ -12,7 +12,7 @@ import optuna
 from sqlalchemy import event
 
 from autocompress.errors import StorageError, StudyError
-from autocompress.search.pareto import Direction
+from autocompress.exploration.pareto import Direction
 
 STUDY_NAME = "search"
 _TIMEOUT_S = 60

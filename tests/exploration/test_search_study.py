@@ -13,11 +13,11 @@ from search_parts import OBJECTIVES, TINY, formula_figures
 
 from autocompress.configuration import TransformerConfiguration, configuration_digest
 from autocompress.errors import InputError, StorageError, StudyError
+from autocompress.exploration.cores import Cores, pinned, split_cores, usable_cores
+from autocompress.exploration.samplers import fresh_sampler
+from autocompress.exploration.study import Progress, StudyStore, study_names
 from autocompress.figures import TrialResult
 from autocompress.problem import Problem
-from autocompress.search.cores import Cores, pinned, split_cores, usable_cores
-from autocompress.search.samplers import fresh_sampler
-from autocompress.search.study import Progress, StudyStore, study_names
 
 DIRECTIONS = [objective.direction for objective in OBJECTIVES]
 UNIFORM = TransformerConfiguration.uniform(TINY, 8)
@@ -106,7 +106,7 @@ def test_reading_changes_nothing_and_needs_no_lock(tmp_path):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from autocompress.search.study import StudyStore
+from autocompress.exploration.study import StudyStore
 store = StudyStore.resume(Path(sys.argv[1]), "s")
 print("held", flush=True)
 time.sleep(600)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from search_parts import OBJECTIVES, TINY, FormulaEvaluator
 
-from autocompress.search.controller import Controller
-from autocompress.search.ray_executor import RayExecutor, Resources
-from autocompress.search.study import StudyStore
+from autocompress.exploration.controller import Controller
+from autocompress.exploration.ray_executor import RayExecutor, Resources
+from autocompress.exploration.study import StudyStore
 from search_spaces import SEARCH_SPACES
 
 

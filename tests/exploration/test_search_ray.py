@@ -14,11 +14,11 @@ from search_parts import CONSTRAINTS, OBJECTIVES, TINY, FormulaEvaluator
 
 from autocompress.configuration import configuration_to_json
 from autocompress.errors import InputError
+from autocompress.exploration.controller import Controller
+from autocompress.exploration.jobs import TrialRequest
+from autocompress.exploration.ray_executor import RayExecutor, Resources
+from autocompress.exploration.study import StudyStore
 from autocompress.problem import Problem
-from autocompress.search.controller import Controller
-from autocompress.search.jobs import TrialRequest
-from autocompress.search.ray_executor import RayExecutor, Resources
-from autocompress.search.study import StudyStore
 from search_spaces import SEARCH_SPACES
 
 

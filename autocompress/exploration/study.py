@@ -16,11 +16,11 @@ import optuna
 from filelock import FileLock, Timeout
 
 from autocompress.errors import InputError, StorageError, StudyError
+from autocompress.exploration.pareto import Direction
+from autocompress.exploration.storage import close_study, open_study
 from autocompress.figures import TrialResult
 from autocompress.files import read_json, write_json
 from autocompress.problem import Problem
-from autocompress.search.pareto import Direction
-from autocompress.search.storage import close_study, open_study
 
 RESULT_FILES = {"search": "result.json", "refine": "refined/result.json", "verify": "verified.json"}
 _LOCK_WAIT_S = 2.0

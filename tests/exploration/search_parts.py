@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from autocompress.configuration import EncoderShape, configuration_from_json
 from autocompress.errors import AutocompressError, MeasurementError
+from autocompress.exploration.controller import Controller
+from autocompress.exploration.jobs import Finished, TrialRequest, run_job
+from autocompress.exploration.objective import Constraint, Objective
+from autocompress.exploration.study import StudyStore
 from autocompress.figures import Figures, Latency, Quality, TrialResult
 from autocompress.problem import Problem
-from autocompress.search.controller import Controller
-from autocompress.search.jobs import Finished, TrialRequest, run_job
-from autocompress.search.objective import Constraint, Objective
-from autocompress.search.study import StudyStore
 from search_spaces import SEARCH_SPACES
 
 TINY = EncoderShape(2, 32, 2, 64, 100, 64, 2, 2, 32)

@@ -15,9 +15,9 @@ from autocompress.configuration import (
     configuration_from_json,
     configuration_to_json,
 )
+from autocompress.exploration.objective import FAILED, Constraint, Objective
+from autocompress.exploration.study import StudyStore
 from autocompress.figures import TrialResult
-from autocompress.search.objective import FAILED, Constraint, Objective
-from autocompress.search.study import StudyStore
 
 CONFIGURATION, DUPLICATE_OF = "configuration", "duplicate_of"
 _WORST = {"maximize": 0.0, "minimize": 1e12}

@@ -8,7 +8,7 @@ from search_parts import CONSTRAINTS, OBJECTIVES, TINY, Crash, Lab, formula_figu
 
 from autocompress.configuration import configuration_digest, configuration_from_json
 from autocompress.errors import AutocompressError, MeasurementError, StorageError, StudyError
-from autocompress.search.samplers import SAMPLERS
+from autocompress.exploration.samplers import SAMPLERS
 
 
 def told(trial):

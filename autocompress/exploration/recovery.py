@@ -7,8 +7,8 @@ from dataclasses import replace
 from optuna.trial import TrialState
 
 from autocompress.errors import StudyError
-from autocompress.search.ledger import CONFIGURATION, Ledger, OpenTrial
-from autocompress.search.study import StudyStore
+from autocompress.exploration.ledger import CONFIGURATION, Ledger, OpenTrial
+from autocompress.exploration.study import StudyStore
 
 
 def recover(store: StudyStore, ledger: Ledger) -> list[OpenTrial]:

@@ -12,8 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autocompress.configuration import Configuration, configuration_to_json
 from autocompress.errors import MeasurementError, StorageError
-from autocompress.figures import TrialResult
-from autocompress.search.jobs import (
+from autocompress.exploration.jobs import (
     BUILD,
     MEASURE,
     Executor,
@@ -23,12 +22,13 @@ from autocompress.search.jobs import (
     is_lost,
     lost_result,
 )
-from autocompress.search.ledger import Ledger, OpenTrial
-from autocompress.search.objective import Constraint, Objective
-from autocompress.search.proposer import Proposer
-from autocompress.search.recovery import recover
-from autocompress.search.samplers import ask_seed
-from autocompress.search.study import StudyStore
+from autocompress.exploration.ledger import Ledger, OpenTrial
+from autocompress.exploration.objective import Constraint, Objective
+from autocompress.exploration.proposer import Proposer
+from autocompress.exploration.recovery import recover
+from autocompress.exploration.samplers import ask_seed
+from autocompress.exploration.study import StudyStore
+from autocompress.figures import TrialResult
 from search_spaces import SearchSpace
 
 ATTEMPTS = 3

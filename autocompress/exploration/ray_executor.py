@@ -15,9 +15,9 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from autocompress.errors import AutocompressError, InputError
+from autocompress.exploration.cores import Cores, pin, pinned, split_cores, usable_cores
+from autocompress.exploration.jobs import BUILD, MEASURE, Evaluator, Finished, TrialRequest, run_job
 from autocompress.figures import TrialResult
-from autocompress.search.cores import Cores, pin, pinned, split_cores, usable_cores
-from autocompress.search.jobs import BUILD, MEASURE, Evaluator, Finished, TrialRequest, run_job
 
 SLOT = "latency_bench"
 _OBJECT_STORE_BYTES = 100 * 1024 * 1024

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from autocompress.errors import InputError
+from autocompress.exploration.pareto import DIRECTIONS, Direction
 from autocompress.figures import Figures
-from autocompress.search.pareto import DIRECTIONS, Direction
 
 FAILED = "failed"
 
