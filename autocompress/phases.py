@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-SHARES = {"teacher": 0.20, "baselines": 0.08, "super-network": 0.34, "search": 0.20, "refine": 0.13, "verify": 0.05}
+SHARES = {"teacher": 0.20, "baselines": 0.07, "super-network": 0.32, "search": 0.17, "refine": 0.18, "verify": 0.06}
 
 
 @dataclass

@@ -143,12 +143,17 @@ class Pipeline:
         self.listener(Event("trial", f"trial {event.number}: {measured}  {name}"))
 
     def _refine(self, baselines: Sequence[Baseline], constraints: Sequence[Constraint], phase: Phase) -> None:
+        """In rounds, while there is time: a shallow student needs less of it than was set aside."""
         results = [r for r in self.store.results() if not self._is_teacher(r) and not self._has_refined(r)]
         teacher = baselines[0].figures.validation.value
-        chosen = to_refine(results, teacher, constraints, how_many(phase.planned_s), REACH)
-        folders = [self.store.trial_folder(result.trial) for result in chosen]
         deadline = time.monotonic() + phase.planned_s
-        refine_points(self.evaluator, chosen, folders, deadline, self.problem.seed, self.listener)
+        while results:
+            chosen = to_refine(results, teacher, constraints, how_many(deadline - time.monotonic()), REACH)
+            if not chosen:
+                return
+            folders = [self.store.trial_folder(result.trial) for result in chosen]
+            refine_points(self.evaluator, chosen, folders, deadline, self.problem.seed, self.listener)
+            results = [result for result in results if result not in chosen]
 
     def _verify(self, baselines: Sequence[Baseline], stock: StockModels, constraints: Sequence[Constraint]) -> None:
         results = shipping_results(self.store)

@@ -18,15 +18,16 @@ from autocompress.figures import TrialResult
 from autocompress.trial import TrialEvaluator
 
 REFINED = "refined"
-SECONDS_EACH = 40.0
-MOST = 4
+SECONDS_EACH = 35.0
+MOST = 6
+LEAST_S = 20.0
 EPOCHS = {"transformer": 10.0, "bilstm": 12.0, "cnn": 12.0}
 RATES = {"transformer": 2e-4, "bilstm": 1e-3, "cnn": 5e-4}
 
 
 def how_many(budget_s: float) -> int:
     """Points that can be refined in ``budget_s``: few and well rather than many and hardly."""
-    return max(min(int(budget_s / SECONDS_EACH), MOST), 1 if budget_s > 10 else 0)
+    return max(min(int(budget_s / SECONDS_EACH), MOST), 1 if budget_s > LEAST_S else 0)
 
 
 def refine_points(

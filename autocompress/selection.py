@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import numpy as np
 
+from autocompress.configuration import STUDENTS
 from autocompress.exploration.objective import Constraint, Objective
 from autocompress.exploration.pareto import non_dominated
 from autocompress.figures import TrialResult
@@ -16,8 +18,9 @@ def to_refine(
 ) -> list[TrialResult]:
     """At most ``count`` results that a training of their own may bring to the front.
 
-    Candidates are non-dominated in quality and mean latency, meet every constraint that training cannot change, and
-    lose at most ``reach`` of quality; among them the choice is spread evenly over the logarithm of latency.
+    Candidates are non-dominated in quality and mean latency among their student type (training lifts a transformer
+    more than a shallow student), meet every constraint that training cannot change, and lose at most ``reach`` of
+    quality. The types take turns; within one the choice is spread evenly over latency.
     """
     fixed = [constraint for constraint in constraints if constraint.name not in ("max_drop", "min_quality")]
     candidates = [
@@ -27,11 +30,12 @@ def to_refine(
         and result.figures.validation.value >= teacher_quality - reach
         and all(constraint.violation(result.figures) <= 0 for constraint in fixed)
     ]
-    if not candidates:
-        return []
-    values = np.array([(r.figures.validation.value, r.figures.latency_ms.mean) for r in candidates if r.figures])
-    front = [candidates[i] for i in np.flatnonzero(non_dominated(values, ("maximize", "minimize")))]
-    return _spread(front, count)
+    queues = [
+        _spread(_fast_and_good([r for r in candidates if r.configuration.student == student]), -(-count // 2))
+        for student in STUDENTS
+    ]
+    turns = [result for turn in zip_longest(*queues) for result in turn if result is not None]
+    return turns[:count]
 
 
 def finalists(
@@ -59,6 +63,14 @@ def finalists(
     rest = [pool[int(i)] for i in np.flatnonzero(mask & ~two) if pool[int(i)] not in best]
     kept = best + _spread([r for r in chosen if r not in best], count - len(best))
     return kept + _spread(rest, count - len(kept))
+
+
+def _fast_and_good(results: list[TrialResult]) -> list[TrialResult]:
+    """The results that are non-dominated in validation quality and mean latency."""
+    if not results:
+        return []
+    values = np.array([(r.figures.validation.value, r.figures.latency_ms.mean) for r in results if r.figures])
+    return [results[int(i)] for i in np.flatnonzero(non_dominated(values, ("maximize", "minimize")))]
 
 
 def _spread(results: list[TrialResult], count: int) -> list[TrialResult]:

@@ -33,7 +33,7 @@ def test_refining_keeps_to_what_training_cannot_change_and_to_what_it_can_reach(
 
 def test_refining_spreads_over_latency():
     results = [result(i, 0.8 + i / 100, 0.1 * 2**i) for i in range(7)]
-    assert numbers(to_refine(results, 0.9, [], 3, reach=0.2)) == [0, 3, 6]
+    assert numbers(to_refine(results, 0.9, [], 6, reach=0.2)) == [0, 3, 6]
     assert to_refine(results, 0.9, [], 0, reach=0.2) == []
 
 

@@ -36,18 +36,6 @@ def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(logits.float(), labels)
 
 
-def hidden_state_loss(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
-    """Mean squared error of two hidden states [B, T, H] over unmasked tokens (mask [B, T]); PKD, TinyBERT eq. 8.
-
-    The student's channels are a prefix of the teacher's ordered ones, so no projection is needed; each state is
-    brought to unit variance over its channels first.
-    """
-    width = student.shape[-1]
-    normalised = [F.layer_norm(state[..., :width].float(), (width,)) for state in (student, teacher)]
-    error = (normalised[0] - normalised[1]).square().mean(-1)
-    return (error * mask).sum() / mask.sum()
-
-
 def mask_tokens(
     input_ids: Tensor, attention_mask: Tensor, mask_id: int, share: float, generator: torch.Generator
 ) -> Tensor:

@@ -158,5 +158,5 @@ def _cells(figures: Figures, speedup: Mapping[str, float]) -> list[str]:
 
 
 def _number(value: float) -> str:
-    digits = 2 if value < 10 else 1 if value < 100 else 0
+    digits = 3 if value < 1 else 2 if value < 10 else 1 if value < 100 else 0
     return f"{value:.{digits}f}"
