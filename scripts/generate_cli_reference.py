@@ -3,10 +3,10 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 os.environ.update({"TERMINAL_WIDTH": "100", "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"})
 
-import click
 import typer
 
 from autocompress.cli.main import app
@@ -15,16 +15,15 @@ PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
 
 
 def reference() -> str:
-    group = typer.main.get_command(app)
-    assert isinstance(group, click.Group)
+    group: Any = typer.main.get_command(app)
     parts = ["# Command line", "Made by `scripts/generate_cli_reference.py` from `--help`; do not edit."]
     for name, command in group.commands.items():
         parts.append(f"## autocompress {name}\n\n{_describe(command)}")
     return "\n\n".join(parts) + "\n"
 
 
-def _describe(command: click.Command) -> str:
-    context = click.Context(command, info_name=f"autocompress {command.name}")
+def _describe(command: Any) -> str:
+    context = command.make_context(f"autocompress {command.name}", [], resilient_parsing=True)
     usage = " ".join(command.get_usage(context).split())
     rows = ["| parameter | meaning | default |", "|---|---|---|"]
     for parameter in command.params:
@@ -33,11 +32,11 @@ def _describe(command: click.Command) -> str:
     return f"{command.help}\n\n    {usage}\n\n" + "\n".join(rows)
 
 
-def _row(parameter: click.Parameter, context: click.Context) -> str:
+def _row(parameter: Any, context: Any) -> str:
     name = (
         " / ".join(f"`{option}`" for option in parameter.opts)
         if parameter.param_type_name == "option"
-        else (f"`{parameter.human_readable_name}`")
+        else (f"`{parameter.metavar or parameter.name.upper()}`")
     )
     default = getattr(parameter, "show_default", None)
     if not isinstance(default, str):

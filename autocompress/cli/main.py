@@ -6,7 +6,6 @@ import os
 import sys
 import traceback
 
-import click
 import typer
 
 from autocompress import __version__
@@ -24,7 +23,6 @@ BUG, INTERRUPTED = 70, 130
 app = typer.Typer(
     name="autocompress",
     help="Make Transformer models small and fast enough to ship, automatically.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -33,11 +31,15 @@ for command in (search, resume, studies, show, plot, export, verify):
 
 
 @app.callback(invoke_without_command=True)
-def version(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+def version(
+    context: typer.Context, version: bool = typer.Option(False, "--version", help="Print the version and stop.")
+) -> None:
     """Make Transformer models small and fast enough to ship, automatically."""
     if version:
         print(__version__)
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -49,9 +51,6 @@ def run(arguments: list[str] | None = None) -> int:
     """The exit code of a command; every error is one line on standard error, without a traceback."""
     try:
         outcome = typer.main.get_command(app).main(arguments, prog_name="autocompress", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.ctx.get_help() if error.ctx else "")
-        outcome = 0
     except (Exception, KeyboardInterrupt) as error:
         message, outcome = _explain(error)
         _complain(message)
@@ -62,9 +61,9 @@ def _explain(error: BaseException) -> tuple[str, int]:
     """The line that a user gets for an error, and the exit code."""
     if isinstance(error, AutocompressError):
         return str(error), error.exit_code
-    if isinstance(error, click.ClickException):
+    if isinstance(error, typer.TyperException):
         return f"{error.format_message()}; see autocompress --help", error.exit_code
-    if isinstance(error, KeyboardInterrupt | click.Abort):
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
         return "interrupted; go on with: autocompress resume STUDY (autocompress studies lists them)", INTERRUPTED
     if isinstance(error, MemoryError):
         return "out of memory; free some, or use a smaller model or batch size", 1
