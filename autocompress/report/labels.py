@@ -24,7 +24,8 @@ def place_labels(
 
     ``obstacles`` are markers (x, y, area in points squared). A label takes the first free place around its point,
     the nearest distance first, with a thin line to the point where it is not close; without one it is left out, the
-    later in the sequence first. The figure must have been drawn once, so that its layout is settled.
+    later in the sequence first. Texts that stand in the axes already are kept free too. The figure must have been drawn
+    once, so that its layout is settled.
     """
     per_point = axes.figure.dpi / 72.0
     frame = axes.get_window_extent()
@@ -35,11 +36,12 @@ def place_labels(
         radius = math.sqrt(area) / 2 * per_point
         taken.append((px - radius, py - radius, px + radius, py + radius))
     markers, placed = list(taken), 0
+    taken += [text.get_window_extent().extents for text in axes.texts]
     for x, y, text, color in labels:
         px, py = axes.transData.transform((x, y))
         own = [box for box in markers if abs((box[0] + box[2]) / 2 - px) + abs((box[1] + box[3]) / 2 - py) < 1e-6]
         radius = max(((box[2] - box[0]) / 2 for box in own), default=0.0)
-        size = (len(text) * fontsize * 0.6 * per_point, fontsize * 1.15 * per_point)
+        size = ((len(text) + 0.5) * fontsize * 0.62 * per_point, fontsize * 1.15 * per_point)
         spot = _free_spot((px, py), radius, size, per_point, taken, bounds)
         if spot is None:
             continue

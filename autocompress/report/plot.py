@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".svg")
 FRONT, DOMINATED, BASELINE, LIMIT, INFEASIBLE = "#1663a6", "#8a8f98", "#b3471d", "#5d7a1f", "#9db8d2"
-BASELINE_MARKERS = ("s", "D", "^", "v", "P")
+BASELINE_MARKERS = ("s", "X", "^", "v", "P")
 
 
 @dataclass(frozen=True)
@@ -194,10 +194,12 @@ def _limits(axes: Axes, data: PlotData) -> None:
         axes.axhline(data.min_quality, color=LIMIT, linestyle="--", linewidth=1.2, zorder=1)
         axes.annotate(
             f"min {data.metric} {data.min_quality:.3f}",
-            (0.01, data.min_quality),
+            (0.995, data.min_quality),
             xycoords=("axes fraction", "data"),
-            xytext=(0, 3),
+            xytext=(0, -3),
             textcoords="offset points",
+            ha="right",
+            va="top",
             color=LIMIT,
             fontsize=8,
         )
