@@ -22,6 +22,7 @@ from autocompress.report.export import ExportSource, write_export
 from autocompress.report.gather import front_point, gather
 from autocompress.report.picks import pick_point
 from autocompress.report.plot import write_plot
+from autocompress.report.record import write_record
 from autocompress.report.summary import FrontPoint, StudySummary
 from autocompress.trial import MODEL
 from autocompress.units import human_seconds
@@ -170,7 +171,7 @@ def run(
     inputs = check(problem, name, studies_dir)
     with StudyStore.create(Path(studies_dir), name, problem) as store:
         Pipeline(store, schedule, on_event or silent, problem.trials).run(inputs)
-    return open_study(name, studies_dir)
+    return _recorded(name, studies_dir)
 
 
 def check(problem: Problem, name: str, studies_dir: str | Path = "studies") -> Inputs:
@@ -223,7 +224,7 @@ def resume(
         used = 0.0 if store.progress().finished else sum(store.progress().used_s.values())
         budget = time_budget_s or max(store.problem.time_budget_s - used, LEAST_RESUME_S)
         Pipeline(store, Schedule(budget), on_event or silent, trials or store.problem.trials).run()
-    return open_study(study, studies_dir)
+    return _recorded(study, studies_dir)
 
 
 def open_study(study: str, studies_dir: str | Path = "studies") -> Study:
@@ -240,6 +241,12 @@ def default_name(problem: Problem) -> str:
     """``demo``, or the training file's name, with the date and time."""
     base = "demo" if problem.data.train is None else Path(problem.data.train).stem or "study"
     return f"{base}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _recorded(name: str, studies_dir: str | Path) -> Study:
+    study = open_study(name, studies_dir)
+    write_record(study.summary, study.folder)
+    return study
 
 
 def _refuse_existing(studies_dir: Path, name: str, problem: Problem) -> None:

@@ -34,7 +34,6 @@ def show_outcome(study: Study, export_to: Path | None = None) -> None:
             f"a measured model must meet all constraints, but none does in study {study.name!r}; relax one as shown "
             f"above, or go on with: autocompress resume {study.name}"
         )
-    study.plot(study.folder / "front.png")
     out.print(f"plot: {study.folder / 'front.png'}", markup=False, highlight=False, soft_wrap=True)
     if export_to is None:
         out.print(f"export one: autocompress export {study.name} --pick knee -o DIR", markup=False, highlight=False)
