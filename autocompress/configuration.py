@@ -66,7 +66,7 @@ class LayerConfiguration:
         _at_least("intermediate_size", self.intermediate_size, 1)
         _bits("attention_bits", self.attention_bits)
         _bits("feed_forward_bits", self.feed_forward_bits)
-        _sparsity(self.sparsity)
+        _sparsity(self)
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,8 @@ class CNNConfiguration:
 
     def __post_init__(self) -> None:
         _student_fields(self)
-        if self.kernel_size < 1 or self.kernel_size % 2 == 0:
+        _at_least("kernel_size", self.kernel_size, 1)
+        if self.kernel_size % 2 == 0:
             raise InputError(f"kernel_size must be odd and positive, but got {self.kernel_size}")
 
 
@@ -267,7 +268,7 @@ def _student_fields(configuration: BiLSTMConfiguration | CNNConfiguration) -> No
         _at_least(name, getattr(configuration, name), 1)
     _bits("weight_bits", configuration.weight_bits)
     _bits("embedding_bits", configuration.embedding_bits)
-    _sparsity(configuration.sparsity)
+    _sparsity(configuration)
 
 
 def _at_least(name: str, value: int, low: int) -> None:
@@ -276,10 +277,13 @@ def _at_least(name: str, value: int, low: int) -> None:
 
 
 def _bits(name: str, value: int) -> None:
-    if value not in WEIGHT_BITS:
+    if not isinstance(value, int) or value not in WEIGHT_BITS:
         raise InputError(f"{name} must be one of {WEIGHT_BITS}, but got {value!r}")
 
 
-def _sparsity(value: float) -> None:
+def _sparsity(holder: LayerConfiguration | BiLSTMConfiguration | CNNConfiguration) -> None:
+    """Check the sparsity and keep it as a float: 0 and 0.0 are equal, so their digests must be."""
+    value = holder.sparsity
     if not isinstance(value, int | float) or not 0.0 <= value <= 0.9:
         raise InputError(f"0 <= sparsity <= 0.9 must hold, but got {value!r}")
+    object.__setattr__(holder, "sparsity", float(value))

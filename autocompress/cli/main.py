@@ -51,7 +51,7 @@ def run(arguments: list[str] | None = None) -> int:
     """The exit code of a command; every error is one line on standard error, without a traceback."""
     try:
         outcome = typer.main.get_command(app).main(arguments, prog_name="autocompress", standalone_mode=False)
-    except (Exception, KeyboardInterrupt) as error:
+    except Exception as error:
         message, outcome = _explain(error)
         _complain(message)
     return outcome if isinstance(outcome, int) else 0
@@ -63,8 +63,8 @@ def _explain(error: BaseException) -> tuple[str, int]:
         return str(error), error.exit_code
     if isinstance(error, typer.TyperException):
         return f"{error.format_message()}; see autocompress --help", error.exit_code
-    if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return "interrupted; go on with: autocompress resume STUDY (autocompress studies lists them)", INTERRUPTED
+    if isinstance(error, typer.Abort):
+        return "interrupted", INTERRUPTED
     if isinstance(error, MemoryError):
         return "out of memory; free some, or use a smaller model or batch size", 1
     if os.environ.get("AUTOCOMPRESS_DEBUG"):

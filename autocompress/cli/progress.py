@@ -5,15 +5,38 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from autocompress.cli.options import DEFAULT_STUDIES
+from autocompress.errors import AutocompressError
 from autocompress.events import Event, Listener
 from autocompress.units import human_seconds
 
 LINE_EVERY_S = 10.0
+
+
+class InterruptedRunError(AutocompressError):
+    """The user stopped a run with Ctrl-C."""
+
+    exit_code = 130
+
+
+@contextmanager
+def interruptible(study: str, studies_dir: Path) -> Iterator[None]:
+    """Turn Ctrl-C into InterruptedRunError, whose message says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if not (studies_dir / study).is_dir():
+            raise InterruptedRunError("interrupted before the study began: nothing was written") from error
+        place = "" if studies_dir == DEFAULT_STUDIES else f" --studies-dir {studies_dir}"
+        raise InterruptedRunError(
+            f"interrupted; every finished trial is kept: go on with autocompress resume {study}{place}"
+        ) from error
 
 
 @contextmanager

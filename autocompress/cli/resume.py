@@ -9,7 +9,7 @@ import typer
 from autocompress.cli.options import DEFAULT_STUDIES, StudiesDir, StudyName, TimeBudget
 from autocompress.cli.outcome import show_outcome
 from autocompress.cli.output import messages
-from autocompress.cli.progress import progress
+from autocompress.cli.progress import interruptible, progress
 
 
 def resume(
@@ -24,6 +24,6 @@ def resume(
     """
     from autocompress import api
 
-    with progress(messages()) as listener:
+    with interruptible(study, studies_dir), progress(messages()) as listener:
         done = api.resume(study, studies_dir=studies_dir, time_budget_s=time_budget, trials=trials, on_event=listener)
     show_outcome(done)

@@ -10,7 +10,7 @@ import typer
 from autocompress.cli.options import DEFAULT_STUDIES, MaxLatency, MaxMemory, MaxSize, StudiesDir, seconds
 from autocompress.cli.outcome import show_outcome
 from autocompress.cli.output import messages
-from autocompress.cli.progress import progress
+from autocompress.cli.progress import interruptible, progress
 
 DATA, LIMITS, RUN, TARGET = "Data", "Constraints", "Run", "Target"
 
@@ -90,6 +90,7 @@ def search(
     if dry_run:
         print(api.plan(problem, study=study, studies_dir=studies_dir))
         return
-    with progress(console) as listener:
-        done = api.run(problem, study=study, studies_dir=studies_dir, on_event=listener)
+    name = study or api.default_name(problem)
+    with interruptible(name, studies_dir), progress(console) as listener:
+        done = api.run(problem, study=name, studies_dir=studies_dir, on_event=listener)
     show_outcome(done, export_to=Path("exported") / done.name if train is None else None)
