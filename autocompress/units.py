@@ -5,7 +5,7 @@ the name; the strings exist only at the edge.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 
@@ -40,17 +40,14 @@ def parse_size_bytes(text: str) -> int:
 
 def format_duration_ms(milliseconds: float) -> str:
     """The shortest string that ``parse_duration_ms`` reads back to exactly ``milliseconds``, such as ``90s``."""
-    exact = [
-        text
-        for text in _spellings(milliseconds, MILLISECONDS)
-        if Fraction(milliseconds) == Fraction(parse_duration_ms(text))
-    ]
-    return min(exact, key=_plainness)
+    spellings = _spellings(milliseconds, MILLISECONDS)
+    return min((text for text in spellings if _reads_as(text, milliseconds, parse_duration_ms)), key=_plainness)
 
 
 def format_size_bytes(size: int) -> str:
     """The shortest string that ``parse_size_bytes`` reads back to exactly ``size``, such as ``8MiB``."""
-    return min((text for text in _spellings(size, BYTES) if parse_size_bytes(text) == size), key=_plainness)
+    spellings = _spellings(size, BYTES)
+    return min((text for text in spellings if _reads_as(text, size, parse_size_bytes)), key=_plainness)
 
 
 def human_size(size: float) -> str:
@@ -89,14 +86,22 @@ def _parse(text: str, units: Mapping[str, Fraction | int], what: str, example: s
 
 
 def _spellings(value: float, units: Mapping[str, Fraction | int]) -> list[str]:
-    """Candidate spellings, one a unit, of which at least the base unit's is exact."""
-    numbers = ((unit, value / scale if scale != 1 else value) for unit, scale in units.items())
-    return [f"{_fixed(number)}{unit}" for unit, number in numbers if float(_fixed(number)) > 0]
+    """One candidate a unit, of which the base unit's is exact; computed from the decimal that ``value`` is shown as."""
+    decimal = Fraction(repr(value))
+    return [f"{_fixed(decimal / scale)}{unit}" for unit, scale in units.items()]
 
 
-def _fixed(number: float | Fraction) -> str:
-    text = format(Decimal(repr(float(number)) if not isinstance(number, int) else number), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def _fixed(number: Fraction) -> str:
+    if number.denominator == 1:
+        return str(number.numerator)
+    return format(Decimal(repr(float(number))), "f").rstrip("0").rstrip(".")
+
+
+def _reads_as(text: str, value: float, parse: Callable[[str], float]) -> bool:
+    try:
+        return parse(text) == value
+    except InputError:
+        return False
 
 
 def _plainness(text: str) -> tuple[int, bool]:

@@ -1,0 +1,108 @@
+"""A write leaves the old file or the new one, never half of one, whatever goes wrong on the way."""
+
+import hashlib
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autocompress.errors import StorageError
+from autocompress.files import read_json, replacing, sha256, write_bytes, write_json
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Writing more fails, as on a full disk (root may write anywhere, but not more than its limit)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@given(JSON)
+def test_json_is_read_back(tmp_path_factory: pytest.TempPathFactory, value: object):
+    path = tmp_path_factory.mktemp("json") / "new" / "value.json"
+    write_json(path, value)
+    assert read_json(path) == value
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_full_disk_leaves_the_old_content(tmp_path: Path):
+    path = tmp_path / "kept.bin"
+    write_bytes(path, b"old")
+    with largest_file(1000), pytest.raises(StorageError, match=r"kept\.bin must be writable, but .*free some space"):
+        write_bytes(path, b"x" * 100_000)
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError])
+def test_an_error_of_the_writer_leaves_the_old_content(tmp_path: Path, error: type[BaseException]):
+    path = tmp_path / "kept.bin"
+    write_bytes(path, b"old")
+    expected = StorageError if error is OSError else error
+    with pytest.raises(expected), replacing(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise error("stop")
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_nan_leaves_the_old_content(tmp_path: Path):
+    path = tmp_path / "kept.json"
+    write_json(path, [1])
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(path, float("nan"))
+    assert read_json(path) == [1] and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="must be writable, but"):
+        write_bytes(tmp_path / "file" / "below.bin", b"")
+
+
+def test_others_may_read_what_was_written(tmp_path: Path):
+    write_bytes(tmp_path / "shown.bin", b"")
+    assert (tmp_path / "shown.bin").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_kill_at_any_moment_leaves_a_whole_file(tmp_path: Path):
+    """A process writes file after file of one repeated byte; after kill -9 what is there is all of one kind."""
+    path = tmp_path / "whole.bin"
+    code = (
+        "import sys; from pathlib import Path; from autocompress.files import write_bytes\n"
+        "for i in range(10**6): write_bytes(Path(sys.argv[1]), bytes([i % 256]) * 200_000)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(path)])
+    deadline = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    for _ in range(50):
+        content = path.read_bytes()
+        assert len(content) == 200_000 and len(set(content)) == 1
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    content = path.read_bytes()
+    assert len(content) == 200_000 and len(set(content)) == 1
+
+
+def test_the_digest_is_that_of_hashlib(tmp_path: Path):
+    content = bytes(range(256)) * 5000
+    write_bytes(tmp_path / "a", content)
+    assert sha256(tmp_path / "a") == hashlib.sha256(content).hexdigest()
