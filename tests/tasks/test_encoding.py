@@ -207,3 +207,22 @@ def test_no_room_leaves_nothing_behind(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("which", ["minilm", "roberta"])
+def test_ten_thousand_words_give_the_tokens_of_the_whole_text(minilm_tokenizer, roberta_like, which: str) -> None:
+    tokenizer = minilm_tokenizer if which == "minilm" else roberta_like
+    long = " ".join(f"word{i}  and" for i in range(5000))
+    split = TextSplit([(long, "short"), ("short", long), ("a b", "c")], np.zeros(3, np.float32))
+    encoded, cut = encode_split(split, tokenizer.backend_tokenizer, 32)
+    expected = tokenizer([long, "short", "a b"], ["short", long, "c"], truncation=True, max_length=32)["input_ids"]
+    assert cut == 2
+    for row, ids in enumerate(expected):
+        assert encoded.batch([row], 0).input_ids[0].tolist() == ids
+
+
+def test_two_texts_of_ten_thousand_words_do_not_take_the_product_of_their_lengths(minilm_tokenizer) -> None:
+    long = " ".join(f"word{i}" for i in range(10_000))
+    split = TextSplit([(long, long)] * 20, np.zeros(20, np.float32))
+    encoded, cut = encode_split(split, minilm_tokenizer.backend_tokenizer, 64)
+    assert cut == 20 and set(encoded.lengths.tolist()) == {64}
