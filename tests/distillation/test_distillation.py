@@ -121,3 +121,49 @@ def test_cheap_sub_networks_are_trained_more_often(taught):
     rng = np.random.default_rng(0)
     share = np.mean([sample(rng) == small for _ in range(300)])
     assert share > 0.7
+
+
+@pytest.mark.parametrize("family", ["distilbert", "roberta", "electra"])
+def test_every_family_can_be_taught_and_imported(family, tiny_checkpoint, tiny_data, tmp_path):
+    import transformers
+
+    checkpoint = open_checkpoint(tiny_checkpoint)
+    common = {"vocab_size": len(checkpoint.tokenizer), "max_position_embeddings": 64}
+    sizes = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    config = {
+        "distilbert": lambda: transformers.DistilBertConfig(dim=24, n_layers=2, n_heads=2, hidden_dim=32, **common),
+        "roberta": lambda: transformers.RobertaConfig(pad_token_id=0, type_vocab_size=1, **sizes, **common),
+        "electra": lambda: transformers.ElectraConfig(embedding_size=16, **sizes, **common),
+    }[family]()
+    transformers.AutoModel.from_config(config).save_pretrained(tmp_path)
+    checkpoint.tokenizer.save_pretrained(tmp_path)
+    own = open_checkpoint(str(tmp_path))
+    data = encode(load_dataset(DataSource(**tiny_data)), own.tokenizer, max_positions=own.max_positions)
+    model, trained = load_classifier(own, 2, data.task.label_names)
+    assert not trained
+    fine_tune(model, data, TeacherSettings(budget_s=30.0, max_epochs=1))
+    shape, arrays = import_encoder(model)
+    network = STUDENT_NETWORKS["transformer"](shape, arrays).eval()
+    rows = np.arange(20)
+    batch = tensor_batch(data.validation, rows, data.pad_id, np.zeros((120, 2), np.float32))
+    with torch.inference_mode():
+        logits = network.logits(batch.input_ids, batch.attention_mask, batch.token_type_ids)
+    np.testing.assert_allclose(logits.numpy(), predict_logits(model, data.validation, data.pad_id)[rows], atol=0.03)
+
+
+def test_a_trained_head_is_used_with_its_classes_in_the_order_of_the_data(tiny_checkpoint, tmp_path):
+    import transformers
+
+    torch.manual_seed(0)
+    config = transformers.AutoConfig.from_pretrained(tiny_checkpoint, num_labels=2)
+    config.id2label, config.label2id = {0: "Positive", 1: "Negative"}, {"Positive": 0, "Negative": 1}
+    source = transformers.BertForSequenceClassification(config).eval()
+    source.save_pretrained(tmp_path)
+    open_checkpoint(tiny_checkpoint).tokenizer.save_pretrained(tmp_path)
+    checkpoint = open_checkpoint(str(tmp_path))
+    model, trained = load_classifier(checkpoint, 2, ("negative", "positive"))
+    ids = torch.tensor([[2, 7, 9, 3]])
+    with torch.inference_mode():
+        assert trained and torch.allclose(model(ids).logits, source(ids).logits.flip(-1))
+    assert not load_classifier(checkpoint, 2, ("cat", "dog"))[1]
+    assert not load_classifier(checkpoint, 3, ("a", "b", "c"))[1]
