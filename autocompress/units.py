@@ -87,7 +87,7 @@ def _parse(text: str, units: Mapping[str, Fraction | int], what: str, example: s
 
 def _spellings(value: float, units: Mapping[str, Fraction | int]) -> list[str]:
     """One candidate a unit, of which the base unit's is exact; computed from the decimal that ``value`` is shown as."""
-    decimal = Fraction(repr(value))
+    decimal = Fraction(value if isinstance(value, int) else repr(float(value)))
     return [f"{_fixed(decimal / scale)}{unit}" for unit, scale in units.items()]
 
 

@@ -19,17 +19,20 @@ MARKS = {True: "yes", False: "no", None: "?"}
 
 
 def front_table(summary: StudySummary, most: int | None = None) -> Table:
-    """Baselines on top, then the front in order of mean latency; at most ``most`` points, spread over it."""
+    """Baselines on top, then the front in order of mean latency; at most ``most`` points, spread over it.
+
+    ``ok`` says whether a point meets all constraints; a question mark stands where it was not verified yet.
+    """
     table = _table(f"{summary.study} ({summary.state}): {_counts(summary)}")
     table.add_column("trial", justify="right", no_wrap=True)
-    table.add_column("configuration", overflow="fold", ratio=1, min_width=14)
+    table.add_column("configuration", overflow="fold", ratio=1, min_width=16)
     for header in (f"{summary.metric}\nvalid.", "\ntest", "mean\nms", "p95\nms"):
         table.add_column(header, justify="right", no_wrap=True)
     for _, header in REFERENCES:
         table.add_column(header.replace(" ", "\n"), justify="right", no_wrap=True)
     for header in ("\nsize", "peak\nmemory"):
         table.add_column(header, justify="right", no_wrap=True)
-    table.add_column("meets\nall", no_wrap=True)
+    table.add_column("\nok", no_wrap=True)
     for baseline in summary.baselines:
         speedup = speedups(baseline.figures, summary.baselines)
         table.add_row("-", baseline.name, *_cells(baseline.figures, speedup), "", style="dim")
@@ -142,7 +145,7 @@ def _counts(summary: StudySummary) -> str:
 
 
 def _table(title: str | None) -> Table:
-    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 0), pad_edge=False)
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 0), show_edge=False)
 
 
 def _cells(figures: Figures, speedup: Mapping[str, float]) -> list[str]:
@@ -151,12 +154,12 @@ def _cells(figures: Figures, speedup: Mapping[str, float]) -> list[str]:
         "-" if figures.test is None else f"{figures.test.value:.3f}",
         _number(figures.latency_ms.mean),
         _number(figures.latency_ms.p95),
-        *(f"{_number(speedup[name])}x" if name in speedup else "-" for name, _ in REFERENCES),
+        *(f"{_number(speedup[name], below_one=2)}x" if name in speedup else "-" for name, _ in REFERENCES),
         human_size(figures.size_bytes),
         human_size(figures.memory_bytes),
     ]
 
 
-def _number(value: float) -> str:
-    digits = 3 if value < 1 else 2 if value < 10 else 1 if value < 100 else 0
+def _number(value: float, below_one: int = 3) -> str:
+    digits = below_one if value < 1 else 2 if value < 10 else 1 if value < 100 else 0
     return f"{value:.{digits}f}"

@@ -1,7 +1,6 @@
 """A synthetic study with many points, for tables, plots and JSON."""
 
 import numpy as np
-import pytest
 
 from autocompress.configuration import (
     BiLSTMConfiguration,
@@ -67,8 +66,3 @@ def make_summary(points: int = 24, seed: int = 0, feasible: bool | None = True) 
         phases=[{"name": "search", "planned_s": 400.0, "used_s": 391.0}],
         updated=1_700_000_000.0,
     )
-
-
-@pytest.fixture
-def summary() -> StudySummary:
-    return make_summary()
