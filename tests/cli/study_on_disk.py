@@ -1,0 +1,25 @@
+"""A study's folder written by the study store itself, from figures that were made up."""
+
+from pathlib import Path
+
+from synthetic_study import make_configuration, make_summary
+
+from autocompress.exploration.study import Progress, StudyStore
+from autocompress.figures import TrialResult
+from autocompress.files import write_json
+from autocompress.problem import Constraints, Problem
+
+POINTS = 20
+
+
+def write_study(studies: Path, name: str, constraints: Constraints, verified: bool = True) -> None:
+    summary = make_summary(POINTS)
+    with StudyStore.create(studies, name, Problem(constraints=constraints)) as store:
+        write_json(store.folder / "baselines" / "baselines.json", [b.to_json() for b in summary.baselines])
+        for trial, point in enumerate(summary.front):
+            store.make_trial_folder(trial)
+            for stage in ("search", "verify") if verified else ("search",):
+                figures = point.figures
+                store.write_result(TrialResult(trial, 0, make_configuration(trial), figures, stage=stage))
+        if verified:
+            store.write_progress(Progress("verify", True, {"search": 400.0}, {"search": 391.0}))
