@@ -1,10 +1,13 @@
 """A tiny checkpoint and labelled text that it can learn, for tests of whole runs."""
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when huggingface_hub is imported
 
 GOOD = ["fine", "great", "lovely", "bright", "happy", "superb"]
 BAD = ["poor", "awful", "dull", "broken", "sad", "dreadful"]

@@ -62,7 +62,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, AutocompressError):
         return str(error), error.exit_code
     if isinstance(error, typer.TyperException):
-        return f"{error.format_message()}; see autocompress --help", error.exit_code
+        return f"{error.format_message().rstrip('.')}; see autocompress --help", error.exit_code
     if isinstance(error, typer.Abort):
         return "interrupted", INTERRUPTED
     if isinstance(error, MemoryError):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from autocompress.api import Study
 from autocompress.cli.output import print_table, results
 from autocompress.errors import NoFeasibleError
-from autocompress.report.misses import nearest_misses
-from autocompress.report.serving import serving_example
-from autocompress.report.tables import front_table, misses_table, relaxation_line
+
+if TYPE_CHECKING:
+    from autocompress.api import Study
 
 MOST = 12
 
@@ -19,6 +19,10 @@ def show_outcome(study: Study, export_to: Path | None = None) -> None:
 
     With ``export_to`` the knee is exported there and the lines that serve it are printed.
     """
+    from autocompress.report.misses import nearest_misses
+    from autocompress.report.serving import serving_example
+    from autocompress.report.tables import front_table, misses_table, relaxation_line
+
     summary = study.summary
     print_table(front_table(summary, MOST))
     out = results()

@@ -83,8 +83,7 @@ def test_data(name: str, arguments: list[str], message: str, failing: Failing, f
         ("no/such-model", "no/such-model"),
     ],
 )
-def test_checkpoints(model: str, message: str, failing: Failing, folder: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+def test_checkpoints(model: str, message: str, failing: Failing, folder: Path):
     path = folder / model
     reference = str(path) if path.exists() else model
     code, line = failing(

@@ -1,6 +1,8 @@
 """What the commands print for studies on disk, and how a run ends."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,3 +132,12 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]):
     assert run(["--help"]) == 0 and run(["--version"]) == 0 and run([]) == 0
     out = capsys.readouterr().out
     assert all(name in out for name in ("search", "resume", "studies", "show", "plot", "export", "verify"))
+
+
+def test_help_needs_nothing_heavy():
+    code = (
+        "import sys; from autocompress.cli.main import run; run(['search', '--help'])\n"
+        "sys.exit(str([name for name in ('torch', 'onnxruntime', 'numpy', 'ray', 'pandas') if name in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == "[]" and "--max-latency" in done.stdout
