@@ -39,6 +39,7 @@ from search_spaces import SEARCH_SPACES, SearchSpace
 
 BASELINES = "baselines.json"
 REACH = 0.06
+USEFUL = 0.08
 
 
 @dataclass
@@ -157,7 +158,8 @@ class Pipeline:
 
     def _verify(self, baselines: Sequence[Baseline], stock: StockModels, constraints: Sequence[Constraint]) -> None:
         results = shipping_results(self.store)
-        chosen = finalists(results, DEFAULT, constraints, self._finalist_count(results))
+        floor = baselines[0].figures.validation.value - USEFUL
+        chosen = finalists(results, DEFAULT, constraints, self._finalist_count(results), floor)
         folders = {result.trial: shipping_folder(self.store, result) for result in chosen}
         verification = verify(self.evaluator, chosen, folders, baselines, stock)
         for result in self.store.results("verify"):

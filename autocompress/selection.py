@@ -43,12 +43,15 @@ def finalists(
     objectives: Sequence[Objective],
     constraints: Sequence[Constraint],
     count: int,
+    floor: float = 0.0,
 ) -> list[TrialResult]:
     """At most ``count`` non-dominated results, those that meet all constraints first, spread over latency.
 
-    The best in each objective is always among them.
+    Results of a validation quality below ``floor`` are nobody's choice and left out where there are better ones. Of
+    what remains the best in each objective is always among the finalists.
     """
-    measured = [result for result in results if result.figures is not None]
+    every = [result for result in results if result.figures is not None]
+    measured = [r for r in every if r.figures and r.figures.validation.value >= floor] or every
     if not measured:
         return []
     feasible = [r for r in measured if r.figures and all(c.violation(r.figures) <= 0 for c in constraints)]

@@ -62,3 +62,9 @@ def test_finalists_hold_the_best_of_each_objective_and_no_dominated_point(rows, 
         assert not any(
             q >= quality and t <= latency and s <= size and (q, t, s) != (quality, latency, size) for q, t, s in rows
         )
+
+
+def test_what_nobody_would_choose_is_no_finalist_unless_there_is_nothing_else():
+    results = [result(0, 0.9, 1.0), result(1, 0.4, 0.1), result(2, 0.85, 0.5)]
+    assert numbers(finalists(results, DEFAULT, [], 5, floor=0.8)) == [0, 2]
+    assert numbers(finalists(results[1:2], DEFAULT, [], 5, floor=0.8)) == [1]
