@@ -59,13 +59,15 @@ def finalists(
     values = np.array([[objective.value(r.figures) for objective in objectives] for r in pool if r.figures])
     directions = tuple(objective.direction for objective in objectives)
     mask = non_dominated(values, directions)
+    front, values = [pool[int(i)] for i in np.flatnonzero(mask)], values[mask]
     signs = np.array([1 if direction == "minimize" else -1 for direction in directions])
-    best = [pool[int(i)] for i in np.unique((values * signs).argmin(axis=0))]
-    two = non_dominated(values[:, :2], directions[:2]) & mask
-    chosen = best + [pool[int(i)] for i in np.flatnonzero(two) if pool[int(i)] not in best]
-    rest = [pool[int(i)] for i in np.flatnonzero(mask & ~two) if pool[int(i)] not in best]
-    kept = best + _spread([r for r in chosen if r not in best], count - len(best))
-    return kept + _spread(rest, count - len(kept))
+    best = {int(i) for i in (values * signs).argmin(axis=0)}
+    fast_and_good = set(np.flatnonzero(non_dominated(values[:, :2], directions[:2])).tolist()) - best
+    others = set(range(len(front))) - best - fast_and_good
+    kept = [front[i] for i in sorted(best)]
+    for group in (fast_and_good, others):
+        kept += _spread([front[i] for i in sorted(group)], count - len(kept))
+    return kept
 
 
 def _fast_and_good(results: list[TrialResult]) -> list[TrialResult]:
