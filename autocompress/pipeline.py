@@ -17,6 +17,7 @@ from autocompress.exploration.study import Progress, StudyStore
 from autocompress.figures import Baseline, TrialResult
 from autocompress.files import read_json, write_json
 from autocompress.measurement.baselines import StockModels, build_baselines, measure_baselines
+from autocompress.measurement.fingerprint import hardware_fingerprint
 from autocompress.phases import Phase, Schedule
 from autocompress.preparation import (
     Inputs,
@@ -38,6 +39,7 @@ from objectives import DEFAULT, constraints_for
 from search_spaces import SEARCH_SPACES, SearchSpace
 
 BASELINES = "baselines.json"
+HARDWARE = "hardware.json"
 REACH = 0.06
 USEFUL = 0.08
 
@@ -58,6 +60,7 @@ class Pipeline:
 
     def run(self, inputs: Inputs | None = None) -> None:
         """Do what is not done yet, within the schedule; afterwards the study is finished."""
+        write_json(self.store.folder / HARDWARE, hardware_fingerprint(self.problem.target.threads))
         with self._phase("teacher") as phase:
             self._prepare_teacher(phase, inputs)
         space = SEARCH_SPACES[self.problem.space](

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from autocompress.exploration.pareto import non_dominated
 from autocompress.exploration.study import Progress, StudyStore
 from autocompress.figures import Baseline, TrialResult
 from autocompress.files import read_json
-from autocompress.pipeline import read_baselines, shipping_results
+from autocompress.pipeline import HARDWARE, read_baselines, shipping_results
 from autocompress.problem import Problem
 from autocompress.report.summary import FrontPoint, Phase, State, StudySummary, speedups
 from objectives import DEFAULT, constraints_for
@@ -42,6 +42,7 @@ def gather(store: StudyStore) -> StudySummary:
         metric=results[0].figures.validation.metric if results and results[0].figures else "accuracy",
         notes=_notes(store),
         phases=_phases(progress),
+        hardware=_stored(store, HARDWARE),
         updated=_updated(store),
     )
 
@@ -92,9 +93,13 @@ def _phases(progress: Progress) -> list[Phase]:
     ]
 
 
+def _stored(store: StudyStore, name: str) -> dict[str, Any]:
+    path = store.folder / name
+    return read_json(path) if path.is_file() else {}
+
+
 def _notes(store: StudyStore) -> Sequence[str]:
-    path = store.folder / "data" / "dataset.json"
-    return tuple(read_json(path).get("notes", ())) if path.is_file() else ()
+    return tuple(_stored(store, "data/dataset.json").get("notes", ()))
 
 
 def _updated(store: StudyStore) -> float:
