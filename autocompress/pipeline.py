@@ -41,7 +41,7 @@ from search_spaces import SEARCH_SPACES, SearchSpace
 BASELINES = "baselines.json"
 HARDWARE = "hardware.json"
 REACH = 0.06
-USEFUL = 0.08
+USEFUL = 0.12
 
 
 @dataclass

@@ -19,17 +19,18 @@ def to_refine(
     """At most ``count`` results that a training of their own may bring to the front.
 
     Candidates are non-dominated in quality and mean latency among their student type (training lifts a transformer
-    more than a shallow student), meet every constraint that training cannot change, and lose at most ``reach`` of
-    quality. The types take turns; within one the choice is spread evenly over latency.
+    more than a shallow student), meet every constraint that training cannot change, and are at most ``reach`` of
+    quality below the teacher, or below the best of them where all are farther from it. The types take turns; within one
+    the choice is spread evenly over latency.
     """
     fixed = [constraint for constraint in constraints if constraint.name not in ("max_drop", "min_quality")]
-    candidates = [
-        result
+    allowed = {
+        result.trial: result.figures.validation.value
         for result in results
-        if result.figures is not None
-        and result.figures.validation.value >= teacher_quality - reach
-        and all(constraint.violation(result.figures) <= 0 for constraint in fixed)
-    ]
+        if result.figures is not None and all(constraint.violation(result.figures) <= 0 for constraint in fixed)
+    }
+    floor = min(teacher_quality, max(allowed.values(), default=0.0)) - reach
+    candidates = [result for result in results if allowed.get(result.trial, -np.inf) >= floor]
     queues = [
         _spread(_fast_and_good([r for r in candidates if r.configuration.student == student]), -(-count // 2))
         for student in STUDENTS

@@ -68,3 +68,8 @@ def test_what_nobody_would_choose_is_no_finalist_unless_there_is_nothing_else():
     results = [result(0, 0.9, 1.0), result(1, 0.4, 0.1), result(2, 0.85, 0.5)]
     assert numbers(finalists(results, DEFAULT, [], 5, floor=0.8)) == [0, 2]
     assert numbers(finalists(results[1:2], DEFAULT, [], 5, floor=0.8)) == [1]
+
+
+def test_where_all_are_far_from_the_teacher_the_best_of_them_are_refined():
+    results = [result(0, 0.5, 1.0), result(1, 0.47, 0.5), result(2, 0.2, 0.1)]
+    assert numbers(to_refine(results, 0.9, [], 4, reach=0.06)) == [0, 1]
