@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-SHARES = {"teacher": 0.20, "baselines": 0.07, "super-network": 0.32, "search": 0.17, "refine": 0.18, "verify": 0.06}
+SHARES = {"teacher": 0.22, "baselines": 0.01, "super-network": 0.34, "search": 0.18, "refine": 0.20, "verify": 0.05}
+FIXED_S = {"baselines": 35.0, "verify": 40.0}
 
 
 @dataclass
@@ -36,8 +37,7 @@ class Schedule:
     def enter(self, name: str) -> Phase:
         """Begin a phase of ``SHARES``; those before it give their unused share to it and to those after it."""
         names = list(SHARES)
-        rest = sum(SHARES[later] for later in names[names.index(name) :])
-        self.phases.append(Phase(name, self.left_s() * SHARES[name] / rest))
+        self.phases.append(Phase(name, _planned_s(names[names.index(name) :], self.left_s())[name]))
         self._entered = time.monotonic()
         return self.phases[-1]
 
@@ -49,7 +49,7 @@ class Schedule:
 
     def preview(self) -> dict[str, float]:
         """Seconds per phase if each took just its share."""
-        return {name: share * self.budget_s / sum(SHARES.values()) for name, share in SHARES.items()}
+        return _planned_s(list(SHARES), self.budget_s)
 
     def planned_s(self) -> dict[str, float]:
         """Seconds planned, by phase."""
@@ -58,3 +58,14 @@ class Schedule:
     def used_s(self) -> dict[str, float]:
         """Seconds used, by phase that has ended."""
         return {phase.name: round(phase.used_s, 1) for phase in self.phases if phase.used_s is not None}
+
+
+def _planned_s(names: list[str], left_s: float) -> dict[str, float]:
+    """Seconds per phase: what loading, exporting and timing take however short the run, then shares of the rest.
+
+    The fixed part is at most half of what is left.
+    """
+    fixed = sum(FIXED_S.get(name, 0.0) for name in names)
+    scale = min(1.0, 0.5 * left_s / fixed) if fixed else 0.0
+    spare, shares = left_s - scale * fixed, sum(SHARES[name] for name in names)
+    return {name: scale * FIXED_S.get(name, 0.0) + spare * SHARES[name] / shares for name in names}

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from autocompress.phases import SHARES, Schedule
+from autocompress.phases import FIXED_S, SHARES, Schedule
 
 
 def test_shares_sum_to_one_and_the_preview_to_the_budget():
@@ -12,10 +12,12 @@ def test_shares_sum_to_one_and_the_preview_to_the_budget():
 
 def test_a_phase_that_needs_nothing_leaves_its_share_to_those_after_it():
     schedule = Schedule(1000.0)
-    assert schedule.enter("teacher").planned_s == pytest.approx(1000.0 * SHARES["teacher"], rel=1e-3)
+    spare = 1000.0 - sum(FIXED_S.values())
+    assert schedule.enter("teacher").planned_s == pytest.approx(spare * SHARES["teacher"], rel=1e-3)
     schedule.leave()
-    rest = 1.0 - SHARES["teacher"]
-    assert schedule.enter("baselines").planned_s == pytest.approx(1000.0 * SHARES["baselines"] / rest, rel=1e-3)
+    share = SHARES["baselines"] / (1.0 - SHARES["teacher"])
+    expected = FIXED_S["baselines"] + spare * share
+    assert schedule.enter("baselines").planned_s == pytest.approx(expected, rel=1e-3)
 
 
 def test_an_overrun_is_spread_and_nothing_is_planned_beyond_the_end():
@@ -26,3 +28,9 @@ def test_an_overrun_is_spread_and_nothing_is_planned_beyond_the_end():
     assert schedule.enter("verify").planned_s == 0.0
     assert schedule.leave().used_s is not None
     assert set(schedule.planned_s()) == set(schedule.used_s()) == {"verify"}
+
+
+def test_a_short_budget_keeps_half_for_work_that_can_be_shortened():
+    planned = Schedule(60.0).preview()
+    assert sum(planned.values()) == pytest.approx(60.0)
+    assert planned["baselines"] + planned["verify"] < 35.0
