@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -164,9 +165,13 @@ def run(
     study: str | None = None,
     studies_dir: str | Path = "studies",
     on_event: Listener | None = None,
+    begun: float | None = None,
 ) -> Study:
-    """``search`` for a problem that is already one value."""
-    schedule = Schedule(problem.time_budget_s)
+    """``search`` for a problem that is already one value.
+
+    The budget counts from ``begun``, a reading of ``time.monotonic``, or from now.
+    """
+    schedule = Schedule(problem.time_budget_s, begun or time.monotonic())
     name = study or default_name(problem)
     inputs = check(problem, name, studies_dir)
     with StudyStore.create(Path(studies_dir), name, problem) as store:
@@ -214,6 +219,7 @@ def resume(
     time_budget_s: float | None = None,
     trials: int | None = None,
     on_event: Listener | None = None,
+    begun: float | None = None,
 ) -> Study:
     """Go on with an interrupted or finished study; every finished trial is kept.
 
@@ -223,7 +229,8 @@ def resume(
     with StudyStore.resume(Path(studies_dir), study) as store:
         used = 0.0 if store.progress().finished else sum(store.progress().used_s.values())
         budget = time_budget_s or max(store.problem.time_budget_s - used, LEAST_RESUME_S)
-        Pipeline(store, Schedule(budget), on_event or silent, trials or store.problem.trials).run()
+        schedule = Schedule(budget, begun or time.monotonic())
+        Pipeline(store, schedule, on_event or silent, trials or store.problem.trials).run()
     return _recorded(study, studies_dir)
 
 

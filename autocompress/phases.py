@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-SHARES = {"teacher": 0.22, "baselines": 0.01, "super-network": 0.34, "search": 0.18, "refine": 0.20, "verify": 0.05}
-FIXED_S = {"baselines": 35.0, "verify": 40.0}
+SHARES = {"teacher": 0.22, "baselines": 0.01, "super-network": 0.34, "search": 0.18, "refine": 0.21, "verify": 0.04}
+FIXED_S = {"teacher": 10.0, "baselines": 36.0, "super-network": 8.0, "search": 6.0, "verify": 25.0}
+FIXED_AT_MOST = 0.7
 
 
 @dataclass
@@ -61,11 +62,11 @@ class Schedule:
 
 
 def _planned_s(names: list[str], left_s: float) -> dict[str, float]:
-    """Seconds per phase: what loading, exporting and timing take however short the run, then shares of the rest.
+    """Seconds per phase: what loading, exporting and timing take however long the run, then shares of the rest.
 
-    The fixed part is at most half of what is left.
+    In a short run fewer rows are evaluated, and the fixed part is at most ``FIXED_AT_MOST`` of what is left.
     """
     fixed = sum(FIXED_S.get(name, 0.0) for name in names)
-    scale = min(1.0, 0.5 * left_s / fixed) if fixed else 0.0
+    scale = min(1.0, FIXED_AT_MOST * left_s / fixed) if fixed else 0.0
     spare, shares = left_s - scale * fixed, sum(SHARES[name] for name in names)
     return {name: scale * FIXED_S.get(name, 0.0) + spare * SHARES[name] / shares for name in names}

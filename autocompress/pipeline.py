@@ -16,18 +16,20 @@ from autocompress.exploration.ray_executor import RayExecutor, Resources
 from autocompress.exploration.study import Progress, StudyStore
 from autocompress.figures import Baseline, TrialResult
 from autocompress.files import read_json, write_json
-from autocompress.measurement.baselines import StockModels, build_baselines, measure_baselines
+from autocompress.measurement.baselines import measure_baselines
+from autocompress.measurement.export_stock import StockModels, build_baselines, stock_models
 from autocompress.measurement.fingerprint import hardware_fingerprint
-from autocompress.phases import Phase, Schedule
+from autocompress.phases import FIXED_S, Phase, Schedule
 from autocompress.preparation import (
     Inputs,
     load_inputs,
     prepare_super_network,
+    prepare_targets,
     prepare_teacher,
     save_data,
     super_network_shares,
 )
-from autocompress.prepared import TEACHER, Prepared
+from autocompress.prepared import TARGETS, TEACHER, Prepared
 from autocompress.problem import Problem
 from autocompress.refinement import REFINED, better_of, how_many, refine_points
 from autocompress.reuse import remember, reuse
@@ -66,10 +68,11 @@ class Pipeline:
         space = SEARCH_SPACES[self.problem.space](
             self.prepared.teacher_shape, self.prepared.data.task.kind == "regression"
         )
+        constraints = constraints_for(self.problem, self.prepared.teacher_quality)
         with self._phase("baselines"):
+            if not self.store.results():
+                self._search(space, constraints, trials=1, deadline=None)
             stock, baselines = self._baselines()
-        constraints = constraints_for(self.problem, baselines[0].figures.validation.value)
-        self._search(space, constraints, trials=1, deadline=None)
         with self._phase("super-network") as phase:
             self._prepare_super_networks(space, phase)
         with self._phase("search") as phase:
@@ -85,14 +88,15 @@ class Pipeline:
             save_data(self.prepared, inputs or load_inputs(self.problem), self.problem)
         if self.prepared.has(TEACHER) or reuse(self.prepared, TEACHER, self.problem, self.listener):
             return
-        prepare_teacher(
-            self.prepared, inputs or load_inputs(self.problem), self.problem, phase.planned_s, self.listener
-        )
+        budget_s = max(phase.planned_s - FIXED_S["teacher"], 0.4 * phase.planned_s)
+        prepare_teacher(self.prepared, inputs or load_inputs(self.problem), self.problem, budget_s, self.listener)
         remember(self.prepared, TEACHER, self.problem)
 
     def _baselines(self) -> tuple[StockModels, list[Baseline]]:
         folder = self.store.folder / "baselines"
-        stock = build_baselines(self.prepared.checkpoint, folder)
+        stock = stock_models(self.prepared.checkpoint, folder)
+        if not (stock.fp32.is_file() and stock.int8.is_file()):
+            build_baselines(self.prepared.checkpoint, folder)
         if not (folder / BASELINES).is_file():
             data = self.prepared.data
             measured = measure_baselines(
@@ -108,6 +112,9 @@ class Pipeline:
 
     def _prepare_super_networks(self, space: SearchSpace, phase: Phase) -> None:
         deadline = time.monotonic() + phase.planned_s
+        if not (self.prepared.has(TARGETS) or reuse(self.prepared, TARGETS, self.problem, self.listener)):
+            prepare_targets(self.prepared)
+            remember(self.prepared, TARGETS, self.problem)
         for student, share in super_network_shares(self.prepared, space).items():
             if self.prepared.has(student) or reuse(self.prepared, student, self.problem, self.listener):
                 continue

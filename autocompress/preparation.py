@@ -42,7 +42,9 @@ from search_spaces import SearchSpace
 
 IMPORTANCE_ROWS = 512
 TRAIN_ROWS_PER_SECOND = 40
-EVALUATION_ROWS = 2000
+EVALUATION_ROWS_PER_SECOND = 6
+FEWEST_ROWS, MOST_EVALUATION_ROWS = 400, 2000
+COUNTED_PARAMETERS = 10.6e6
 EPOCHS = {"transformer": 12.0, "bilstm": 10.0, "cnn": 10.0}
 RATES = {"transformer": 3e-4, "bilstm": 2e-3, "cnn": 1e-3}
 SHARES = {"transformer": 0.64, "bilstm": 0.19, "cnn": 0.17}
@@ -61,16 +63,27 @@ def load_inputs(problem: Problem) -> Inputs:
     checkpoint = open_checkpoint(problem.model or str(demo_model_path()))
     texts = load_demo() if problem.data.train is None else load_dataset(problem.data, problem.seed)
     data = encode(texts, checkpoint.tokenizer, max_positions=checkpoint.max_positions)
-    return Inputs(_limited(data, problem), checkpoint)
+    return Inputs(_limited(data, problem, encoder_parameters(checkpoint)), checkpoint)
 
 
-def _limited(data: EncodedDataset, problem: Problem) -> EncodedDataset:
-    """At most as many rows per split as the time budget can pass through a model; what is left out is noted."""
-    limits = {
-        "train": round(TRAIN_ROWS_PER_SECOND * problem.time_budget_s),
-        "validation": EVALUATION_ROWS,
-        "test": EVALUATION_ROWS,
-    }
+def encoder_parameters(checkpoint: Checkpoint) -> int:
+    """Weights of the encoder's layers, which a token's cost is proportional to."""
+    config = checkpoint.config
+    layers, hidden = int(config.num_hidden_layers), int(config.hidden_size)
+    return layers * hidden * (4 * hidden + 2 * int(config.intermediate_size))
+
+
+def row_limits(time_budget_s: float, parameters: int) -> dict[str, int]:
+    """Rows per split that a time budget can pass through an encoder; the rates were counted on MiniLM-L6."""
+    seconds = time_budget_s * min(COUNTED_PARAMETERS / parameters, 1.0)
+    evaluated = min(max(round(EVALUATION_ROWS_PER_SECOND * seconds), FEWEST_ROWS), MOST_EVALUATION_ROWS)
+    train = max(round(TRAIN_ROWS_PER_SECOND * seconds), FEWEST_ROWS)
+    return {"train": train, "validation": evaluated, "test": evaluated}
+
+
+def _limited(data: EncodedDataset, problem: Problem, parameters: int) -> EncodedDataset:
+    """At most as many rows per split as the time budget can pass through the model; what is left out is noted."""
+    limits = row_limits(problem.time_budget_s, parameters)
     rng = np.random.default_rng(problem.seed)
     splits: dict[str, Any] = {}
     notes = list(data.notes)
@@ -97,25 +110,32 @@ def save_data(prepared: Prepared, inputs: Inputs, problem: Problem) -> None:
 
 
 def prepare_teacher(prepared: Prepared, inputs: Inputs, problem: Problem, budget_s: float, listener: Listener) -> None:
-    """Leave the teacher as a checkpoint folder, its weights by importance, and its outputs on the training split."""
+    """Leave the teacher as a checkpoint folder, its weights by importance, and its outputs on the validation split."""
     task = inputs.data.task
     model, trained = load_classifier(inputs.checkpoint, task.num_outputs, task.label_names)
     if trained:
         listener(Event("note", "the checkpoint has a trained head for these labels: it is the teacher as it is"))
     else:
         listener(Event("note", "the checkpoint has no trained head for these labels: it is fine-tuned first"))
-        fine_tune(model, inputs.data, TeacherSettings(budget_s=0.85 * budget_s, seed=problem.seed), listener)
+        fine_tune(model, inputs.data, TeacherSettings(budget_s=budget_s, seed=problem.seed), listener)
     temporary = prepared.folder / "checkpoint.partial"
     shutil.rmtree(temporary, ignore_errors=True)
     model.save_pretrained(temporary)
     inputs.checkpoint.tokenizer.save_pretrained(temporary)
     shape, arrays = import_encoder(model)
-    split = inputs.data.splits["train"]
-    order = vocabulary_order(split.tokens, shape.vocab_size, np.array(inputs.data.special_ids))
-    prepared.save_outputs(predict_logits(model, split, inputs.data.pad_id), order)
+    data = inputs.data
+    order = vocabulary_order(data.train.tokens, shape.vocab_size, np.array(data.special_ids))
+    prepared.save_outputs(predict_logits(model, data.validation, data.pad_id, exact=True), order)
     prepared.save(TEACHER, _ordered(shape, arrays, inputs.data), shape)
     shutil.rmtree(prepared.checkpoint, ignore_errors=True)
     temporary.replace(prepared.checkpoint)
+
+
+def prepare_targets(prepared: Prepared) -> None:
+    """Leave the teacher's outputs on the training split, which every student is trained towards."""
+    data = prepared.data
+    model, _ = load_classifier(open_checkpoint(str(prepared.checkpoint)), data.task.num_outputs, data.task.label_names)
+    prepared.save_targets(predict_logits(model, data.train, data.pad_id))
 
 
 def prepare_super_network(
@@ -134,7 +154,7 @@ def prepare_super_network(
     report = train_super_network(
         network,
         prepared.data,
-        prepared.teacher_outputs,
+        prepared.targets,
         prepared.vocabulary_order,
         cheap_first(_architecture_sampler(space, student), cost),
         DistillationSettings(training),

@@ -13,8 +13,9 @@ from autocompress.configuration import Configuration, EncoderShape, TransformerC
 from autocompress.networks.cut import cut
 from autocompress.networks.weights import load_weights, save_weights
 from autocompress.tasks.encoding import EncodedDataset
+from autocompress.tasks.metrics import metric_of
 
-TEACHER = "teacher"
+TEACHER, TARGETS = "teacher", "targets"
 OUTPUTS = "outputs.safetensors"
 REQUESTS = "requests.npz"
 
@@ -60,9 +61,15 @@ class Prepared:
         return load_weights(self.folder / OUTPUTS)[0]["vocabulary_order"]
 
     @cached_property
-    def teacher_outputs(self) -> np.ndarray:
+    def teacher_quality(self) -> float:
+        """The teacher's validation quality in float32, which ``max_drop`` counts from."""
+        outputs = load_weights(self.folder / OUTPUTS)[0]["validation"]
+        return metric_of(self.data.task, outputs, self.data.splits["validation"].labels)
+
+    @cached_property
+    def targets(self) -> np.ndarray:
         """The teacher's logits [n, C] on the training split."""
-        return load_weights(self.folder / OUTPUTS)[0]["train"]
+        return load_weights(self.folder / f"{TARGETS}.safetensors")[0]["logits"]
 
     @cached_property
     def teacher_shape(self) -> EncoderShape:
@@ -88,10 +95,14 @@ class Prepared:
             self.folder / f"{source}.safetensors", arrays, {"shape": json.dumps(shape.to_json()), "kind": source}
         )
 
-    def save_outputs(self, train: np.ndarray, vocabulary_order: np.ndarray) -> None:
-        """Write the teacher's outputs [n, C] on the training split and the vocabulary's order [V]."""
-        arrays = {"train": train, "vocabulary_order": vocabulary_order}
+    def save_outputs(self, validation: np.ndarray, vocabulary_order: np.ndarray) -> None:
+        """Write the teacher's outputs [n, C] on the validation split and the vocabulary's order [V]."""
+        arrays = {"validation": validation, "vocabulary_order": vocabulary_order}
         save_weights(self.folder / OUTPUTS, arrays, {"kind": "outputs"})
+
+    def save_targets(self, logits: np.ndarray) -> None:
+        """Write the teacher's logits [n, C] on the training split."""
+        save_weights(self.folder / f"{TARGETS}.safetensors", {"logits": logits}, {"kind": TARGETS})
 
     def source(self, name: str) -> tuple[dict[str, np.ndarray], EncoderShape]:
         """All weights of a source, and its shape with the kind of its heads."""

@@ -10,6 +10,7 @@ from typing import Any
 from autocompress.errors import InputError
 
 VERSION = 1
+SHORTEST_BUDGET_S = 120.0
 LATENCY_STATISTICS = ("mean", "p50", "p95")
 
 
@@ -87,9 +88,9 @@ class Problem:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.time_budget_s) and self.time_budget_s >= 60):
+        if not (math.isfinite(self.time_budget_s) and self.time_budget_s >= SHORTEST_BUDGET_S):
             raise InputError(
-                f"the time budget must be at least 1m (baselines and the final check need it), "
+                f"the time budget must be at least 2m (baselines and the final check need most of that), "
                 f"but got {self.time_budget_s:.0f}s"
             )
         if self.trials is not None and self.trials < 1:

@@ -13,8 +13,9 @@ from autocompress.distillation.super_network import DistillationSettings
 from autocompress.distillation.training import TrainingSettings
 from autocompress.errors import MeasurementError
 from autocompress.events import Event, Listener
-from autocompress.exploration.jobs import TrialRequest
+from autocompress.exploration.jobs import RESULT, TrialRequest
 from autocompress.figures import TrialResult
+from autocompress.files import write_json
 from autocompress.trial import TrialEvaluator
 
 REFINED = "refined"
@@ -78,11 +79,13 @@ def _refine_one(
         shape,
         configuration,
         prepared.data,
-        prepared.teacher_outputs,
+        prepared.targets,
         prepared.vocabulary_order,
         DistillationSettings(training),
         listener,
     )
     evaluator.compile(arrays, shape, configuration, folder)
     request = TrialRequest(result.trial, 1, configuration_to_json(configuration), result.digest, str(folder), seed)
-    return evaluator.measure(request)
+    refined = evaluator.measure(request)
+    write_json(folder / RESULT, refined.to_json())
+    return refined

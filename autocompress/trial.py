@@ -25,7 +25,6 @@ from autocompress.prepared import REQUESTS, Prepared
 from autocompress.problem import Target
 
 MODEL = "model.onnx"
-RESULT = "result.json"
 BUILT = "built.json"
 
 
@@ -63,7 +62,7 @@ class TrialEvaluator:
         write_json(folder / BUILT, {"quality": quality_json(quality), "seconds": seconds})
 
     def measure(self, request: TrialRequest) -> TrialResult:
-        """Latency and memory in a fresh process; writes result.json, the commit point of the trial, and returns it."""
+        """Latency and memory in a fresh process, beside what ``build`` left."""
         folder = Path(request.folder)
         begin = time.perf_counter()
         built = read_json(folder / BUILT)
@@ -74,7 +73,7 @@ class TrialEvaluator:
             size_bytes=(folder / MODEL).stat().st_size,
             memory_bytes=measured.memory_bytes,
         )
-        result = TrialResult(
+        return TrialResult(
             trial=request.number,
             attempt=request.attempt,
             configuration=configuration_from_json(request.configuration),
@@ -84,8 +83,6 @@ class TrialEvaluator:
             seconds={**built["seconds"], "latency": time.perf_counter() - begin},
             stage=self.stage,
         )
-        write_json(folder / RESULT, result.to_json())
-        return result
 
     def quality(self, model: Path, split_name: str) -> Quality:
         """The task's metric of a file on one split, at the batch size that will be served."""

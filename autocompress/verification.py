@@ -10,18 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.figures import Baseline, Figures, TrialResult
-from autocompress.measurement.baselines import measure_qualities
-from autocompress.measurement.export_stock import FP32, INT8, PYTORCH, StockModels
+from autocompress.measurement.baselines import stock_evaluation, stock_paths
+from autocompress.measurement.export_stock import StockModels
 from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fingerprint
-from autocompress.measurement.process import (
-    PYTORCH_WORKER,
-    Evaluation,
-    MeasuredLatency,
-    measure_in_fresh_process,
-    predict_in_fresh_process,
-)
+from autocompress.measurement.process import ONNX_WORKER, Evaluation, MeasuredLatency, measure_and_predict
 from autocompress.measurement.statistics import quality_of
 from autocompress.trial import MODEL, TrialEvaluator
+
+TIMEOUT_S = 1200.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +26,12 @@ class Verification:
 
     results: list[TrialResult]
     baselines: list[Baseline]
+
+
+@dataclass(frozen=True)
+class _Measured:
+    latencies: dict[str, MeasuredLatency]
+    outputs: dict[str, NDArray[np.float32]]
 
 
 def verify(
@@ -45,48 +47,43 @@ def verify(
     figures.
     """
     files = {f"trial-{result.trial}": folders[result.trial] / MODEL for result in finalists}
-    latencies = measure_in_fresh_process(
-        {FP32: stock.fp32, INT8: stock.int8, **files}, evaluator.requests, evaluator.target, evaluator.protocol
-    )
-    latencies |= measure_in_fresh_process(
-        {PYTORCH: stock.teacher_folder}, evaluator.requests, evaluator.target, evaluator.protocol, worker=PYTORCH_WORKER
-    )
-    outputs = _test_outputs(evaluator, files)
-    task, split = evaluator.prepared.data.task, evaluator.prepared.data.splits["test"]
-    verified = []
-    for result in finalists:
-        name = f"trial-{result.trial}"
-        figures = _figures(result.figures, latencies[name])
-        figures = replace(figures, test=quality_of(task, outputs[name], split.labels))
-        final = replace(
-            result,
-            figures=figures,
-            stage="verify",
-            fingerprint=fingerprint_digest(hardware_fingerprint(evaluator.target.threads)),
+    measured = _measure(evaluator, files, baselines, stock)
+    task, labels = evaluator.prepared.data.task, evaluator.prepared.data.test.labels
+
+    def final(name: str, figures: Figures | None) -> Figures:
+        assert figures is not None
+        latency = measured.latencies[name]
+        test = quality_of(task, measured.outputs[name], labels) if name in measured.outputs else figures.test
+        return replace(figures, latency_ms=latency.latency, memory_bytes=latency.memory_bytes, test=test)
+
+    fingerprint = fingerprint_digest(hardware_fingerprint(evaluator.target.threads))
+    results = [
+        replace(r, figures=final(f"trial-{r.trial}", r.figures), stage="verify", fingerprint=fingerprint)
+        for r in finalists
+    ]
+    return Verification(results, [Baseline(b.name, final(b.name, b.figures)) for b in baselines])
+
+
+def _measure(
+    evaluator: TrialEvaluator, files: Mapping[str, Path], baselines: Sequence[Baseline], stock: StockModels
+) -> _Measured:
+    """Latencies of all, and test outputs of the files and of the baselines that have not seen the test split."""
+    data, target = evaluator.prepared.data, evaluator.target
+    untested = {baseline.name for baseline in baselines if baseline.figures.test is None}
+    measured = _Measured({}, {})
+    for worker, stock_files in stock_paths(stock).items():
+        ours = dict(files) if worker == ONNX_WORKER else {}
+        wishes = [Evaluation(name, data.test, target.batch_size, data.pad_id, target.threads) for name in ours]
+        wishes += [stock_evaluation(name, data.test, target, data.pad_id) for name in stock_files if name in untested]
+        latencies, outputs = measure_and_predict(
+            {**stock_files, **ours},
+            evaluator.requests,
+            target,
+            evaluator.protocol,
+            evaluations=wishes,
+            timeout_s=TIMEOUT_S,
+            worker=worker,
         )
-        verified.append(final)
-    return Verification(verified, _baselines(evaluator, baselines, latencies, stock))
-
-
-def _baselines(
-    evaluator: TrialEvaluator,
-    baselines: Sequence[Baseline],
-    latencies: Mapping[str, MeasuredLatency],
-    stock: StockModels,
-) -> list[Baseline]:
-    data, target = evaluator.prepared.data, evaluator.target
-    tests = {b.name: b.figures.test for b in baselines}
-    if any(test is None for test in tests.values()):
-        tests |= measure_qualities(stock, data.task, data.splits["test"], target, pad_id=data.pad_id)
-    return [Baseline(b.name, replace(_figures(b.figures, latencies[b.name]), test=tests[b.name])) for b in baselines]
-
-
-def _figures(figures: Figures | None, measured: MeasuredLatency) -> Figures:
-    assert figures is not None
-    return replace(figures, latency_ms=measured.latency, memory_bytes=measured.memory_bytes)
-
-
-def _test_outputs(evaluator: TrialEvaluator, files: Mapping[str, Path]) -> dict[str, NDArray[np.float32]]:
-    data, target = evaluator.prepared.data, evaluator.target
-    wishes = [Evaluation(name, data.splits["test"], target.batch_size, data.pad_id, target.threads) for name in files]
-    return dict(zip(files, predict_in_fresh_process(files, wishes), strict=True))
+        measured.latencies.update(latencies)
+        measured.outputs.update(zip((wish.model for wish in wishes), outputs, strict=True))
+    return measured

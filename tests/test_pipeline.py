@@ -30,7 +30,7 @@ def study(studies: Path, tiny_checkpoint: str, tiny_data: dict[str, str]) -> aut
         tiny_checkpoint,
         **tiny_data,
         max_latency_ms=50.0,
-        time_budget_s=100.0,
+        time_budget_s=130.0,
         trials=8,
         study="tiny",
         studies_dir=studies,
@@ -87,14 +87,17 @@ def test_a_second_study_reuses_what_was_prepared(
     autocompress.search(
         tiny_checkpoint,
         **tiny_data,
-        time_budget_s=100.0,
+        time_budget_s=130.0,
         trials=2,
         study="again",
         studies_dir=studies,
         on_event=lambda event: messages.append(event.message),
     )
-    assert sum("used again" in message for message in messages) == 4
-    for name in ("teacher", "transformer", "bilstm", "cnn"):
+    first, baselines = (next(i for i, m in enumerate(messages) if m.startswith(s)) for s in ("trial 0", "baselines: "))
+    used = next(i for i, m in enumerate(messages) if m.startswith("baselines") and "used" in m)
+    assert baselines < first < used, "uniform int8 is measured before anything else"
+    assert sum("used again" in message for message in messages) == 5
+    for name in ("teacher", "targets", "transformer", "bilstm", "cnn"):
         files = [studies / s / "prepared" / f"{name}.safetensors" for s in ("tiny", "again")]
         assert files[0].read_bytes() == files[1].read_bytes()
 
@@ -117,7 +120,7 @@ def test_a_known_name_is_refused_with_what_changed(
             study="tiny",
             studies_dir=studies,
             max_latency_ms=40.0,
-            time_budget_s=100.0,
+            time_budget_s=130.0,
             sampler="random",
         )
 
@@ -139,7 +142,7 @@ def test_killed_in_the_middle_of_the_search_nothing_is_lost(
 ):
     options = [f"--{name}={path}" for name, path in tiny_data.items()]
     command = [sys.executable, "-m", "autocompress", "search", tiny_checkpoint, *options]
-    command += ["--study=killed", f"--studies-dir={studies}", "--time-budget=100s", "--max-latency=50ms", "--trials=12"]
+    command += ["--study=killed", f"--studies-dir={studies}", "--time-budget=130s", "--max-latency=50ms", "--trials=12"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ})
     results = studies / "killed" / "trials"
     deadline = time.monotonic() + 90

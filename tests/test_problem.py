@@ -31,7 +31,7 @@ PROBLEMS = st.builds(
     data=SOURCES,
     target=TARGETS,
     constraints=CONSTRAINTS,
-    time_budget_s=st.floats(60, 1e6),
+    time_budget_s=st.floats(120, 1e6),
     trials=st.none() | st.integers(1, 10_000),
     space=NAMES,
     sampler=NAMES,
@@ -58,7 +58,7 @@ def test_only_what_may_change_freely_is_no_difference(old: Problem, new: Problem
 
 
 def test_differences_name_the_field_and_both_values():
-    old = Problem(model="a", constraints=Constraints(max_latency_ms=20.0), time_budget_s=60.0)
+    old = Problem(model="a", constraints=Constraints(max_latency_ms=20.0), time_budget_s=120.0)
     new = Problem(model="b", constraints=Constraints(max_latency_ms=10.0), target=Target(threads=2), trials=9)
     assert differences(old, new) == [
         "model: a -> b",
@@ -78,8 +78,8 @@ REFUSED: list[tuple[str, Any]] = [
     ("batch_size must be at least 1", lambda: Target(batch_size=0)),
     ("threads must be at least 1", lambda: Target(threads=0)),
     ("latency statistic must be one of mean, p50, p95", lambda: Target(latency_statistic="p42")),
-    ("the time budget must be at least 1m", lambda: Problem(time_budget_s=59.0)),
-    ("the time budget must be at least 1m", lambda: Problem(time_budget_s=float("inf"))),
+    ("the time budget must be at least 2m", lambda: Problem(time_budget_s=119.0)),
+    ("the time budget must be at least 2m", lambda: Problem(time_budget_s=float("inf"))),
     ("trials must be at least 1", lambda: Problem(trials=0)),
     ("workers must be at least 1", lambda: Problem(workers=0)),
     ("seed must not be negative", lambda: Problem(seed=-1)),

@@ -1,11 +1,15 @@
 """Options that more than one command has, and the parsing of strings such as ``20ms``."""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from autocompress.units import parse_duration_ms, parse_size_bytes
+
+BEGUN = time.monotonic()
+"""When the program was started: what it loads is a part of the time budget."""
 
 
 def seconds(text: str) -> float:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from autocompress.cli.options import DEFAULT_STUDIES, StudiesDir, StudyName, TimeBudget
+from autocompress.cli.options import BEGUN, DEFAULT_STUDIES, StudiesDir, StudyName, TimeBudget
 from autocompress.cli.outcome import show_outcome
 from autocompress.cli.output import messages
 from autocompress.cli.progress import interruptible, progress
@@ -25,5 +25,7 @@ def resume(
     from autocompress import api
 
     with interruptible(study, studies_dir), progress(messages()) as listener:
-        done = api.resume(study, studies_dir=studies_dir, time_budget_s=time_budget, trials=trials, on_event=listener)
+        done = api.resume(
+            study, studies_dir=studies_dir, time_budget_s=time_budget, trials=trials, on_event=listener, begun=BEGUN
+        )
     show_outcome(done)

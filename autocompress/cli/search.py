@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from autocompress.cli.options import DEFAULT_STUDIES, MaxLatency, MaxMemory, MaxSize, StudiesDir, seconds
+from autocompress.cli.options import BEGUN, DEFAULT_STUDIES, MaxLatency, MaxMemory, MaxSize, StudiesDir, seconds
 from autocompress.cli.outcome import show_outcome
 from autocompress.cli.output import messages
 from autocompress.cli.progress import interruptible, progress
@@ -92,5 +92,5 @@ def search(
         return
     name = study or api.default_name(problem)
     with interruptible(name, studies_dir), progress(console) as listener:
-        done = api.run(problem, study=name, studies_dir=studies_dir, on_event=listener)
+        done = api.run(problem, study=name, studies_dir=studies_dir, on_event=listener, begun=BEGUN)
     show_outcome(done, export_to=Path("exported") / done.name if train is None else None)

@@ -13,6 +13,7 @@ from autocompress.files import write_json
 
 CONFIGURATION_FAULTS = (MeasurementError, MemoryError, FloatingPointError)
 _LOST = "lost: "
+RESULT = "result.json"
 BUILD, MEASURE = "build", "measure"
 
 
@@ -91,7 +92,7 @@ def run_job(evaluator: Evaluator, step: str, request: TrialRequest) -> TrialResu
         result = evaluator.measure(request)
     except CONFIGURATION_FAULTS as error:
         result = failed_result(request, f"{type(error).__name__}: {error}")
-    write_json(Path(request.folder) / "result.json", result.to_json())
+    write_json(Path(request.folder) / RESULT, result.to_json())
     return result
 
 

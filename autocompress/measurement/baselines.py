@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.errors import MeasurementError
@@ -20,7 +18,6 @@ from autocompress.measurement.process import (
     Evaluation,
     MeasuredLatency,
     measure_and_predict,
-    predict_in_fresh_process,
 )
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.requests import Split
@@ -35,8 +32,8 @@ __all__ = [
     "build_baselines",
     "checkpoint_bytes",
     "measure_baselines",
-    "measure_qualities",
-    "with_test_quality",
+    "stock_evaluation",
+    "stock_paths",
 ]
 
 BASELINES = (PYTORCH, FP32, INT8)
@@ -59,21 +56,18 @@ def measure_baselines(
     target: Target,
     *,
     pad_id: int,
-    test: LabelledSplit | None = None,
     protocol: LatencyProtocol | None = None,
     affinity: Sequence[int] | None = None,
     timeout_s: float = 600.0,
 ) -> list[Baseline]:
-    """Baselines in the order of ``BASELINES``; the test split is looked at only where it is given.
+    """Baselines in the order of ``BASELINES``; the test split is not looked at.
 
     The two ONNX files are timed interleaved in one fresh process, PyTorch in its own.
     """
-    splits = {"validation": validation} | ({} if test is None else {"test": test})
     measured: dict[str, MeasuredLatency] = {}
-    qualities: dict[tuple[str, str], Quality] = {}
-    for worker, paths in _paths(stock).items():
-        cases = [(name, split) for name in paths for split in splits]
-        wishes = [_evaluation(name, splits[split], target, pad_id) for name, split in cases]
+    qualities: dict[str, Quality] = {}
+    for worker, paths in stock_paths(stock).items():
+        wishes = [stock_evaluation(name, validation, target, pad_id) for name in paths]
         latencies, outputs = measure_and_predict(
             paths,
             requests,
@@ -85,43 +79,33 @@ def measure_baselines(
             worker=worker,
         )
         measured |= latencies
-        for (name, split), rows in zip(cases, outputs, strict=True):
-            qualities[name, split] = quality_of(task, rows, splits[split].labels)
+        for name, rows in zip(paths, outputs, strict=True):
+            qualities[name] = quality_of(task, rows, validation.labels)
     sizes = {PYTORCH: checkpoint_bytes(stock.teacher_folder)}
     sizes |= {FP32: stock.fp32.stat().st_size, INT8: stock.int8.stat().st_size}
     return [
         Baseline(
             name,
             Figures(
-                validation=qualities[name, "validation"],
+                validation=qualities[name],
                 latency_ms=measured[name].latency,
                 size_bytes=sizes[name],
                 memory_bytes=measured[name].memory_bytes,
-                test=qualities.get((name, "test")),
             ),
         )
         for name in BASELINES
     ]
 
 
-def measure_qualities(
-    stock: StockModels, task: Task, split: LabelledSplit, target: Target, *, pad_id: int, timeout_s: float = 600.0
-) -> dict[str, Quality]:
-    """Quality of each baseline on one split, such as the test split at the end of a study."""
-    outputs: dict[str, NDArray[np.float32]] = {}
-    for worker, paths in _paths(stock).items():
-        wishes = [_evaluation(name, split, target, pad_id) for name in paths]
-        outputs |= zip(paths, predict_in_fresh_process(paths, wishes, timeout_s, worker=worker), strict=True)
-    return {name: quality_of(task, outputs[name], split.labels) for name in BASELINES}
-
-
-def _paths(stock: StockModels) -> dict[str, dict[str, Path]]:
+def stock_paths(stock: StockModels) -> dict[str, dict[str, Path]]:
     """What each worker serves, by name."""
     return {PYTORCH_WORKER: {PYTORCH: stock.teacher_folder}, ONNX_WORKER: {FP32: stock.fp32, INT8: stock.int8}}
 
 
-def _evaluation(name: str, split: Split, target: Target, pad_id: int) -> Evaluation:
-    """Int8 runs at the batch size that will be served, for its dynamic activation scales span a request.
+def stock_evaluation(name: str, split: Split, target: Target, pad_id: int) -> Evaluation:
+    """How a stock model predicts a split.
+
+    Int8 runs at the batch size that will be served, for its dynamic activation scales span a request.
 
     The fp32 models give the same answers in any company (masked padding changes the last bits only), so they run in
     batches of similar length on all processors, which is several times faster.
@@ -129,11 +113,6 @@ def _evaluation(name: str, split: Split, target: Target, pad_id: int) -> Evaluat
     if name == INT8:
         return Evaluation(name, split, target.batch_size, pad_id, target.threads)
     return Evaluation(name, split, _SORTED_BATCH, pad_id, os.cpu_count() or 1, by_length=True)
-
-
-def with_test_quality(baselines: Sequence[Baseline], qualities: Mapping[str, Quality]) -> list[Baseline]:
-    """The baselines with their quality on the test split, looked at once at the end of a study."""
-    return [replace(b, figures=replace(b.figures, test=qualities[b.name])) for b in baselines]
 
 
 def checkpoint_bytes(folder: Path) -> int:

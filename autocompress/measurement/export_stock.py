@@ -8,7 +8,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,21 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StockModels:
-    """The teacher's folder and what the stock path made of it; ``fused`` counts fused operators of the fp32 file."""
+    """The teacher's folder and what the stock path made of it.
+
+    ``fused`` counts fused operators of the fp32 file where it was just built.
+    """
 
     teacher_folder: Path
     fp32: Path
     int8: Path
-    fused: dict[str, int]
+    fused: dict[str, int] = field(default_factory=dict)
+
+
+def stock_models(teacher_folder: Path, out_folder: Path) -> StockModels:
+    """Where ``build_baselines`` writes its files."""
+    fp32, int8 = (out_folder / name / "model.onnx" for name in (FP32, INT8))
+    return StockModels(teacher_folder, fp32, int8)
 
 
 def build_baselines(teacher_folder: Path, out_folder: Path) -> StockModels:
@@ -42,20 +51,20 @@ def build_baselines(teacher_folder: Path, out_folder: Path) -> StockModels:
     more than ``TOLERANCE``. The legacy exporter with eager attention is used, for the fusions of ONNX Runtime know
     that graph: with the other exporter, or scaled_dot_product_attention, no attention was fused.
     """
-    fp32, int8 = out_folder / FP32 / "model.onnx", out_folder / INT8 / "model.onnx"
+    stock = stock_models(teacher_folder, out_folder)
     model = load_classifier(str(teacher_folder), attn_implementation="eager")
     with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
         exported = Path(folder) / "exported.onnx"
         _export(model, exported)
-        with replacing(fp32) as temporary:
+        with replacing(stock.fp32) as temporary:
             fused = _fuse(exported, temporary, model.config)
     if not any(fused.get(name) for name in _ATTENTION):
         _log.warning("no attention was fused in the %s baseline of a %s model", FP32, model.config.model_type)
     _log.info("fused operators of %s: %s", FP32, fused)
-    _check(model, fp32)
-    with replacing(int8) as temporary:
-        _quantize(fp32, temporary)
-    return StockModels(teacher_folder, fp32, int8, fused)
+    _check(model, stock.fp32)
+    with replacing(stock.int8) as temporary:
+        _quantize(stock.fp32, temporary)
+    return replace(stock, fused=fused)
 
 
 def _export(model: Any, path: Path) -> None:

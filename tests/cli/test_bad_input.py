@@ -20,7 +20,7 @@ ARGUMENTS = [
     (["--max-drop", "-1"], "max drop"),
     (["--max-drop", "half"], "--max-drop"),
     (["--min-quality", "87"], "min quality"),
-    (["--time-budget", "5s"], "at least 1m"),
+    (["--time-budget", "5s"], "at least 2m"),
     (["--time-budget", "soon"], "duration"),
     (["--trials", "0"], "trials must be at least 1"),
     (["--space", "outer"], "space must be one of joint"),
@@ -122,7 +122,7 @@ def test_a_full_disk_is_an_error_of_one_line(tiny_checkpoint: str, folder: Path)
 
     command = [sys.executable, "-m", "autocompress", "search", tiny_checkpoint, "--train", str(folder / "good.csv")]
     done = subprocess.run(
-        [*command, "--studies-dir", str(folder / "studies"), "--time-budget", "60s"],
+        [*command, "--studies-dir", str(folder / "studies"), "--time-budget", "120s"],
         capture_output=True,
         text=True,
         preexec_fn=limit,

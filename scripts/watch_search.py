@@ -1,0 +1,92 @@
+"""Run `autocompress search` and say how long it took, what memory its processes needed, and that its files hold.
+
+    python scripts/watch_search.py --max-latency 20ms
+    python scripts/watch_search.py --train DATA/train.csv --validation DATA/validation.csv --test DATA/test.csv \\
+        --time-budget 10m --study ag_news
+
+All arguments go to the search. Memory is the sum, over the program and every process it started, of the proportional
+set size (shared pages are counted once), looked at twice a second. Afterwards scripts/verify_front.py exports every
+point of the front and reads its quality anew. Linux only.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PROGRAM = [sys.executable, "-m", "autocompress"]
+EVERY_S = 0.5
+
+
+def main() -> None:
+    arguments = sys.argv[1:]
+    if "--study" not in arguments:
+        arguments += ["--study", f"watched-{time.strftime('%Y%m%d-%H%M%S')}"]
+    study = arguments[arguments.index("--study") + 1]
+    begun = time.monotonic()
+    process = subprocess.Popen([*PROGRAM, "search", *arguments])
+    watch = MemoryWatch(process.pid)
+    code = process.wait()
+    seconds = time.monotonic() - begun
+    print(f"exit code {code} after {seconds:.0f} s; peak memory {watch.stop() / 2**30:.2f} GiB", flush=True)
+    if code == 0:
+        print(f"trials: {trials(study)}", flush=True)
+        code = subprocess.run([sys.executable, str(HERE / "verify_front.py"), study], check=False).returncode
+    sys.exit(code)
+
+
+def trials(study: str) -> str:
+    """How many trials there are, by state."""
+    shown = subprocess.run([*PROGRAM, "show", study, "--json"], check=True, capture_output=True, text=True)
+    return ", ".join(f"{count} {state}" for state, count in json.loads(shown.stdout)["trials"].items() if count)
+
+
+class MemoryWatch:
+    """Looks at the memory of a process and its descendants, also those that left its process group."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid, self._peak, self._done = pid, 0, threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> int:
+        """The largest sum seen, in bytes."""
+        self._done.set()
+        self._thread.join()
+        return self._peak
+
+    def _watch(self) -> None:
+        while not self._done.wait(EVERY_S):
+            self._peak = max(self._peak, sum(proportional_bytes(pid) for pid in descendants(self._pid)))
+
+
+def descendants(root: int) -> set[int]:
+    """``root`` and every process below it."""
+    parents = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                status = (folder / "stat").read_text()
+            except OSError:
+                continue
+            parents[int(folder.name)] = int(status.rpartition(")")[2].split()[1])
+    found = {root}
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def proportional_bytes(pid: int) -> int:
+    """Proportional set size of a process; 0 once it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+
+
+if __name__ == "__main__":
+    main()
