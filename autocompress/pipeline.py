@@ -24,12 +24,12 @@ from autocompress.preparation import (
     Inputs,
     load_inputs,
     prepare_super_network,
-    prepare_targets,
     prepare_teacher,
+    prepare_transfer,
     save_data,
     super_network_shares,
 )
-from autocompress.prepared import TARGETS, TEACHER, Prepared
+from autocompress.prepared import TEACHER, TRANSFER, Prepared
 from autocompress.problem import Problem
 from autocompress.refinement import REFINED, better_of, how_many, refine_points
 from autocompress.reuse import remember, reuse
@@ -112,9 +112,9 @@ class Pipeline:
 
     def _prepare_super_networks(self, space: SearchSpace, phase: Phase) -> None:
         deadline = time.monotonic() + phase.planned_s
-        if not (self.prepared.has(TARGETS) or reuse(self.prepared, TARGETS, self.problem, self.listener)):
-            prepare_targets(self.prepared)
-            remember(self.prepared, TARGETS, self.problem)
+        if not (self.prepared.has(TRANSFER) or reuse(self.prepared, TRANSFER, self.problem, self.listener)):
+            prepare_transfer(self.prepared, self.problem)
+            remember(self.prepared, TRANSFER, self.problem)
         for student, share in super_network_shares(self.prepared, space).items():
             if self.prepared.has(student) or reuse(self.prepared, student, self.problem, self.listener):
                 continue

@@ -13,6 +13,7 @@ import numpy as np
 from autocompress.compression.importance import reorder
 from autocompress.compression.vocabulary import vocabulary_order
 from autocompress.configuration import Configuration, EncoderShape, ExitConfiguration, TransformerConfiguration
+from autocompress.distillation.augmentation import AugmentationSettings
 from autocompress.distillation.losses import label_loss
 from autocompress.distillation.students import tensor_batch
 from autocompress.distillation.super_network import (
@@ -23,6 +24,7 @@ from autocompress.distillation.super_network import (
 )
 from autocompress.distillation.teacher import TeacherSettings, fine_tune, predict_logits
 from autocompress.distillation.training import TrainingSettings, autocast
+from autocompress.distillation.transfer import extended
 from autocompress.events import Event, Listener
 from autocompress.files import write_json
 from autocompress.measurement.requests import draw_requests, write_requests
@@ -36,7 +38,7 @@ from autocompress.networks.students import INITIAL_STUDENTS, STUDENT_NETWORKS
 from autocompress.prepared import REQUESTS, TEACHER, Prepared
 from autocompress.problem import Problem
 from autocompress.tasks.demo import demo_model_path, load_demo
-from autocompress.tasks.encoding import EncodedDataset, encode
+from autocompress.tasks.encoding import EncodedDataset, EncodedSplit, encode
 from autocompress.tasks.loading import load_dataset
 from search_spaces import SearchSpace
 
@@ -45,6 +47,9 @@ TRAIN_ROWS_PER_SECOND = 40
 EVALUATION_ROWS_PER_SECOND = 6
 FEWEST_ROWS, MOST_EVALUATION_ROWS = 400, 2000
 COUNTED_PARAMETERS = 10.6e6
+TRANSFER_TOKENS_PER_SECOND = 1000
+COPIES = 6
+SPLICE_SHARE, PAIR_SPLICE_SHARE = 1.0, 0.5
 EPOCHS = {"transformer": 12.0, "bilstm": 10.0, "cnn": 10.0}
 RATES = {"transformer": 3e-4, "bilstm": 2e-3, "cnn": 1e-3}
 SHARES = {"transformer": 0.64, "bilstm": 0.19, "cnn": 0.17}
@@ -131,11 +136,23 @@ def prepare_teacher(prepared: Prepared, inputs: Inputs, problem: Problem, budget
     temporary.replace(prepared.checkpoint)
 
 
-def prepare_targets(prepared: Prepared) -> None:
-    """Leave the teacher's outputs on the training split, which every student is trained towards."""
-    data = prepared.data
-    model, _ = load_classifier(open_checkpoint(str(prepared.checkpoint)), data.task.num_outputs, data.task.label_names)
-    prepared.save_targets(predict_logits(model, data.train, data.pad_id))
+def prepare_transfer(prepared: Prepared, problem: Problem) -> None:
+    """Leave the transfer set: the training texts and as many made-up ones as the time allows, with teacher outputs."""
+    data, arrays = prepared.data, prepared.source(TEACHER)[0]
+    checkpoint = open_checkpoint(str(prepared.checkpoint))
+    count = made_up_texts(data.train, problem.time_budget_s, encoder_parameters(checkpoint))
+    separators = set(data.special_ids) - {data.unknown_id}
+    settings = AugmentationSettings(splice_share=PAIR_SPLICE_SHARE if data.task.pair else SPLICE_SHARE)
+    split = extended(data.train, count, arrays["embeddings.word"], separators, settings, problem.seed)
+    model, _ = load_classifier(checkpoint, data.task.num_outputs, data.task.label_names)
+    prepared.save_transfer(split, predict_logits(model, split, data.pad_id))
+
+
+def made_up_texts(train: EncodedSplit, time_budget_s: float, parameters: int) -> int:
+    """Texts to make up, at most ``COPIES`` per real one: to label all takes about a twentieth of the time."""
+    tokens = TRANSFER_TOKENS_PER_SECOND * time_budget_s * min(COUNTED_PARAMETERS / parameters, 1.0)
+    room = int(tokens / float(train.lengths.mean())) - len(train)
+    return max(min(room, COPIES * len(train)), 0)
 
 
 def prepare_super_network(
@@ -153,8 +170,7 @@ def prepare_super_network(
     cost = partial(relative_cost, shape=shape)
     report = train_super_network(
         network,
-        prepared.data,
-        prepared.targets,
+        prepared.transfer,
         prepared.vocabulary_order,
         cheap_first(_architecture_sampler(space, student), cost),
         DistillationSettings(training),

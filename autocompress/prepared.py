@@ -6,16 +6,18 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from autocompress.configuration import Configuration, EncoderShape, TransformerConfiguration
+from autocompress.distillation.transfer import TransferSet
 from autocompress.networks.cut import cut
 from autocompress.networks.weights import load_weights, save_weights
-from autocompress.tasks.encoding import EncodedDataset
+from autocompress.tasks.encoding import EncodedDataset, EncodedSplit
 from autocompress.tasks.metrics import metric_of
 
-TEACHER, TARGETS = "teacher", "targets"
+TEACHER, TRANSFER = "teacher", "transfer"
 OUTPUTS = "outputs.safetensors"
 REQUESTS = "requests.npz"
 
@@ -67,9 +69,12 @@ class Prepared:
         return metric_of(self.data.task, outputs, self.data.splits["validation"].labels)
 
     @cached_property
-    def targets(self) -> np.ndarray:
-        """The teacher's logits [n, C] on the training split."""
-        return load_weights(self.folder / f"{TARGETS}.safetensors")[0]["logits"]
+    def transfer(self) -> TransferSet:
+        """The texts that students are distilled on, labelled by the teacher."""
+        arrays: dict[str, Any] = dict(load_weights(self.folder / f"{TRANSFER}.safetensors")[0])
+        split = EncodedSplit(arrays["tokens"], arrays["type_ids"], arrays["offsets"], arrays["labels"])
+        labelled = len(self.data.train)
+        return TransferSet(split, arrays["logits"], labelled, self.data.pad_id, self.data.unknown_id)
 
     @cached_property
     def teacher_shape(self) -> EncoderShape:
@@ -100,9 +105,16 @@ class Prepared:
         arrays = {"validation": validation, "vocabulary_order": vocabulary_order}
         save_weights(self.folder / OUTPUTS, arrays, {"kind": "outputs"})
 
-    def save_targets(self, logits: np.ndarray) -> None:
-        """Write the teacher's logits [n, C] on the training split."""
-        save_weights(self.folder / f"{TARGETS}.safetensors", {"logits": logits}, {"kind": TARGETS})
+    def save_transfer(self, split: EncodedSplit, logits: np.ndarray) -> None:
+        """Write the transfer set: the training split, what was made up from it, and the teacher's logits [n, C]."""
+        arrays: dict[str, Any] = {
+            "tokens": split.tokens,
+            "type_ids": split.type_ids,
+            "offsets": split.offsets,
+            "labels": split.labels,
+            "logits": logits,
+        }
+        save_weights(self.folder / f"{TRANSFER}.safetensors", arrays, {"kind": TRANSFER})
 
     def source(self, name: str) -> tuple[dict[str, np.ndarray], EncoderShape]:
         """All weights of a source, and its shape with the kind of its heads."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from autocompress.events import Event, Listener
 from autocompress.files import read_json, write_json
-from autocompress.prepared import TARGETS, TEACHER, Prepared
+from autocompress.prepared import TEACHER, TRANSFER, Prepared
 from autocompress.problem import Problem
 
 KEYS = "keys.json"
@@ -26,7 +26,7 @@ def content_key(prepared: Prepared, source: str, problem: Problem) -> str:
         "data": prepared.data.digest,
         "seed": problem.seed,
         "time_budget_s": problem.time_budget_s,
-        "space": None if source in (TEACHER, TARGETS) else problem.space,
+        "space": None if source in (TEACHER, TRANSFER) else problem.space,
     }
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 

@@ -97,7 +97,7 @@ def test_a_second_study_reuses_what_was_prepared(
     used = next(i for i, m in enumerate(messages) if m.startswith("baselines") and "used" in m)
     assert baselines < first < used, "uniform int8 is measured before anything else"
     assert sum("used again" in message for message in messages) == 5
-    for name in ("teacher", "targets", "transformer", "bilstm", "cnn"):
+    for name in ("teacher", "transfer", "transformer", "bilstm", "cnn"):
         files = [studies / s / "prepared" / f"{name}.safetensors" for s in ("tiny", "again")]
         assert files[0].read_bytes() == files[1].read_bytes()
 

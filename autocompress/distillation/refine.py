@@ -6,20 +6,19 @@ import numpy as np
 from torch import Tensor
 
 from autocompress.configuration import Configuration, EncoderShape
-from autocompress.distillation.students import tensor_batch, token_map
-from autocompress.distillation.super_network import Augmentation, DistillationSettings, distillation_loss, mapped
+from autocompress.distillation.students import token_map
+from autocompress.distillation.super_network import DistillationSettings, HiddenWords, distillation_loss, mapped
 from autocompress.distillation.training import train
+from autocompress.distillation.transfer import TransferSet
 from autocompress.events import Listener, silent
 from autocompress.networks.students import build_student
-from autocompress.tasks.encoding import EncodedDataset
 
 
 def refine(
     arrays: dict[str, np.ndarray],
     shape: EncoderShape,
     configuration: Configuration,
-    data: EncodedDataset,
-    teacher_outputs: np.ndarray,
+    transfer: TransferSet,
     vocabulary_order: np.ndarray,
     settings: DistillationSettings,
     listener: Listener = silent,
@@ -30,14 +29,14 @@ def refine(
     gradients (quantization-aware training, Q8BERT, Zafrir et al. 2019), so that rounding costs little afterwards.
     """
     network = build_student(arrays, shape, configuration)
-    split = data.splits["train"]
-    augment = Augmentation(data, settings)
-    table = token_map(vocabulary_order, configuration.vocabulary_size, data.unknown_id)
+    hide_words = HiddenWords(transfer.unknown_id, settings)
+    table = token_map(vocabulary_order, configuration.vocabulary_size, transfer.unknown_id)
 
     def loss_of(indices: np.ndarray, way: float) -> Tensor:
-        batch = augment(tensor_batch(split, indices, data.pad_id, teacher_outputs))
+        batch = hide_words(transfer.batch(indices))
         return distillation_loss(network, mapped(batch, table), configuration, settings, fake_quantize=True)
 
     network.train()
-    train(network.parameters(), loss_of, split.lengths, settings.training, message="refining", listener=listener)
+    lengths = transfer.split.lengths
+    train(network.parameters(), loss_of, lengths, settings.training, message="refining", listener=listener)
     return network.to_arrays()

@@ -9,32 +9,33 @@ import torch
 from torch import Tensor, nn
 
 from autocompress.configuration import Configuration, TransformerConfiguration
-from autocompress.tasks.encoding import EncodedDataset, EncodedSplit
+from autocompress.tasks.encoding import EncodedSplit
 
 
 @dataclass(frozen=True)
 class TensorBatch:
-    """Token ids, attention mask and token types [B, T], teacher outputs [B, C] and labels [B]."""
+    """Token ids, attention mask and token types [B, T], teacher outputs [B, C], labels [B] and which of them count."""
 
     input_ids: Tensor
     attention_mask: Tensor
     token_type_ids: Tensor
     targets: Tensor
     labels: Tensor
+    labelled: Tensor
 
 
 def tensor_batch(
-    split: EncodedSplit, indices: np.ndarray, pad_id: int, targets: np.ndarray, token_map: Tensor | None = None
+    split: EncodedSplit, indices: np.ndarray, pad_id: int, targets: np.ndarray, labelled: int | None = None
 ) -> TensorBatch:
-    """The examples ``indices`` [B] as tensors; ``token_map`` [V] replaces ids that a smaller vocabulary lacks."""
+    """The examples ``indices`` [B] as tensors; of the split only the first ``labelled`` have a label (None: all)."""
     batch = split.batch(indices, pad_id)
-    input_ids = torch.from_numpy(batch.input_ids)
     return TensorBatch(
-        input_ids=input_ids if token_map is None else token_map[input_ids],
+        input_ids=torch.from_numpy(batch.input_ids),
         attention_mask=torch.from_numpy(batch.attention_mask),
         token_type_ids=torch.from_numpy(batch.token_type_ids),
         targets=torch.from_numpy(targets[indices]),
         labels=torch.from_numpy(batch.labels),
+        labelled=torch.from_numpy(np.asarray(indices) < (len(split) if labelled is None else labelled)),
     )
 
 
@@ -65,8 +66,3 @@ def token_map(vocabulary_order: np.ndarray, vocabulary_size: int, unknown_id: in
     kept = vocabulary_order[:vocabulary_size]
     table[kept] = kept
     return torch.from_numpy(table)
-
-
-def mask_id_of(data: EncodedDataset) -> int:
-    """The id that stands for a hidden word when text is augmented: the unknown token every tokenizer here has."""
-    return data.unknown_id

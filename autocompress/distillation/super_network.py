@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from autocompress.configuration import Configuration, EncoderShape, TransformerConfiguration
 from autocompress.distillation.losses import label_loss, mask_tokens, output_loss
-from autocompress.distillation.students import TensorBatch, head_logits, mask_id_of, tensor_batch, token_map
+from autocompress.distillation.students import TensorBatch, head_logits, token_map
 from autocompress.distillation.training import TrainingReport, TrainingSettings, autocast, train
+from autocompress.distillation.transfer import TransferSet
 from autocompress.events import Listener, silent
-from autocompress.tasks.encoding import EncodedDataset
 
 Sampler = Callable[[np.random.Generator], Configuration]
 
@@ -40,8 +40,7 @@ class DistillationSettings:
 
 def train_super_network(
     network: nn.Module,
-    data: EncodedDataset,
-    teacher_outputs: np.ndarray,
+    transfer: TransferSet,
     vocabulary_order: np.ndarray,
     sample: Sampler,
     settings: DistillationSettings,
@@ -49,25 +48,25 @@ def train_super_network(
     message: str,
     listener: Listener = silent,
 ) -> TrainingReport:
-    """Train ``network`` in place on the training split; ``teacher_outputs`` [n, C] are the teacher's logits on it."""
-    split = data.splits["train"]
+    """Train ``network`` in place on the transfer set."""
     rng = np.random.default_rng(settings.training.seed)
-    augment = Augmentation(data, settings)
+    hide_words = HiddenWords(transfer.unknown_id, settings)
     maps: dict[int, Tensor | None] = {}
 
     def loss_of(indices: np.ndarray, way: float) -> Tensor:
-        batch = augment(tensor_batch(split, indices, data.pad_id, teacher_outputs))
+        batch = hide_words(transfer.batch(indices))
         losses = []
         for _ in range(settings.sub_networks):
             configuration = sample(rng)
             size = configuration.vocabulary_size
             if size not in maps:
-                maps[size] = token_map(vocabulary_order, size, data.unknown_id)
+                maps[size] = token_map(vocabulary_order, size, transfer.unknown_id)
             losses.append(distillation_loss(network, mapped(batch, maps[size]), configuration, settings))
         return torch.stack(losses).mean()
 
     network.train()
-    report = train(network.parameters(), loss_of, split.lengths, settings.training, message=message, listener=listener)
+    lengths = transfer.split.lengths
+    report = train(network.parameters(), loss_of, lengths, settings.training, message=message, listener=listener)
     network.eval()
     return report
 
@@ -80,23 +79,24 @@ def distillation_loss(
     *,
     fake_quantize: bool = False,
 ) -> Tensor:
-    """Mean over the heads of the soft-target loss and, with ``label_weight``, of the label loss."""
+    """Mean over the heads of the soft-target loss and, with ``label_weight``, of the label loss where labels are."""
     with autocast():
         heads = head_logits(network, batch, configuration, fake_quantize=fake_quantize)
-    weight = settings.label_weight
-    losses = [
-        (1 - weight) * output_loss(logits, batch.targets, settings.temperature)
-        + weight * label_loss(logits, batch.labels)
-        for logits in heads
-    ]
+    labelled, share = batch.labelled, float(batch.labelled.float().mean())
+    losses = []
+    for logits in heads:
+        loss = (1 - settings.label_weight) * output_loss(logits, batch.targets, settings.temperature)
+        if settings.label_weight and share:
+            loss = loss + settings.label_weight * share * label_loss(logits[labelled], batch.labels[labelled])
+        losses.append(loss)
     return torch.stack(losses).mean()
 
 
-class Augmentation:
-    """Hides words in every other batch; the teacher's outputs of the full text stay the target."""
+class HiddenWords:
+    """Hides words, as the unknown token, in every other batch; the teacher's outputs of the full text stay."""
 
-    def __init__(self, data: EncodedDataset, settings: DistillationSettings) -> None:
-        self._mask_id, self._share = mask_id_of(data), settings.mask_share
+    def __init__(self, unknown_id: int, settings: DistillationSettings) -> None:
+        self._mask_id, self._share = unknown_id, settings.mask_share
         self._generator = torch.Generator().manual_seed(settings.training.seed)
         self._count = 0
 

@@ -8,6 +8,7 @@ import torch
 
 from autocompress.compression.vocabulary import vocabulary_order
 from autocompress.configuration import BiLSTMConfiguration, CNNConfiguration, TransformerConfiguration
+from autocompress.distillation.augmentation import AugmentationSettings
 from autocompress.distillation.refine import refine
 from autocompress.distillation.students import head_logits, tensor_batch, token_map
 from autocompress.distillation.super_network import (
@@ -18,6 +19,7 @@ from autocompress.distillation.super_network import (
 )
 from autocompress.distillation.teacher import TeacherSettings, fine_tune, predict_logits
 from autocompress.distillation.training import TrainingSettings
+from autocompress.distillation.transfer import TransferSet, extended
 from autocompress.networks.checkpoint import load_classifier, open_checkpoint
 from autocompress.networks.cut import cut
 from autocompress.networks.exit_heads import add_exit_heads
@@ -64,7 +66,10 @@ def test_sub_networks_of_a_trained_super_network_are_good_and_refine(taught, stu
     data, model, _ = taught
     shape, arrays = import_encoder(model)
     order = vocabulary_order(data.train.tokens, shape.vocab_size, data.special_ids)
-    outputs = predict_logits(model, data.train, data.pad_id)
+    separators = set(data.special_ids) - {data.unknown_id}
+    split = extended(data.train, 200, arrays["embeddings.word"], separators, AugmentationSettings(), seed=0)
+    outputs = predict_logits(model, split, data.pad_id)
+    transfer = TransferSet(split, outputs, len(data.train), data.pad_id, data.unknown_id)
     vocabulary = shape.vocab_size
     configurations = {
         "transformer": TransformerConfiguration.uniform(
@@ -85,8 +90,7 @@ def test_sub_networks_of_a_trained_super_network_are_good_and_refine(taught, stu
     both = (small, large)
     train_super_network(
         network,
-        data,
-        outputs,
+        transfer,
         order,
         lambda rng: both[int(rng.integers(2))],
         settings(12.0, 4e-3),
@@ -95,7 +99,7 @@ def test_sub_networks_of_a_trained_super_network_are_good_and_refine(taught, stu
     after = accuracy(network, small, data)
     assert after > max(before, 0.75) and accuracy(network, large, data) > 0.75
     cut_arrays = cut(network.to_arrays(), shape, small)
-    refined = refine(cut_arrays, shape, small, data, outputs, order, settings(4.0, 1e-3))
+    refined = refine(cut_arrays, shape, small, transfer, order, settings(4.0, 1e-3))
     assert {name: array.shape for name, array in refined.items()} == {n: a.shape for n, a in cut_arrays.items()}
     network = build_student(refined, shape, small).eval()
     assert accuracy(network, small, data, fake_quantize=True) > 0.75
