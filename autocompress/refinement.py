@@ -19,8 +19,8 @@ from autocompress.files import write_json
 from autocompress.trial import TrialEvaluator
 
 REFINED = "refined"
-SECONDS_EACH = 35.0
-MOST = 6
+SECONDS_EACH = 45.0
+MOST = 8
 LEAST_S = 20.0
 EPOCHS = {"transformer": 10.0, "bilstm": 12.0, "cnn": 12.0}
 RATES = {"transformer": 2e-4, "bilstm": 1e-3, "cnn": 5e-4}

@@ -12,28 +12,26 @@ from autocompress.exploration.objective import Constraint, Objective
 from autocompress.exploration.pareto import non_dominated
 from autocompress.figures import TrialResult
 
+LIFT = 0.02
+TWINS = 1.25
+
 
 def to_refine(
     results: Sequence[TrialResult], teacher_quality: float, constraints: Sequence[Constraint], count: int, reach: float
 ) -> list[TrialResult]:
     """At most ``count`` results that a training of their own may bring to the front.
 
-    Candidates are non-dominated in quality and mean latency among their student type (training lifts a transformer
-    more than a shallow student), meet every constraint that training cannot change, and are at most ``reach`` of
-    quality below the teacher, or below the best of them where all are farther from it. The types take turns; within one
-    the choice is spread evenly over latency.
+    Candidates meet every constraint that training cannot change, are at most ``reach`` of quality below the teacher (or
+    below the best of them where all are farther from it), and would not be dominated by a faster result if training
+    lifted them by ``LIFT``. The student types take turns, each with its best first; within a type the chosen differ in
+    latency, for near twins would learn the same.
     """
     fixed = [constraint for constraint in constraints if constraint.name not in ("max_drop", "min_quality")]
-    allowed = {
-        result.trial: result.figures.validation.value
-        for result in results
-        if result.figures is not None and all(constraint.violation(result.figures) <= 0 for constraint in fixed)
-    }
-    floor = min(teacher_quality, max(allowed.values(), default=0.0)) - reach
-    candidates = [result for result in results if allowed.get(result.trial, -np.inf) >= floor]
+    allowed = [r for r in results if r.figures and all(constraint.violation(r.figures) <= 0 for constraint in fixed)]
+    floor = min(teacher_quality, max((_quality(r) for r in allowed), default=0.0)) - reach
+    candidates = [r for r in _hopeful(allowed) if _quality(r) >= floor]
     queues = [
-        _spread(_fast_and_good([r for r in candidates if r.configuration.student == student]), -(-count // 2))
-        for student in STUDENTS
+        _unlike([r for r in candidates if r.configuration.student == student])[: -(-count // 2)] for student in STUDENTS
     ]
     turns = [result for turn in zip_longest(*queues) for result in turn if result is not None]
     return turns[:count]
@@ -71,19 +69,39 @@ def finalists(
     return kept
 
 
-def _fast_and_good(results: list[TrialResult]) -> list[TrialResult]:
-    """The results that are non-dominated in validation quality and mean latency."""
-    if not results:
-        return []
-    values = np.array([(r.figures.validation.value, r.figures.latency_ms.mean) for r in results if r.figures])
-    return [results[int(i)] for i in np.flatnonzero(non_dominated(values, ("maximize", "minimize")))]
+def _quality(result: TrialResult) -> float:
+    return result.figures.validation.value if result.figures else -np.inf
+
+
+def _mean_ms(result: TrialResult) -> float:
+    return result.figures.latency_ms.mean if result.figures else np.inf
+
+
+def _hopeful(results: list[TrialResult]) -> list[TrialResult]:
+    """Those that are, or with ``LIFT`` of quality more would be, better than everything faster."""
+    kept, best = [], -np.inf
+    for result in sorted(results, key=_mean_ms):
+        if _quality(result) + LIFT > best:
+            kept.append(result)
+        best = max(best, _quality(result))
+    return kept
+
+
+def _unlike(results: list[TrialResult]) -> list[TrialResult]:
+    """The results by falling quality, without those whose latency is within ``TWINS`` of a better one's."""
+    kept: list[TrialResult] = []
+    for result in sorted(results, key=lambda r: (-_quality(r), _mean_ms(r))):
+        ratios = [_mean_ms(result) / _mean_ms(other) for other in kept]
+        if all(max(ratio, 1 / ratio) > TWINS for ratio in ratios):
+            kept.append(result)
+    return kept
 
 
 def _spread(results: list[TrialResult], count: int) -> list[TrialResult]:
     """``count`` of the results, evenly over their rank of mean latency, the fastest and the slowest among them."""
     if count <= 0:
         return []
-    ordered = sorted(results, key=lambda r: r.figures.latency_ms.mean if r.figures else np.inf)
+    ordered = sorted(results, key=_mean_ms)
     if len(ordered) <= count:
         return ordered
     return [ordered[i] for i in np.unique(np.linspace(0, len(ordered) - 1, count).round().astype(int))]

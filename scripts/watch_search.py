@@ -5,7 +5,7 @@
         --time-budget 10m --study ag_news
 
 All arguments go to the search. Memory is the sum, over the program and every process it started, of the proportional
-set size (shared pages are counted once), looked at twice a second. Afterwards scripts/verify_front.py exports every
+set size (shared pages are counted once), looked at every two seconds. Afterwards scripts/verify_front.py exports every
 point of the front and reads its quality anew. Linux only.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PROGRAM = [sys.executable, "-m", "autocompress"]
-EVERY_S = 0.5
+EVERY_S = 2.0
 
 
 def main() -> None:

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocompress.configuration import BiLSTMConfiguration
+from autocompress.configuration import BiLSTMConfiguration, CNNConfiguration
 from autocompress.exploration.objective import Constraint
 from autocompress.figures import Figures, Latency, Quality, TrialResult
 from autocompress.selection import finalists, to_refine
@@ -27,14 +29,26 @@ def numbers(results: list[TrialResult]) -> list[int]:
 
 
 def test_refining_keeps_to_what_training_cannot_change_and_to_what_it_can_reach():
-    results = [result(0, 0.9, 3.0), result(1, 0.84, 1.0), result(2, 0.83, 1.5), result(3, 0.5, 0.1)]
+    results = [result(0, 0.9, 3.0), result(1, 0.84, 1.0), result(2, 0.815, 1.5), result(3, 0.5, 0.1)]
     assert numbers(to_refine(results, 0.9, [FAST, GOOD], 4, reach=0.07)) == [1]
 
 
-def test_refining_spreads_over_latency():
-    results = [result(i, 0.8 + i / 100, 0.1 * 2**i) for i in range(7)]
-    assert numbers(to_refine(results, 0.9, [], 6, reach=0.2)) == [0, 3, 6]
+def test_the_best_are_refined_first_and_no_near_twins():
+    results = [result(i, 0.8 + i / 100, 0.1 * 1.2**i) for i in range(7)]
+    assert [r.trial for r in to_refine(results, 0.9, [], 6, reach=0.2)] == [6, 4, 2]
+    assert [r.trial for r in to_refine(results, 0.9, [], 3, reach=0.2)] == [6, 4]
     assert to_refine(results, 0.9, [], 0, reach=0.2) == []
+
+
+def test_what_training_cannot_bring_to_the_front_is_not_refined():
+    results = [result(0, 0.88, 0.1), result(1, 0.87, 1.0), result(2, 0.85, 2.0), result(3, 0.89, 3.0)]
+    assert numbers(to_refine(results, 0.9, [], 8, reach=0.2)) == [0, 1, 3]
+
+
+def test_every_student_type_has_its_turn():
+    cnn = replace(result(5, 0.86, 0.05), configuration=CNNConfiguration(8, 8, 1, 3, 100))
+    results = [result(0, 0.88, 0.1), result(1, 0.89, 1.0), cnn]
+    assert [r.trial for r in to_refine(results, 0.9, [], 2, reach=0.2)] == [1, 5]
 
 
 def test_finalists_meet_the_constraints_where_any_does():

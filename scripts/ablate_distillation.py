@@ -1,0 +1,171 @@
+"""What each part of distillation contributes: the same student, the same seconds, one part left out at a time.
+
+    python scripts/ablate_distillation.py STUDY [--studies-dir studies] [--seconds 40] [--students bilstm,cnn]
+
+Teacher and data are those of the study. Printed per student and variant, on the validation split: the accuracy, its
+difference to the full method (paired bootstrap interval, 95%), how often student and teacher agree, and how far the
+student's distribution is from the teacher's (Kullback-Leibler divergence, which is less noisy than the accuracy).
+Classification only. Run it on an otherwise idle machine: what is held equal is time.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from autocompress import open_study
+from autocompress.configuration import BiLSTMConfiguration, CNNConfiguration, Configuration, TransformerConfiguration
+from autocompress.distillation.augmentation import AugmentationSettings
+from autocompress.distillation.losses import soft_target_loss
+from autocompress.distillation.refine import refine
+from autocompress.distillation.students import head_logits, token_map
+from autocompress.distillation.super_network import DistillationSettings, mapped
+from autocompress.distillation.teacher import predict_logits
+from autocompress.distillation.training import TrainingSettings
+from autocompress.distillation.transfer import TransferSet, extended
+from autocompress.measurement.statistics import paired_difference_interval
+from autocompress.networks.checkpoint import load_classifier, open_checkpoint
+from autocompress.networks.cut import cut
+from autocompress.networks.exit_heads import add_exit_heads
+from autocompress.networks.student_sizes import StudentSizes
+from autocompress.networks.students import build_student, initial_student
+from autocompress.preparation import COPIES
+from autocompress.prepared import TEACHER, Prepared
+from autocompress.refinement import RATES
+
+PRODUCT = AugmentationSettings()
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to distil; the defaults are the product's."""
+
+    name: str
+    copies: int = COPIES
+    augmentation: AugmentationSettings = PRODUCT
+    change: Callable[[DistillationSettings], DistillationSettings] = lambda settings: settings
+
+
+VARIANTS = (
+    Variant("full method"),
+    Variant("no made-up texts", copies=0),
+    Variant("made-up texts: words replaced, nothing spliced", augmentation=AugmentationSettings(splice_share=0.0)),
+    Variant("made-up texts: spliced, no word replaced", augmentation=AugmentationSettings(replace_share=0.0)),
+    Variant("no hidden words", change=lambda settings: replace(settings, mask_share=0.0)),
+    Variant("no true labels", change=lambda settings: replace(settings, label_weight=0.0)),
+)
+
+
+class Bench:
+    """Teacher, data and students of one study."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared, self.data = prepared, prepared.data
+        checkpoint = open_checkpoint(str(prepared.checkpoint))
+        self.teacher, _ = load_classifier(checkpoint, self.data.task.num_outputs, self.data.task.label_names)
+        self.expected = predict_logits(self.teacher, self.data.validation, self.data.pad_id)
+        self.transfers: dict[tuple[int, AugmentationSettings], TransferSet] = {}
+
+    def transfer(self, variant: Variant) -> TransferSet:
+        """The variant's transfer set; labelling it is not part of the measured time."""
+        key = (variant.copies, variant.augmentation)
+        if key not in self.transfers:
+            data, separators = self.data, set(self.data.special_ids) - {self.data.unknown_id}
+            vectors = self.prepared.source(TEACHER)[0]["embeddings.word"]
+            count = variant.copies * len(data.train)
+            split = extended(data.train, count, vectors, separators, variant.augmentation, seed=0)
+            targets = predict_logits(self.teacher, split, data.pad_id)
+            self.transfers[key] = TransferSet(split, targets, len(data.train), data.pad_id, data.unknown_id)
+        return self.transfers[key]
+
+    def train(self, configuration: Configuration, variant: Variant, seconds: float) -> np.ndarray:
+        """Validation logits [n, C] of a student distilled from scratch (a sub-network: from the teacher's weights)."""
+        arrays, shape = self.prepared.source(TEACHER)
+        if isinstance(configuration, TransformerConfiguration):
+            shape, arrays = add_exit_heads(arrays, shape, seed=0)
+        else:
+            arrays = initial_student(configuration.student, arrays, shape, StudentSizes.covering([configuration]))
+        training = TrainingSettings(2 * RATES[configuration.student], seconds, max_epochs=1e6)
+        arrays = refine(
+            cut(arrays, shape, configuration),
+            shape,
+            configuration,
+            self.transfer(variant),
+            self.prepared.vocabulary_order,
+            variant.change(DistillationSettings(training)),
+        )
+        return self.predict(build_student(arrays, shape, configuration).eval(), configuration)
+
+    def predict(self, network: torch.nn.Module, configuration: Configuration) -> np.ndarray:
+        """Logits [n, C] on the validation split, with the configuration's bits."""
+        split, data = self.data.validation, self.data
+        table = token_map(self.prepared.vocabulary_order, configuration.vocabulary_size, data.unknown_id)
+        whole = TransferSet(split, np.zeros((len(split), 1), np.float32), 0, data.pad_id, data.unknown_id)
+        outputs = np.empty_like(self.expected)
+        order = np.argsort(split.lengths, kind="stable")
+        with torch.inference_mode():
+            for begin in range(0, len(order), 64):
+                rows = order[begin : begin + 64]
+                batch = mapped(whole.batch(rows), table)
+                outputs[rows] = head_logits(network, batch, configuration, fake_quantize=True)[-1].numpy()
+        return outputs
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("study")
+    parser.add_argument("--studies-dir", default="studies")
+    parser.add_argument("--seconds", type=float, default=40.0)
+    parser.add_argument("--students", default="bilstm,cnn,transformer")
+    arguments = parser.parse_args()
+    bench = Bench(Prepared(open_study(arguments.study, arguments.studies_dir).folder))
+    wanted = {name: students(bench.prepared)[name] for name in arguments.students.split(",")}
+    print("| student | variant | validation | difference | agrees with the teacher | divergence |")
+    print("|---|---|---:|---:|---:|---:|")
+    for name, configuration in wanted.items():
+        for line in rows(bench, name, configuration, arguments.seconds):
+            print(line, flush=True)
+
+
+def students(prepared: Prepared) -> dict[str, Configuration]:
+    """One student of each type, of the sizes that the search likes."""
+    shape, size = prepared.teacher_shape, min(16000, prepared.teacher_shape.vocab_size)
+    depth = shape.num_hidden_layers
+    return {
+        "bilstm": BiLSTMConfiguration(min(256, shape.embedding_size), 128, 1, size),
+        "cnn": CNNConfiguration(min(256, shape.embedding_size), 128, 1, 3, size),
+        "transformer": TransformerConfiguration.uniform(
+            shape,
+            layers=tuple(sorted({0, 1, depth // 2, depth - 1})),
+            hidden_size=2 * shape.hidden_size // 3,
+            num_attention_heads=max(shape.num_attention_heads // 3, 1),
+            intermediate_size=shape.intermediate_size // 3,
+        ),
+    }
+
+
+def rows(bench: Bench, name: str, configuration: Configuration, seconds: float) -> Iterator[str]:
+    """A table row per variant."""
+    labels = bench.data.validation.labels
+    reference: np.ndarray | None = None
+    for variant in VARIANTS:
+        outputs = bench.train(configuration, variant, seconds)
+        right = outputs.argmax(1) == labels
+        difference = "" if reference is None else interval(right, reference)
+        reference = right if reference is None else reference
+        agreement = (outputs.argmax(1) == bench.expected.argmax(1)).mean()
+        divergence = soft_target_loss(torch.from_numpy(outputs), torch.from_numpy(bench.expected))
+        cells = (name, variant.name, f"{right.mean():.4f}", difference, f"{agreement:.4f}")
+        yield f"| {' | '.join(cells)} | {float(divergence):.4f} |"
+
+
+def interval(right: np.ndarray, reference: np.ndarray) -> str:
+    """Difference of the two accuracies in points, with the 95% interval of a bootstrap over pairs."""
+    low, high = paired_difference_interval(right.astype(float), reference.astype(float))
+    return f"{100 * (right.mean() - reference.mean()):+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
+
+
+if __name__ == "__main__":
+    main()
