@@ -167,7 +167,8 @@ def prepare_super_network(
         sizes = largest_sizes(space, student)
         arrays = INITIAL_STUDENTS[student](arrays, sizes, shape.num_outputs, problem.seed)
     network = STUDENT_NETWORKS[student](shape, arrays)
-    training = TrainingSettings(RATES[student], budget_s, EPOCHS[student], seed=problem.seed)
+    epochs = prepared.transfer.passes(EPOCHS[student])
+    training = TrainingSettings(RATES[student], budget_s, epochs, seed=problem.seed)
     cost = partial(relative_cost, shape=shape)
     report = train_super_network(
         network,

@@ -73,7 +73,7 @@ def _refine_one(
     prepared, configuration = evaluator.prepared, result.configuration
     arrays, shape = prepared.weights(configuration)
     student = configuration.student
-    training = TrainingSettings(RATES[student], budget_s, EPOCHS[student], seed=seed)
+    training = TrainingSettings(RATES[student], budget_s, prepared.transfer.passes(EPOCHS[student]), seed=seed)
     arrays = refine(
         arrays,
         shape,

@@ -1,7 +1,6 @@
 """Whole searches on a tiny model, through the Python interface and the command line, killed and resumed."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -30,7 +29,7 @@ def study(studies: Path, tiny_checkpoint: str, tiny_data: dict[str, str]) -> aut
         tiny_checkpoint,
         **tiny_data,
         max_latency_ms=50.0,
-        time_budget_s=130.0,
+        time_budget_s=120.0,
         trials=8,
         study="tiny",
         studies_dir=studies,
@@ -87,7 +86,7 @@ def test_a_second_study_reuses_what_was_prepared(
     autocompress.search(
         tiny_checkpoint,
         **tiny_data,
-        time_budget_s=130.0,
+        time_budget_s=120.0,
         trials=2,
         study="again",
         studies_dir=studies,
@@ -120,7 +119,7 @@ def test_a_known_name_is_refused_with_what_changed(
             study="tiny",
             studies_dir=studies,
             max_latency_ms=40.0,
-            time_budget_s=130.0,
+            time_budget_s=120.0,
             sampler="random",
         )
 
@@ -140,17 +139,9 @@ def test_the_impossible_is_told_before_training(
 def test_killed_in_the_middle_of_the_search_nothing_is_lost(
     tiny_checkpoint: str, tiny_data: dict[str, str], studies: Path, study: autocompress.Study
 ):
-    options = [f"--{name}={path}" for name, path in tiny_data.items()]
-    command = [sys.executable, "-m", "autocompress", "search", tiny_checkpoint, *options]
-    command += ["--study=killed", f"--studies-dir={studies}", "--time-budget=130s", "--max-latency=50ms", "--trials=12"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ})
-    results = studies / "killed" / "trials"
-    deadline = time.monotonic() + 90
-    while len(list(results.glob("*/result.json"))) < 4 and time.monotonic() < deadline:
-        time.sleep(0.05)
-        assert process.poll() is None
+    process = start_search("killed", tiny_checkpoint, tiny_data, studies)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()
     store = StudyStore.read(studies, "killed")
     before = {result.trial: result for result in store.results()}
     assert len(before) >= 4 and store.state() == "interrupted"
@@ -161,3 +152,34 @@ def test_killed_in_the_middle_of_the_search_nothing_is_lost(
     assert counts["complete"] == 12 and counts.get("running", 0) == counts.get("interrupted", 0) == 0
     values = np.array([point.figures.latency_ms.mean for point in resumed.front])
     assert (np.diff(values) >= 0).all()
+
+
+def test_ctrl_c_in_the_middle_of_the_search_says_how_to_go_on_and_loses_nothing(
+    tiny_checkpoint: str, tiny_data: dict[str, str], studies: Path, study: autocompress.Study
+):
+    process = start_search("stopped", tiny_checkpoint, tiny_data, studies)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    last = errors.strip().splitlines()[-1]
+    assert process.returncode == 130 and "Traceback" not in errors
+    assert last.startswith("error: interrupted") and "autocompress resume stopped" in last
+    store = StudyStore.read(studies, "stopped")
+    assert store.state() == "interrupted" and len(list(store.results())) >= 4
+    assert store.counts().get("running", 0) == 0
+
+
+def start_search(name: str, checkpoint: str, data: dict[str, str], studies: Path) -> subprocess.Popen[str]:
+    """The real program, in the middle of its search: four trials are done."""
+    options = [f"--{split}={path}" for split, path in data.items()]
+    command = [sys.executable, "-m", "autocompress", "search", checkpoint, *options, f"--study={name}"]
+    command += [f"--studies-dir={studies}", "--time-budget=120s", "--max-latency=50ms", "--trials=12"]
+    # A shell has its background jobs ignore SIGINT, and they pass that on; a signal that is handled is not passed on.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, inherited)
+    results = studies / name / "trials"
+    deadline = time.monotonic() + 90
+    while len(list(results.glob("*/result.json"))) < 4 and time.monotonic() < deadline:
+        time.sleep(0.05)
+        assert process.poll() is None
+    return process

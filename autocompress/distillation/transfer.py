@@ -23,6 +23,11 @@ class TransferSet:
     pad_id: int
     unknown_id: int
 
+    def passes(self, epochs: float) -> float:
+        """Passes over this set that are worth as much as ``epochs`` over the real texts: a made-up one counts half."""
+        ratio = len(self.split) / self.labelled - 1.0
+        return epochs * (1.0 + ratio / 2.0) / (1.0 + ratio)
+
     def batch(self, indices: NDArray[np.int64]) -> TensorBatch:
         """The examples ``indices`` [B] as tensors."""
         return tensor_batch(self.split, indices, self.pad_id, self.targets, self.labelled)

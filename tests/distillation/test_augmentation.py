@@ -77,4 +77,5 @@ def test_a_transfer_set_begins_with_the_real_rows_and_labels_only_those():
     assert np.isin(longer.tokens, [CLS, SEP, 2, 3, 4, 5, 6, 7]).all()
     transfer = TransferSet(longer, np.zeros((10, 2), np.float32), len(split), pad_id=SEP, unknown_id=2)
     assert transfer.batch(np.array([9, 0, 2, 3])).labelled.tolist() == [False, True, True, False]
+    assert transfer.passes(12.0) == pytest.approx(12.0 * (3 + 3.5) / 10)
     assert extended(split, 0, vectors, SEPARATORS, AugmentationSettings(), seed=0).labels.tolist() == [0, 1, 0]
