@@ -30,9 +30,7 @@ def to_refine(
     allowed = [r for r in results if r.figures and all(constraint.violation(r.figures) <= 0 for constraint in fixed)]
     floor = min(teacher_quality, max((_quality(r) for r in allowed), default=0.0)) - reach
     candidates = [r for r in _hopeful(allowed) if _quality(r) >= floor]
-    queues = [
-        _unlike([r for r in candidates if r.configuration.student == student])[: -(-count // 2)] for student in STUDENTS
-    ]
+    queues = [_unlike([r for r in candidates if r.configuration.student == student]) for student in STUDENTS]
     turns = [result for turn in zip_longest(*queues) for result in turn if result is not None]
     return turns[:count]
 

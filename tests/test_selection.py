@@ -35,8 +35,8 @@ def test_refining_keeps_to_what_training_cannot_change_and_to_what_it_can_reach(
 
 def test_the_best_are_refined_first_and_no_near_twins():
     results = [result(i, 0.8 + i / 100, 0.1 * 1.2**i) for i in range(7)]
-    assert [r.trial for r in to_refine(results, 0.9, [], 6, reach=0.2)] == [6, 4, 2]
-    assert [r.trial for r in to_refine(results, 0.9, [], 3, reach=0.2)] == [6, 4]
+    assert [r.trial for r in to_refine(results, 0.9, [], 6, reach=0.2)] == [6, 4, 2, 0]
+    assert [r.trial for r in to_refine(results, 0.9, [], 2, reach=0.2)] == [6, 4]
     assert to_refine(results, 0.9, [], 0, reach=0.2) == []
 
 
