@@ -113,7 +113,7 @@ class Pipeline:
     def _prepare_super_networks(self, space: SearchSpace, phase: Phase) -> None:
         deadline = time.monotonic() + phase.planned_s
         if not (self.prepared.has(TRANSFER) or reuse(self.prepared, TRANSFER, self.problem, self.listener)):
-            prepare_transfer(self.prepared, self.problem)
+            prepare_transfer(self.prepared, self.problem, self.listener)
             remember(self.prepared, TRANSFER, self.problem)
         for student, share in super_network_shares(self.prepared, space).items():
             if self.prepared.has(student) or reuse(self.prepared, student, self.problem, self.listener):

@@ -15,6 +15,7 @@ from autocompress.compression.vocabulary import vocabulary_order
 from autocompress.configuration import Configuration, EncoderShape, ExitConfiguration, TransformerConfiguration
 from autocompress.distillation.augmentation import AugmentationSettings
 from autocompress.distillation.losses import label_loss
+from autocompress.distillation.recipes import SUPER_NETWORK
 from autocompress.distillation.students import tensor_batch
 from autocompress.distillation.super_network import (
     DistillationSettings,
@@ -23,10 +24,11 @@ from autocompress.distillation.super_network import (
     train_super_network,
 )
 from autocompress.distillation.teacher import TeacherSettings, fine_tune, predict_logits
-from autocompress.distillation.training import TrainingSettings, autocast
+from autocompress.distillation.training import autocast
 from autocompress.distillation.transfer import extended
 from autocompress.events import Event, Listener
 from autocompress.files import write_json
+from autocompress.labelling import teacher_outputs
 from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.networks.checkpoint import Checkpoint, load_classifier, open_checkpoint
 from autocompress.networks.elastic_encoder import ElasticEncoder
@@ -47,11 +49,9 @@ TRAIN_ROWS_PER_SECOND = 40
 EVALUATION_ROWS_PER_SECOND = 6
 FEWEST_ROWS, MOST_EVALUATION_ROWS = 400, 2000
 COUNTED_PARAMETERS = 10.6e6
-TRANSFER_TOKENS_PER_SECOND = 1000
-COPIES = 6
+TRANSFER_TOKENS_PER_SECOND = 4000
+COPIES = 40
 SPLICE_SHARE, PAIR_SPLICE_SHARE = 1.0, 0.5
-EPOCHS = {"transformer": 12.0, "bilstm": 10.0, "cnn": 10.0}
-RATES = {"transformer": 3e-4, "bilstm": 2e-3, "cnn": 1e-3}
 SHARES = {"transformer": 0.36, "bilstm": 0.38, "cnn": 0.26}
 PAIR_SHARES = {"transformer": 0.8, "bilstm": 0.1, "cnn": 0.1}
 
@@ -137,20 +137,19 @@ def prepare_teacher(prepared: Prepared, inputs: Inputs, problem: Problem, budget
     temporary.replace(prepared.checkpoint)
 
 
-def prepare_transfer(prepared: Prepared, problem: Problem) -> None:
+def prepare_transfer(prepared: Prepared, problem: Problem, listener: Listener) -> None:
     """Leave the transfer set: the training texts and as many made-up ones as the time allows, with teacher outputs."""
     data, arrays = prepared.data, prepared.source(TEACHER)[0]
-    checkpoint = open_checkpoint(str(prepared.checkpoint))
-    count = made_up_texts(data.train, problem.time_budget_s, encoder_parameters(checkpoint))
+    parameters = encoder_parameters(open_checkpoint(str(prepared.checkpoint)))
+    count = made_up_texts(data.train, problem.time_budget_s, parameters)
     separators = set(data.special_ids) - {data.unknown_id}
     settings = AugmentationSettings(splice_share=PAIR_SPLICE_SHARE if data.task.pair else SPLICE_SHARE)
     split = extended(data.train, count, arrays["embeddings.word"], separators, settings, problem.seed)
-    model, _ = load_classifier(checkpoint, data.task.num_outputs, data.task.label_names)
-    prepared.save_transfer(split, predict_logits(model, split, data.pad_id))
+    prepared.save_transfer(split, teacher_outputs(prepared, split, listener))
 
 
 def made_up_texts(train: EncodedSplit, time_budget_s: float, parameters: int) -> int:
-    """Texts to make up, at most ``COPIES`` per real one: to label all takes about a twentieth of the time."""
+    """Texts to make up, at most ``COPIES`` per real one: to label all takes about a tenth of the time."""
     tokens = TRANSFER_TOKENS_PER_SECOND * time_budget_s * min(COUNTED_PARAMETERS / parameters, 1.0)
     room = int(tokens / float(train.lengths.mean())) - len(train)
     return max(min(room, COPIES * len(train)), 0)
@@ -167,8 +166,7 @@ def prepare_super_network(
         sizes = largest_sizes(space, student)
         arrays = INITIAL_STUDENTS[student](arrays, sizes, shape.num_outputs, problem.seed)
     network = STUDENT_NETWORKS[student](shape, arrays)
-    epochs = prepared.transfer.passes(EPOCHS[student])
-    training = TrainingSettings(RATES[student], budget_s, epochs, seed=problem.seed)
+    training = SUPER_NETWORK[student].settings(budget_s, prepared.transfer, problem.seed)
     cost = partial(relative_cost, shape=shape)
     report = train_super_network(
         network,

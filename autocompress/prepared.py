@@ -65,8 +65,12 @@ class Prepared:
     @cached_property
     def teacher_quality(self) -> float:
         """The teacher's validation quality in float32, which ``max_drop`` counts from."""
-        outputs = load_weights(self.folder / OUTPUTS)[0]["validation"]
-        return metric_of(self.data.task, outputs, self.data.splits["validation"].labels)
+        return metric_of(self.data.task, self.validation_outputs, self.data.splits["validation"].labels)
+
+    @property
+    def validation_outputs(self) -> np.ndarray:
+        """The teacher's outputs [n, C] on the validation split, in float32."""
+        return load_weights(self.folder / OUTPUTS)[0]["validation"]
 
     @cached_property
     def transfer(self) -> TransferSet:

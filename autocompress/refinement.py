@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from autocompress.configuration import configuration_to_json, describe
+from autocompress.distillation.recipes import ALONE
 from autocompress.distillation.refine import refine
 from autocompress.distillation.super_network import DistillationSettings
-from autocompress.distillation.training import TrainingSettings
 from autocompress.errors import MeasurementError
 from autocompress.events import Event, Listener
 from autocompress.exploration.jobs import RESULT, TrialRequest
@@ -19,11 +19,9 @@ from autocompress.files import write_json
 from autocompress.trial import TrialEvaluator
 
 REFINED = "refined"
-SECONDS_EACH = 45.0
+SECONDS_EACH = 60.0
 MOST = 8
 LEAST_S = 20.0
-EPOCHS = {"transformer": 10.0, "bilstm": 12.0, "cnn": 12.0}
-RATES = {"transformer": 2e-4, "bilstm": 1e-3, "cnn": 5e-4}
 
 
 def how_many(budget_s: float) -> int:
@@ -72,8 +70,7 @@ def _refine_one(
 ) -> TrialResult:
     prepared, configuration = evaluator.prepared, result.configuration
     arrays, shape = prepared.weights(configuration)
-    student = configuration.student
-    training = TrainingSettings(RATES[student], budget_s, prepared.transfer.passes(EPOCHS[student]), seed=seed)
+    training = ALONE[configuration.student].settings(budget_s, prepared.transfer, seed)
     arrays = refine(
         arrays,
         shape,

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from autocompress.artifact.emit import GraphInputs, emit
 from autocompress.artifact.session import Session
+from autocompress.compilation import serialise
 from autocompress.configuration import Configuration, EncoderShape, configuration_from_json
 from autocompress.errors import MeasurementError
 from autocompress.exploration.jobs import TrialRequest
@@ -97,20 +97,6 @@ class TrialEvaluator:
     def requests(self) -> Path:
         """The fixed set of requests, drawn from the validation split, that every latency is measured on."""
         return self.prepared.study_folder / "data" / REQUESTS
-
-
-def serialise(
-    prepared: Prepared, arrays: dict[str, np.ndarray], shape: EncoderShape, configuration: Configuration
-) -> bytes:
-    """The bytes of the ONNX file of a configuration's weights."""
-    inputs = GraphInputs(
-        pair=prepared.data.task.pair,
-        vocabulary_order=prepared.vocabulary_order,
-        unknown_id=prepared.data.unknown_id,
-        max_length=prepared.data.max_length,
-    )
-    content: bytes = emit(arrays, configuration, shape, inputs).SerializeToString()
-    return content
 
 
 def quality_json(quality: Quality) -> dict[str, Any]:

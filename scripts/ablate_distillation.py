@@ -19,21 +19,20 @@ from autocompress import open_study
 from autocompress.configuration import BiLSTMConfiguration, CNNConfiguration, Configuration, TransformerConfiguration
 from autocompress.distillation.augmentation import AugmentationSettings
 from autocompress.distillation.losses import soft_target_loss
+from autocompress.distillation.recipes import ALONE
 from autocompress.distillation.refine import refine
 from autocompress.distillation.students import head_logits, token_map
 from autocompress.distillation.super_network import DistillationSettings, mapped
-from autocompress.distillation.teacher import predict_logits
 from autocompress.distillation.training import TrainingSettings
 from autocompress.distillation.transfer import TransferSet, extended
+from autocompress.events import silent
+from autocompress.labelling import teacher_outputs
 from autocompress.measurement.statistics import paired_difference_interval
-from autocompress.networks.checkpoint import load_classifier, open_checkpoint
 from autocompress.networks.cut import cut
 from autocompress.networks.exit_heads import add_exit_heads
 from autocompress.networks.student_sizes import StudentSizes
 from autocompress.networks.students import build_student, initial_student
-from autocompress.preparation import COPIES
 from autocompress.prepared import TEACHER, Prepared
-from autocompress.refinement import RATES
 
 PRODUCT = AugmentationSettings()
 
@@ -43,13 +42,14 @@ class Variant:
     """One way to distil; the defaults are the product's."""
 
     name: str
-    copies: int = COPIES
+    copies: int = 20
     augmentation: AugmentationSettings = PRODUCT
     change: Callable[[DistillationSettings], DistillationSettings] = lambda settings: settings
 
 
 VARIANTS = (
     Variant("full method"),
+    Variant("6 made-up texts per real one", copies=6),
     Variant("no made-up texts", copies=0),
     Variant("made-up texts: words replaced, nothing spliced", augmentation=AugmentationSettings(splice_share=0.0)),
     Variant("made-up texts: spliced, no word replaced", augmentation=AugmentationSettings(replace_share=0.0)),
@@ -63,9 +63,7 @@ class Bench:
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared, self.data = prepared, prepared.data
-        checkpoint = open_checkpoint(str(prepared.checkpoint))
-        self.teacher, _ = load_classifier(checkpoint, self.data.task.num_outputs, self.data.task.label_names)
-        self.expected = predict_logits(self.teacher, self.data.validation, self.data.pad_id)
+        self.expected = prepared.validation_outputs
         self.transfers: dict[tuple[int, AugmentationSettings], TransferSet] = {}
 
     def transfer(self, variant: Variant) -> TransferSet:
@@ -76,7 +74,7 @@ class Bench:
             vectors = self.prepared.source(TEACHER)[0]["embeddings.word"]
             count = variant.copies * len(data.train)
             split = extended(data.train, count, vectors, separators, variant.augmentation, seed=0)
-            targets = predict_logits(self.teacher, split, data.pad_id)
+            targets = teacher_outputs(self.prepared, split, silent)
             self.transfers[key] = TransferSet(split, targets, len(data.train), data.pad_id, data.unknown_id)
         return self.transfers[key]
 
@@ -87,7 +85,8 @@ class Bench:
             shape, arrays = add_exit_heads(arrays, shape, seed=0)
         else:
             arrays = initial_student(configuration.student, arrays, shape, StudentSizes.covering([configuration]))
-        training = TrainingSettings(2 * RATES[configuration.student], seconds, max_epochs=1e6)
+        recipe = ALONE[configuration.student]
+        training = TrainingSettings(recipe.learning_rate, seconds, max_epochs=1e6, batch_size=recipe.batch_size)
         arrays = refine(
             cut(arrays, shape, configuration),
             shape,
