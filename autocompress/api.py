@@ -128,7 +128,7 @@ def search(
     study: str | None = None,
     studies_dir: str | Path = "studies",
     space: str = "joint",
-    sampler: str = "tpe",
+    sampler: str = "surrogate",
     batch_size: int = 1,
     threads: int = 1,
     latency_statistic: str = "p95",

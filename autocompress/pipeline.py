@@ -13,6 +13,7 @@ from autocompress.events import Event, Listener
 from autocompress.exploration.controller import Controller, TrialEvent
 from autocompress.exploration.objective import Constraint
 from autocompress.exploration.ray_executor import RayExecutor, Resources
+from autocompress.exploration.samplers import SURROGATE
 from autocompress.exploration.study import Progress, StudyStore
 from autocompress.figures import Baseline, TrialResult
 from autocompress.files import read_json, write_json
@@ -34,6 +35,7 @@ from autocompress.problem import Problem
 from autocompress.refinement import REFINED, better_of, how_many, refine_points
 from autocompress.reuse import remember, reuse
 from autocompress.selection import finalists, to_refine
+from autocompress.surrogates import surrogate_of
 from autocompress.trial import TrialEvaluator
 from autocompress.units import human_seconds, human_size
 from autocompress.verification import verify
@@ -135,6 +137,7 @@ class Pipeline:
                 constraints=constraints,
                 sampler=problem.sampler,
                 executor=executor,
+                surrogate=surrogate_of(problem, self.prepared, space) if problem.sampler == SURROGATE else None,
                 seed=problem.seed,
                 on_event=self._on_trial,
             )

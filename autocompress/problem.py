@@ -82,7 +82,7 @@ class Problem:
     time_budget_s: float = 900.0
     trials: int | None = None
     space: str = "joint"
-    sampler: str = "tpe"
+    sampler: str = "surrogate"
     workers: int | None = None
     ray_address: str | None = None
     seed: int = 0

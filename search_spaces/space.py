@@ -67,6 +67,20 @@ class SearchSpace(ABC):
             raise InputError(f"student must be one of {', '.join(self.students)} in this space, but got {student!r}")
         return self.suggest(RandomTrial(rng, None if student is None else {"student": student}))
 
+    def varied(
+        self, configuration: Configuration, rng: np.random.Generator, rate: float, other: Configuration | None = None
+    ) -> Configuration:
+        """A neighbour of ``configuration``: each of its parameters is drawn anew with probability ``rate``.
+
+        With ``other``, of the same student type, about half of the parameters are taken from it first.
+        """
+        parameters = self.parameters(configuration)
+        if other is not None:
+            theirs = self.parameters(other)
+            parameters.update({name: theirs[name] for name in theirs if rng.random() < 0.5})
+        kept = {name: value for name, value in parameters.items() if name == "student" or rng.random() >= rate}
+        return self.suggest(RandomTrial(rng, kept))
+
     def anchors(self) -> list[Configuration]:
         """Designs of this space to measure first, the most useful first, each once; the first is uniform int8."""
         found: dict[str, Configuration] = {}

@@ -53,7 +53,7 @@ def search(
     space: Annotated[
         str, typer.Option(help="What may vary: joint, architecture, precision, sparsity, student or exits.")
     ] = "joint",
-    sampler: Annotated[str, typer.Option(help="Who proposes trials: tpe, nsga2 or random.")] = "tpe",
+    sampler: Annotated[str, typer.Option(help="Who proposes trials: surrogate, tpe, nsga2 or random.")] = "surrogate",
     batch_size: Annotated[int, typer.Option(help="Texts per request.", rich_help_panel=TARGET)] = 1,
     threads: Annotated[int, typer.Option(help="Threads that serve a request.", rich_help_panel=TARGET)] = 1,
     latency_statistic: Annotated[

@@ -28,6 +28,7 @@ from autocompress.exploration.proposer import Proposer
 from autocompress.exploration.recovery import recover
 from autocompress.exploration.samplers import ask_seed
 from autocompress.exploration.study import StudyStore
+from autocompress.exploration.surrogate import Surrogate
 from autocompress.figures import TrialResult
 from search_spaces import SearchSpace
 
@@ -82,6 +83,7 @@ class Controller:
         executor: Executor,
         seed: int,
         on_event: Callable[[TrialEvent], None] = lambda _event: None,
+        surrogate: Surrogate | None = None,
         job_timeout_s: float = 300.0,
         overrun_s: float = 10.0,
     ) -> None:
@@ -92,7 +94,7 @@ class Controller:
         self._job_timeout_s = job_timeout_s
         self._overrun_s = overrun_s
         self._ledger = Ledger(store, objectives, constraints)
-        self._proposer = Proposer(self._ledger, space, sampler, seed, self._duplicate)
+        self._proposer = Proposer(self._ledger, space, sampler, seed, self._duplicate, surrogate)
         self._flights: dict[int, _Flight] = {}
         self._exhausted = False
         self._lost_in_a_row = 0

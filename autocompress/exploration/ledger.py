@@ -17,9 +17,10 @@ from autocompress.configuration import (
 )
 from autocompress.exploration.objective import FAILED, Constraint, Objective
 from autocompress.exploration.study import StudyStore
+from autocompress.exploration.surrogate import Point
 from autocompress.figures import TrialResult
 
-CONFIGURATION, DUPLICATE_OF = "configuration", "duplicate_of"
+CONFIGURATION, DUPLICATE_OF, PREDICTED = "configuration", "duplicate_of", "predicted"
 _WORST = {"maximize": 0.0, "minimize": 1e12}
 
 
@@ -51,6 +52,7 @@ class Ledger:
         self._constraints = tuple(constraints)
         self.study = store.optuna_study([objective.direction for objective in objectives])
         self._first: dict[str, int] = {}
+        self._measured: dict[int, Point] = {}
         self.asked = 0
         self.finished = 0
         for trial in self.study.get_trials(deepcopy=False):
@@ -67,6 +69,14 @@ class Ledger:
         first = self._first.setdefault(configuration_digest(configuration), trial.number)
         return None if first == trial.number else first
 
+    def predict(self, number: int, point: Point) -> None:
+        """Store what the surrogate expected of a trial."""
+        self._trial(number).set_user_attr(PREDICTED, point.figures())
+
+    def measured(self) -> list[Point]:
+        """The figures of the measured trials in order of their numbers; duplicates and failures are not among them."""
+        return [self._measured[number] for number in sorted(self._measured)]
+
     def open_trials(self) -> list[OpenTrial]:
         """The trials that were asked for and not told, in order."""
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
@@ -81,6 +91,13 @@ class Ledger:
             violations[constraint.name] = 1.0 if figures is None else _finite(constraint.violation(figures), 1.0)
         self._tell(number, values or self._worst_seen(), violations)
         self.finished += 1
+        if values is not None:
+            self._remember(number, result.configuration, values)
+
+    def _remember(self, number: int, configuration: Configuration, values: Sequence[float]) -> None:
+        named = dict(zip((objective.name for objective in self._objectives), values, strict=True))
+        if {"quality", "latency", "size"} <= set(named):
+            self._measured[number] = Point(configuration, named["quality"], named["latency"], named["size"])
 
     def commit_duplicate(self, number: int, first: int) -> None:
         """Tell the values of ``first``, which is finished, for a trial with the same configuration."""
@@ -116,6 +133,8 @@ class Ledger:
             return
         configuration = configuration_from_json(trial.user_attrs[CONFIGURATION])
         self._first.setdefault(configuration_digest(configuration), trial.number)
+        if trial.state == TrialState.COMPLETE and not duplicate and trial.constraints.get(FAILED) == 0.0:
+            self._remember(trial.number, configuration, trial.values)
 
     def _open(self, trial: FrozenTrial) -> OpenTrial:
         return OpenTrial(trial.number, configuration_from_json(trial.user_attrs[CONFIGURATION]))

@@ -1,4 +1,4 @@
-"""Which configuration comes next: queued designs, then the sampler, and never one that is known."""
+"""Which configuration comes next: queued designs, then the surrogate or a sampler, and never one that is known."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from autocompress.configuration import Configuration, configuration_digest
 from autocompress.errors import InputError, StudyError
 from autocompress.exploration.ledger import Ledger, OpenTrial
 from autocompress.exploration.samplers import ask_seed, fresh_sampler
+from autocompress.exploration.surrogate import Point, Surrogate
 from search_spaces import SearchSpace
 
 DUPLICATES_IN_A_ROW = 20
@@ -27,13 +28,20 @@ class Proposer:
     """
 
     def __init__(
-        self, ledger: Ledger, space: SearchSpace, sampler: str, seed: int, on_duplicate: Callable[[int, int], None]
+        self,
+        ledger: Ledger,
+        space: SearchSpace,
+        sampler: str,
+        seed: int,
+        on_duplicate: Callable[[int, int], None],
+        surrogate: Surrogate | None = None,
     ) -> None:
         self._ledger = ledger
         self._space = space
         self._sampler = sampler
         self._seed = seed
         self._on_duplicate = on_duplicate
+        self._surrogate = surrogate
         self._queue: deque[Configuration] = deque()
 
     def enqueue(self, configurations: Iterable[Configuration]) -> None:
@@ -47,20 +55,34 @@ class Proposer:
         """The next trial, asked for and registered; None if the space is exhausted."""
         for _ in range(DUPLICATES_IN_A_ROW):
             queued = self._next_queued()
-            found = self._ask(queued)
+            expected = self._expected() if queued is None else None
+            found = self._ask(queued if expected is None else expected.configuration)
+            if found is not None and expected is not None and found.configuration == expected.configuration:
+                self._ledger.predict(found.number, expected)
             if found is not None:
                 return found
         rng = np.random.default_rng(ask_seed(self._seed, self._ledger.asked))
         for _ in range(RANDOM_TRIES):
             configuration = self._space.sample(rng)
-            if self._ledger.first(configuration_digest(configuration)) is None:
+            if not self._is_known(configuration):
                 return self._ask(configuration)
         return None
+
+    def _expected(self) -> Point | None:
+        """What the surrogate would measure next."""
+        if self._surrogate is None:
+            return None
+        ledger = self._ledger
+        pending = [trial.configuration for trial in ledger.open_trials()]
+        return self._surrogate.propose(ledger.measured(), pending, self._is_known, ask_seed(self._seed, ledger.asked))
+
+    def _is_known(self, configuration: Configuration) -> bool:
+        return self._ledger.first(configuration_digest(configuration)) is not None
 
     def _next_queued(self) -> Configuration | None:
         while self._queue:
             configuration = self._queue.popleft()
-            if self._ledger.first(configuration_digest(configuration)) is None:
+            if not self._is_known(configuration):
                 return configuration
         return None
 

@@ -31,7 +31,14 @@ def _random(seed: int) -> BaseSampler:
     return RandomSampler(seed=seed)
 
 
-SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {"tpe": _tpe, "nsga2": _nsga2, "random": _random}
+SURROGATE = "surrogate"
+SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
+    SURROGATE: _random,
+    "tpe": _tpe,
+    "nsga2": _nsga2,
+    "random": _random,
+}
+"""``surrogate`` proposes whole configurations itself (surrogate.py); Optuna only stores them."""
 
 
 def fresh_sampler(name: str, seed: int, asked: int) -> BaseSampler:

@@ -1,0 +1,66 @@
+"""A Gaussian process of the quality that a configuration loses, one per student type."""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Kernel, WhiteKernel
+
+SMALLEST_LOSS = 0.01
+FEWEST = 6
+MOST = 256
+Array = NDArray[np.float64]
+
+
+def log_loss(quality: Array, top: float) -> Array:
+    """Logarithm of what a quality [n] loses to ``top``; losses below ``SMALLEST_LOSS`` hardly differ."""
+    return np.log(np.maximum(top - quality, 0.0) + SMALLEST_LOSS)
+
+
+def from_log_loss(loss: Array, top: float) -> Array:
+    """The inverse of ``log_loss``."""
+    return top + SMALLEST_LOSS - np.exp(loss)
+
+
+class QualityModel:
+    """Predicts ``log_loss`` from ``features`` [n, k] and ``quality`` [n] in the order in which they were measured.
+
+    The kernel's settings are fitted to the first 8, 16, 32, ... and at most ``MOST`` points, so that they depend on
+    the order of the trials alone and are fitted seldom. With fewer than ``FEWEST`` points every prediction is ``top``
+    less 3 points, unsure.
+    """
+
+    def __init__(self, features: Array, quality: Array, top: float) -> None:
+        self._process: GaussianProcessRegressor | None = None
+        if len(quality) < FEWEST:
+            return
+        loss = log_loss(quality, top)
+        first = min(1 << (len(quality).bit_length() - 1), MOST)
+        kernel = _fitted(features[:first].tobytes(), loss[:first].tobytes(), features.shape[1])
+        self._process = GaussianProcessRegressor(kernel, optimizer=None, normalize_y=True).fit(features, loss)
+
+    def predict(self, features: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation, both [n], of the log loss."""
+        if self._process is None:
+            return np.full(len(features), np.log(0.03)), np.ones(len(features))
+        mean, deviation = self._process.predict(features, return_std=True)
+        return mean, deviation
+
+
+@lru_cache(maxsize=16)
+def _fitted(features: bytes, loss: bytes, columns: int) -> Kernel:
+    inputs = np.frombuffer(features).reshape(-1, columns)
+    kernel = (
+        ConstantKernel(1.0, (0.05, 20.0)) * RBF(1.0, (0.3, 8.0))
+        + ConstantKernel(0.1, (1e-3, 5.0)) * DotProduct(0.0, "fixed")
+        + WhiteKernel(0.1, (1e-3, 1.0))
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        process = GaussianProcessRegressor(kernel, normalize_y=True).fit(inputs, np.frombuffer(loss))
+    return process.kernel_

@@ -1,0 +1,165 @@
+"""Proposes what to measure next from models of latency, size and quality fitted to what was measured.
+
+Candidates are neighbours of the front and random points; the one whose predicted figures add most to the front's
+hypervolume is proposed (surrogate-assisted evolutionary search, Jin 2011; SMS-EGO's criterion, Ponweiser 2008, with
+the optimism drawn at random). Predictions only choose: what is reported is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autocompress.configuration import Configuration
+from autocompress.exploration.acquisition import box_points, improvements
+from autocompress.exploration.cost_model import fit_weights
+from autocompress.exploration.costs import LATENCY_PRIOR, SIZE_PRIOR, Confidences, latency_terms, size_terms
+from autocompress.exploration.features import quality_features
+from autocompress.exploration.pareto import non_dominated
+from autocompress.exploration.quality_model import MOST, QualityModel, from_log_loss, log_loss
+from search_spaces import SearchSpace
+
+Array = NDArray[np.float64]
+NEIGHBOURS, STRANGERS = 160, 40
+RATES = (0.03, 0.1, 0.3)
+OPTIMISM = (0.0, 0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A configuration with its figures, measured or predicted: a fraction, mean milliseconds, bytes."""
+
+    configuration: Configuration
+    quality: float
+    latency_ms: float
+    size_bytes: float
+
+    def figures(self) -> dict[str, float]:
+        """The figures by name."""
+        return {name: value for name, value in asdict(self).items() if name != "configuration"}
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where a point is worth having: above ``quality``, below the others and below the first trial's figures."""
+
+    quality: float
+    latency_ms: float = np.inf
+    size_bytes: float = np.inf
+
+
+class Surrogate:
+    """Models of one study. ``propose`` depends on the points given and the seed alone, not on what it did before."""
+
+    def __init__(self, space: SearchSpace, region: Region, confidences: Confidences | None = None) -> None:
+        self._space = space
+        self._region = region
+        self._describe = lru_cache(maxsize=4096)(self._described)
+        self._confidences = confidences
+
+    def propose(
+        self,
+        measured: Sequence[Point],
+        pending: Sequence[Configuration],
+        is_known: Callable[[Configuration], bool],
+        seed: int,
+    ) -> Point | None:
+        """A configuration not yet known, with its predicted figures; None if no candidate is new.
+
+        ``measured`` are the points of finished trials in order, ``pending`` what is being measured.
+        """
+        rng = np.random.default_rng(seed)
+        drawn = dict.fromkeys(self._candidates(measured, rng))
+        candidates = [configuration for configuration in drawn if not is_known(configuration)]
+        if not candidates:
+            return None
+        every = [*candidates, *pending]
+        figures, deviations, top = self._predicted(every, measured)
+        count = len(candidates)
+        hopeful = figures.copy()
+        hopeful[:count, 0] = _hopeful(figures[:count, 0], deviations[:count], top, float(rng.choice(OPTIMISM)))
+        known = np.array([[p.quality, p.latency_ms, p.size_bytes] for p in measured]).reshape(-1, 3)
+        gains = self._gains(hopeful[:count], np.concatenate([known, figures[count:]]), seed)
+        best = int(np.argmax(gains)) if gains.any() else int(np.argmax(hopeful[:count, 0]))
+        return Point(candidates[best], *map(float, figures[best]))
+
+    def _candidates(self, measured: Sequence[Point], rng: np.random.Generator) -> Iterable[Configuration]:
+        """Neighbours and crossings of the front's members, then random points."""
+        front = _front(measured, self._region.quality)
+        for _ in range(NEIGHBOURS if front else 0):
+            parent = front[int(rng.integers(len(front)))]
+            kin = [member for member in front if member.student == parent.student]
+            other = kin[int(rng.integers(len(kin)))] if rng.random() < 0.5 else None
+            yield self._space.varied(parent, rng, float(rng.choice(RATES)), other)
+        for _ in range(STRANGERS):
+            yield self._space.sample(rng)
+
+    def _predicted(
+        self, configurations: Sequence[Configuration], measured: Sequence[Point]
+    ) -> tuple[Array, Array, float]:
+        """Quality, latency and size [n, 3]; the deviations [n] of the log loss; and what quality is counted from."""
+        figures, deviations = np.zeros((len(configurations), 3)), np.zeros(len(configurations))
+        top = max((point.quality for point in measured), default=1.0)
+        for student in {configuration.student for configuration in configurations}:
+            rows = [i for i, configuration in enumerate(configurations) if configuration.student == student]
+            like = _window([point for point in measured if point.configuration.student == student])
+            wanted, seen = self._terms([configurations[i] for i in rows]), self._terms([p.configuration for p in like])
+            model = QualityModel(seen[2], np.array([point.quality for point in like]), top)
+            loss, deviations[rows] = model.predict(wanted[2])
+            figures[rows, 0] = from_log_loss(loss, top)
+            latency, size = (np.array([[p.latency_ms, p.size_bytes] for p in like]).reshape(-1, 2)).T
+            figures[rows, 1] = wanted[0] @ fit_weights(seen[0], latency, LATENCY_PRIOR[student])
+            figures[rows, 2] = wanted[1] @ fit_weights(seen[1], size, SIZE_PRIOR)
+        return figures, deviations, top
+
+    def _terms(self, configurations: Sequence[Configuration]) -> tuple[Array, Array, Array]:
+        columns = list(zip(*map(self._describe, configurations), strict=True)) or [(), (), ()]
+        latency, size, quality = (np.array(column) for column in columns)
+        return latency, size, quality
+
+    def _described(self, configuration: Configuration) -> tuple[Array, Array, Array]:
+        shape = self._space.shape
+        return (
+            latency_terms(configuration, shape, self._confidences),
+            size_terms(configuration, shape),
+            quality_features(configuration, shape, self._confidences),
+        )
+
+    def _gains(self, candidates: Array, known: Array, seed: int) -> Array:
+        """Improvement of the hypervolume within the region, in quality and the logarithms of latency and size."""
+        first = known[0] if len(known) else candidates.max(axis=0)
+        region = self._region
+        worst = np.array([region.quality, min(first[1], region.latency_ms), min(first[2], region.size_bytes)])
+        costs, front = _costs(candidates), _costs(known) if len(known) else np.empty((0, 3))
+        high = _costs(worst[None])[0]
+        low = np.minimum(np.concatenate([costs, front]).min(axis=0), high - 1e-9)
+        inside = front[(front < high).all(axis=1)]
+        return improvements(costs, inside, box_points(low, high, seed))
+
+
+def _window(points: Sequence[Point]) -> list[Point]:
+    """The first and the latest, so that an answer takes no longer in a long study."""
+    return [*points[:MOST], *points[MOST:][-MOST:]]
+
+
+def _hopeful(quality: Array, deviations: Array, top: float, optimism: float) -> Array:
+    return from_log_loss(log_loss(quality, top) - optimism * deviations, top)
+
+
+def _front(measured: Sequence[Point], floor: float) -> list[Configuration]:
+    """The configurations that no other dominates, above the floor if any is."""
+    above = [point for point in measured if point.quality >= floor] or list(measured)
+    if not above:
+        return []
+    values = [[point.quality, point.latency_ms, point.size_bytes] for point in above]
+    mask = non_dominated(values, ("maximize", "minimize", "minimize"))
+    return [point.configuration for point, kept in zip(above, mask, strict=True) if kept]
+
+
+def _costs(figures: Array) -> Array:
+    """Quality, latency, size [n, 3] as costs: less quality, and logarithms."""
+    return np.stack([-figures[:, 0], np.log(figures[:, 1]), np.log(figures[:, 2])], axis=1)
