@@ -12,6 +12,7 @@ from autocompress.exploration.controller import Controller
 from autocompress.exploration.jobs import Finished, TrialRequest, run_job
 from autocompress.exploration.objective import Constraint, Objective
 from autocompress.exploration.study import StudyStore
+from autocompress.exploration.surrogate import Region, Surrogate
 from autocompress.figures import Figures, Latency, Quality, TrialResult
 from autocompress.problem import Problem
 from search_spaces import SEARCH_SPACES
@@ -19,8 +20,8 @@ from search_spaces import SEARCH_SPACES
 TINY = EncoderShape(2, 32, 2, 64, 100, 64, 2, 2, 32)
 OBJECTIVES = (
     Objective("quality", "maximize", "", lambda figures: figures.validation.value),
-    Objective("latency_ms", "minimize", "ms", lambda figures: figures.latency_ms.mean),
-    Objective("size_bytes", "minimize", "B", lambda figures: figures.size_bytes),
+    Objective("latency", "minimize", "ms", lambda figures: figures.latency_ms.mean),
+    Objective("size", "minimize", "B", lambda figures: figures.size_bytes),
 )
 CONSTRAINTS = (Constraint("max_latency_ms", 1.0, lambda figures: figures.latency_ms.p95 / 1.0 - 1.0),)
 
@@ -135,6 +136,7 @@ class Lab:
             executor=self.executor,
             seed=seed,
             on_event=self.events.append,
+            surrogate=Surrogate(self.space, Region(0.0)) if sampler == "surrogate" else None,
             **options,
         )
 

@@ -267,7 +267,7 @@ def test_a_crash_in_a_job(lab, uninterrupted, fault):
     check_continued(lab, uninterrupted)
 
 
-@pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
+@pytest.mark.parametrize("sampler", ["nsga2", "surrogate", "tpe"])
 def test_samplers_that_learn_ask_the_same_after_an_interruption(lab, second_lab, sampler):
     controller = lab.controller(sampler=sampler)
     controller.run(max_trials=24)

@@ -190,5 +190,5 @@ def test_pinned_is_undone():
 
 
 def test_an_unknown_sampler():
-    with pytest.raises(InputError, match="sampler must be one of tpe, nsga2, random"):
+    with pytest.raises(InputError, match="sampler must be one of surrogate, tpe, nsga2, random"):
         fresh_sampler("best", 0, 0)
