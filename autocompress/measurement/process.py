@@ -95,8 +95,12 @@ def measure_and_predict(
     affinity: Sequence[int] | None = None,
     timeout_s: float = 300.0,
     worker: str = ONNX_WORKER,
+    python: str = sys.executable,
 ) -> tuple[dict[str, MeasuredLatency], list[NDArray[np.float32]]]:
-    """``measure_in_fresh_process`` and then the outputs of the evaluations, in the same process."""
+    """``measure_in_fresh_process`` and then the outputs of the evaluations, in the same process.
+
+    ``python`` is the interpreter that runs the worker: another environment's, for a runtime that is not in this one.
+    """
     pinned = None if affinity is None else sorted(affinity)
     paths = {name: str(path) for name, path in models.items()}
     with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
@@ -110,7 +114,7 @@ def measure_and_predict(
             samples=str(samples),
             evaluations=_write_evaluations(evaluations, Path(folder)),
         )
-        answer = run_worker(specification, timeout_s, worker=worker)
+        answer = run_worker(specification, timeout_s, worker=worker, python=python)
         outputs = _read_outputs(specification)
         with np.load(samples, allow_pickle=False) as file:
             raw = {name: file[name] for name in models}
@@ -118,7 +122,7 @@ def measure_and_predict(
     if len(models) > 1:
         for name, path in paths.items():
             alone = Specification({name: path}, target.threads, str(requests), latency=False, affinity=pinned)
-            memory[name] = int(run_worker(alone, timeout_s, worker=worker)["memory_bytes"])
+            memory[name] = int(run_worker(alone, timeout_s, worker=worker, python=python)["memory_bytes"])
     measured = {
         name: MeasuredLatency(Latency.from_json(answer["models"][name]), memory[name], raw[name]) for name in models
     }
@@ -155,13 +159,15 @@ def _read_outputs(specification: Specification) -> list[NDArray[np.float32]]:
     return [np.load(wish["outputs"], allow_pickle=False) for wish in specification.evaluations]
 
 
-def run_worker(specification: Specification, timeout_s: float, *, worker: str = ONNX_WORKER) -> dict[str, Any]:
+def run_worker(
+    specification: Specification, timeout_s: float, *, worker: str = ONNX_WORKER, python: str = sys.executable
+) -> dict[str, Any]:
     """Run a worker module on a specification and read its answer; MeasurementError says in one line what went wrong."""
     names = ", ".join(specification.models)
     with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
         spec, out, log = (Path(folder) / name for name in ("spec.json", "out.json", "stderr"))
         write_json(spec, asdict(specification))
-        command = [sys.executable, "-m", worker, "--spec", str(spec), "--out", str(out), "--end-with-parent"]
+        command = [python, "-m", worker, "--spec", str(spec), "--out", str(out), "--end-with-parent"]
         code = _run(command, log, timeout_s, specification.threads, names)
         if code < 0:
             raise MeasurementError(

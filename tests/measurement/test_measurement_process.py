@@ -14,8 +14,10 @@ from measured_parts import random_rows, tiny_model
 
 from autocompress.errors import MeasurementError
 from autocompress.measurement.process import (
+    ONNX_WORKER,
     Evaluation,
     Specification,
+    measure_and_predict,
     measure_in_fresh_process,
     predict_in_fresh_process,
     run_worker,
@@ -91,6 +93,16 @@ def test_a_worker_that_dies_says_how(body, message, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(MeasurementError, match=message):
         run_worker(Specification({"tiny": "model.onnx"}, threads=1), 20.0, worker="dying_worker")
+
+
+def test_the_worker_runs_in_the_interpreter_asked_for(tiny_onnx, request_file, brief, tmp_path):
+    other = tmp_path / "python"
+    other.write_text(f'#!/bin/sh\necho "$2" >> "{tmp_path}/used"\nexec "{sys.executable}" "$@"\n')
+    other.chmod(0o755)
+    wish = [Evaluation("a", random_rows(3), 1, 0)]
+    models = {"a": tiny_onnx, "b": tiny_onnx}
+    measure_and_predict(models, request_file, Target(), brief, evaluations=wish, python=str(other))
+    assert (tmp_path / "used").read_text().splitlines() == [ONNX_WORKER] * 3
 
 
 def test_the_worker_ends_with_its_parent(tiny_onnx, request_file, tmp_path):
