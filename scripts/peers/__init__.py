@@ -1,0 +1,1 @@
+"""Other compression tools, each in an environment of its own, measured as this project measures itself."""

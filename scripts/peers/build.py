@@ -1,0 +1,57 @@
+"""What the build programs share: they run in a peer's environment and leave model files and ``built.json``.
+
+Only numpy and the standard library are imported here.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from autocompress.files import read_json, write_json
+from autocompress.measurement.requests import Request, Split, pad_rows, read_split
+
+BUILT = "built.json"
+
+
+@dataclass(frozen=True)
+class BuiltModel:
+    """A model file, relative to the folder of ``built.json``, all files that ship with it, and a note for readers."""
+
+    name: str
+    path: str
+    files: tuple[str, ...]
+    note: str
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to build from: the teacher as a Hugging Face folder, training texts as tokens, and where the files go."""
+
+    checkpoint: Path
+    calibration: Path
+    out: Path
+
+    def requests(self) -> list[Request]:
+        """The calibration texts, one a request, so that no padding is needed."""
+        split: Split = read_split(self.calibration)
+        return [pad_rows(split, np.array([row]), 0) for row in range(len(split.offsets) - 1)]
+
+
+def main(build: Callable[[Order], list[BuiltModel]]) -> None:
+    """Read the command line, build, and write down what was built."""
+    parser = argparse.ArgumentParser(description="build a peer's model files")
+    for name in ("checkpoint", "calibration", "out"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    order = Order(**vars(parser.parse_args()))
+    order.out.mkdir(parents=True, exist_ok=True)
+    write_json(order.out / BUILT, [asdict(model) for model in build(order)])
+
+
+def read_built(folder: Path) -> list[BuiltModel]:
+    """What a build program wrote to ``folder``."""
+    return [BuiltModel(**{**model, "files": tuple(model["files"])}) for model in read_json(folder / BUILT)]
