@@ -45,7 +45,7 @@ from search_spaces import SEARCH_SPACES, SearchSpace
 BASELINES = "baselines.json"
 HARDWARE = "hardware.json"
 REACH = 0.06
-USEFUL = 0.12
+USEFUL = 0.06
 
 
 @dataclass
@@ -162,7 +162,8 @@ class Pipeline:
         teacher = baselines[0].figures.validation.value
         deadline = time.monotonic() + phase.planned_s
         while results:
-            chosen = to_refine(results, teacher, constraints, how_many(deadline - time.monotonic()), REACH)
+            count, beside = how_many(deadline - time.monotonic()), shipping_results(self.store)
+            chosen = to_refine(results, teacher, constraints, count, REACH, beside)
             if not chosen:
                 return
             folders = [self.store.trial_folder(result.trial) for result in chosen]

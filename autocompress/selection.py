@@ -3,36 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autocompress.configuration import STUDENTS
+from autocompress.exploration.acquisition import box_points, greedy
 from autocompress.exploration.objective import Constraint, Objective
 from autocompress.exploration.pareto import non_dominated
 from autocompress.figures import TrialResult
 
-LIFT = 0.02
-TWINS = 1.25
+CLOSED = 0.5
+WITHIN = 0.02
+MARGIN = 0.5
+POINTS = 20_000
 
 
 def to_refine(
-    results: Sequence[TrialResult], teacher_quality: float, constraints: Sequence[Constraint], count: int, reach: float
+    results: Sequence[TrialResult],
+    teacher_quality: float,
+    constraints: Sequence[Constraint],
+    count: int,
+    reach: float,
+    beside: Sequence[TrialResult] = (),
 ) -> list[TrialResult]:
     """At most ``count`` results that a training of their own may bring to the front.
 
-    Candidates meet every constraint that training cannot change, are at most ``reach`` of quality below the teacher (or
-    below the best of them where all are farther from it), and would not be dominated by a faster result if training
-    lifted them by ``LIFT``. The student types take turns, each with its best first; within a type the chosen differ in
-    latency, for near twins would learn the same.
+    Candidates meet every constraint that training cannot change and are at most ``reach`` of quality below the teacher
+    (or below the best of them where all are farther from it). A training is expected to close ``CLOSED`` of the gap to
+    the teacher; the chosen are those that would then add most to the hypervolume (quality, and logarithms of latency
+    and size) above ``WITHIN`` below the teacher, each beside those before it and what there is already, ``beside``
+    included. Every student type has its best first.
     """
     fixed = [constraint for constraint in constraints if constraint.name not in ("max_drop", "min_quality")]
     allowed = [r for r in results if r.figures and all(constraint.violation(r.figures) <= 0 for constraint in fixed)]
-    floor = min(teacher_quality, max((_quality(r) for r in allowed), default=0.0)) - reach
-    candidates = [r for r in _hopeful(allowed) if _quality(r) >= floor]
-    queues = [_unlike([r for r in candidates if r.configuration.student == student]) for student in STUDENTS]
-    turns = [result for turn in zip_longest(*queues) for result in turn if result is not None]
-    return turns[:count]
+    best = min(teacher_quality, max((_quality(r) for r in allowed), default=0.0))
+    candidates = [r for r in allowed if _quality(r) >= best - reach]
+    if not candidates:
+        return []
+    gaps = np.array([max(teacher_quality - _quality(r), 0.0) for r in candidates])
+    front, lifted = _costs([*candidates, *beside]), _costs(candidates)
+    lifted[:, 0] -= CLOSED * gaps
+    high = lifted.max(axis=0) + MARGIN
+    high[0] = WITHIN - best
+    points = box_points(lifted.min(axis=0) - 1e-9, high, 0, POINTS)
+    chosen: list[int] = []
+    for student in STUDENTS:
+        rows = [i for i, r in enumerate(candidates) if r.configuration.student == student]
+        found = greedy(lifted[rows], np.concatenate([front, lifted[chosen]]), points, 1)
+        chosen += [rows[i] for i in found]
+    chosen += greedy(lifted, np.concatenate([front, lifted[chosen]]), points, max(count - len(chosen), 0))
+    return [candidates[i] for i in chosen[:count]]
 
 
 def finalists(
@@ -42,10 +63,11 @@ def finalists(
     count: int,
     floor: float = 0.0,
 ) -> list[TrialResult]:
-    """At most ``count`` non-dominated results, those that meet all constraints first, spread over latency.
+    """At most ``count`` non-dominated results, those that meet all constraints first, that cover the front best.
 
     Results of a validation quality below ``floor`` are nobody's choice and left out where there are better ones. Of
-    what remains the best in each objective is always among the finalists.
+    what remains the best in each objective is always among the finalists; then those come that add most to their
+    hypervolume (of what is to be minimised, the logarithm).
     """
     every = [result for result in results if result.figures is not None]
     measured = [r for r in every if r.figures and r.figures.validation.value >= floor] or every
@@ -57,49 +79,24 @@ def finalists(
     directions = tuple(objective.direction for objective in objectives)
     mask = non_dominated(values, directions)
     front, values = [pool[int(i)] for i in np.flatnonzero(mask)], values[mask]
-    signs = np.array([1 if direction == "minimize" else -1 for direction in directions])
-    best = {int(i) for i in (values * signs).argmin(axis=0)}
-    fast_and_good = set(np.flatnonzero(non_dominated(values[:, :2], directions[:2])).tolist()) - best
-    others = set(range(len(front))) - best - fast_and_good
-    kept = [front[i] for i in sorted(best)]
-    for group in (fast_and_good, others):
-        kept += _spread([front[i] for i in sorted(group)], count - len(kept))
-    return kept
+    costs = np.stack(
+        [
+            -column if direction == "maximize" else np.log(column)
+            for column, direction in zip(values.T, directions, strict=True)
+        ],
+        axis=1,
+    )
+    best = sorted({int(i) for i in costs.argmin(axis=0)})
+    points = box_points(costs.min(axis=0), costs.max(axis=0) + 1e-9, 0, POINTS)
+    return [front[i] for i in [*best, *greedy(costs, costs[best], points, count - len(best))]]
 
 
 def _quality(result: TrialResult) -> float:
     return result.figures.validation.value if result.figures else -np.inf
 
 
-def _mean_ms(result: TrialResult) -> float:
-    return result.figures.latency_ms.mean if result.figures else np.inf
-
-
-def _hopeful(results: list[TrialResult]) -> list[TrialResult]:
-    """Those that are, or with ``LIFT`` of quality more would be, better than everything faster."""
-    kept, best = [], -np.inf
-    for result in sorted(results, key=_mean_ms):
-        if _quality(result) + LIFT > best:
-            kept.append(result)
-        best = max(best, _quality(result))
-    return kept
-
-
-def _unlike(results: list[TrialResult]) -> list[TrialResult]:
-    """The results by falling quality, without those whose latency is within ``TWINS`` of a better one's."""
-    kept: list[TrialResult] = []
-    for result in sorted(results, key=lambda r: (-_quality(r), _mean_ms(r))):
-        ratios = [_mean_ms(result) / _mean_ms(other) for other in kept]
-        if all(max(ratio, 1 / ratio) > TWINS for ratio in ratios):
-            kept.append(result)
-    return kept
-
-
-def _spread(results: list[TrialResult], count: int) -> list[TrialResult]:
-    """``count`` of the results, evenly over their rank of mean latency, the fastest and the slowest among them."""
-    if count <= 0:
-        return []
-    ordered = sorted(results, key=_mean_ms)
-    if len(ordered) <= count:
-        return ordered
-    return [ordered[i] for i in np.unique(np.linspace(0, len(ordered) - 1, count).round().astype(int))]
+def _costs(results: Sequence[TrialResult]) -> NDArray[np.float64]:
+    """Less quality, and the logarithms of latency and size, [n, 3]."""
+    figures = [result.figures for result in results if result.figures]
+    rows = [[-f.validation.value, np.log(f.latency_ms.mean), np.log(f.size_bytes)] for f in figures]
+    return np.array(rows)

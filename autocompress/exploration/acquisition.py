@@ -25,3 +25,14 @@ def improvements(candidates: Array, front: Array, points: Array) -> Array:
     if len(front):
         points = points[~covered(front, points).any(axis=0)]
     return np.asarray(covered(candidates, points).sum(axis=1) / count, np.float64)
+
+
+def greedy(candidates: Array, front: Array, points: Array, count: int) -> list[int]:
+    """At most ``count`` rows of ``candidates``, each the one that adds most to the front and those before it."""
+    chosen: list[int] = []
+    while len(chosen) < count:
+        gains = improvements(candidates, np.concatenate([front, candidates[chosen]]), points)
+        if not gains.any():
+            break
+        chosen.append(int(np.argmax(gains)))
+    return chosen
