@@ -129,6 +129,7 @@ class Pipeline:
     ) -> None:
         problem = self.problem
         resources = Resources(problem.target.threads, problem.workers, problem.ray_address)
+        surrogate = surrogate_of(problem, self.prepared, space) if problem.sampler == SURROGATE else None
         with RayExecutor(self.evaluator, resources) as executor:
             controller = Controller(
                 self.store,
@@ -137,11 +138,11 @@ class Pipeline:
                 constraints=constraints,
                 sampler=problem.sampler,
                 executor=executor,
-                surrogate=surrogate_of(problem, self.prepared, space) if problem.sampler == SURROGATE else None,
+                surrogate=surrogate,
                 seed=problem.seed,
                 on_event=self._on_trial,
             )
-            controller.run(trials, deadline, space.anchors())
+            controller.run(trials, deadline, surrogate.starters() if surrogate else space.anchors())
 
     def _on_trial(self, event: TrialEvent) -> None:
         if event.result is None:

@@ -28,7 +28,8 @@ def surrogate_of(problem: Problem, prepared: Prepared, space: SearchSpace) -> Su
     region = Region(floor, asked.max_latency_ms or np.inf, asked.max_size_bytes or np.inf)
     trained = prepared.has(TransformerConfiguration.student) and prepared.teacher_shape.num_hidden_layers > 1
     has_exits = trained and not space.regression
-    return Surrogate(space, region, exit_confidences(prepared, problem.target.batch_size) if has_exits else None)
+    confidences = exit_confidences(prepared, problem.target.batch_size) if has_exits else None
+    return Surrogate(space, region, confidences, len(prepared.data.validation) // problem.target.batch_size)
 
 
 def exit_confidences(prepared: Prepared, batch_size: int) -> Confidences:

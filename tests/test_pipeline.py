@@ -2,18 +2,25 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import autocompress
+from autocompress import labelling
 from autocompress.configuration import describe
 from autocompress.errors import InputError, StudyError
 from autocompress.exploration.study import StudyStore
+from autocompress.exploration.surrogate import STARTERS
+from autocompress.labelling import teacher_outputs, unexplained
+from autocompress.prepared import Prepared
+from autocompress.surrogates import exit_confidences
 
 BASELINES = ["pytorch-fp32", "onnxruntime-fp32", "onnxruntime-int8"]
 
@@ -33,7 +40,6 @@ def study(studies: Path, tiny_checkpoint: str, tiny_data: dict[str, str]) -> aut
         trials=8,
         study="tiny",
         studies_dir=studies,
-        sampler="random",
     )
 
 
@@ -101,12 +107,40 @@ def test_a_second_study_reuses_what_was_prepared(
         assert files[0].read_bytes() == files[1].read_bytes()
 
 
+def test_the_teachers_8_bit_file_labels_texts_as_the_teacher_does(study: autocompress.Study, monkeypatch):
+    prepared, notes = Prepared(study.folder), []
+    exact, validation = prepared.validation_outputs, prepared.data.validation
+    quick = teacher_outputs(prepared, validation, notes.append)
+    assert 0 < unexplained(quick, exact) < labelling.UNEXPLAINED
+    assert not [event for event in notes if event.kind == "note"]
+    monkeypatch.setattr(labelling, "UNEXPLAINED", 0.0)
+    slow = teacher_outputs(prepared, validation, notes.append)
+    assert "labelled in PyTorch" in notes[-1].message
+    assert unexplained(slow, exact) < 1e-3
+    assert not np.array_equal(slow, quick)
+
+
+def test_how_sure_exits_are_is_read_from_the_super_network(study: autocompress.Study):
+    single, pairs = (exit_confidences(Prepared(study.folder), batch_size) for batch_size in (1, 2))
+    assert single.shape == (2, 120) and pairs.shape == (2, 60)
+    assert (single >= 0.5).all() and (single <= 1.0).all()
+    assert np.array_equal(pairs, np.minimum(single[:, ::2], single[:, 1::2]))
+
+
 def test_resume_adds_trials_and_keeps_the_old_ones(study: autocompress.Study, studies: Path):
     before = {result.trial: result for result in study.store.results()}
-    resumed = autocompress.resume("tiny", studies_dir=studies, trials=10, time_budget_s=60.0)
+    resumed = autocompress.resume("tiny", studies_dir=studies, trials=STARTERS + 3, time_budget_s=60.0)
     after = {result.trial: result for result in resumed.store.results()}
-    assert len(after) == 10 and resumed.state == "finished"
+    assert len(after) == STARTERS + 3 and resumed.state == "finished"
     assert {number: after[number] for number in before} == before
+    expected = [json.loads(row[0]) for row in query(study.folder, "predicted")]
+    assert len(expected) == 3 and all(set(each) == {"quality", "latency_ms", "size_bytes"} for each in expected)
+
+
+def query(folder: Path, key: str) -> list[tuple[str]]:
+    """The values of a user attribute, as they lie in the study's database."""
+    with closing(sqlite3.connect(folder / "study.db")) as database:
+        return database.execute("SELECT value_json FROM trial_user_attributes WHERE key = ?", (key,)).fetchall()
 
 
 def test_a_known_name_is_refused_with_what_changed(

@@ -12,7 +12,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Kernel, WhiteKernel
 
 SMALLEST_LOSS = 0.01
-FEWEST = 6
+FEWEST, FITTED = 3, 8
 MOST = 256
 Array = NDArray[np.float64]
 
@@ -31,8 +31,8 @@ class QualityModel:
     """Predicts ``log_loss`` from ``features`` [n, k] and ``quality`` [n] in the order in which they were measured.
 
     The kernel's settings are fitted to the first 8, 16, 32, ... and at most ``MOST`` points, so that they depend on
-    the order of the trials alone and are fitted seldom. With fewer than ``FEWEST`` points every prediction is ``top``
-    less 3 points, unsure.
+    the order of the trials alone and are fitted seldom; before, they are usual ones. With fewer than ``FEWEST`` points
+    every prediction is ``top`` less 3 points, unsure.
     """
 
     def __init__(self, features: Array, quality: Array, top: float) -> None:
@@ -41,7 +41,8 @@ class QualityModel:
             return
         loss = log_loss(quality, top)
         first = min(1 << (len(quality).bit_length() - 1), MOST)
-        kernel = _fitted(features[:first].tobytes(), loss[:first].tobytes(), features.shape[1])
+        enough = first >= FITTED
+        kernel = _fitted(features[:first].tobytes(), loss[:first].tobytes(), features.shape[1]) if enough else _kernel()
         self._process = GaussianProcessRegressor(kernel, optimizer=None, normalize_y=True).fit(features, loss)
 
     def predict(self, features: Array) -> tuple[Array, Array]:
@@ -52,15 +53,18 @@ class QualityModel:
         return mean, deviation
 
 
-@lru_cache(maxsize=16)
-def _fitted(features: bytes, loss: bytes, columns: int) -> Kernel:
-    inputs = np.frombuffer(features).reshape(-1, columns)
-    kernel = (
+def _kernel() -> Kernel:
+    return (
         ConstantKernel(1.0, (0.05, 20.0)) * RBF(1.0, (0.3, 8.0))
         + ConstantKernel(0.1, (1e-3, 5.0)) * DotProduct(0.0, "fixed")
         + WhiteKernel(0.1, (1e-3, 1.0))
     )
+
+
+@lru_cache(maxsize=16)
+def _fitted(features: bytes, loss: bytes, columns: int) -> Kernel:
+    inputs = np.frombuffer(features).reshape(-1, columns)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        process = GaussianProcessRegressor(kernel, normalize_y=True).fit(inputs, np.frombuffer(loss))
+        process = GaussianProcessRegressor(_kernel(), normalize_y=True).fit(inputs, np.frombuffer(loss))
     return process.kernel_

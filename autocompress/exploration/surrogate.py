@@ -1,8 +1,9 @@
 """Proposes what to measure next from models of latency, size and quality fitted to what was measured.
 
 Candidates are neighbours of the front and random points; the one whose predicted figures add most to the front's
-hypervolume is proposed (surrogate-assisted evolutionary search, Jin 2011; SMS-EGO's criterion, Ponweiser 2008, with
-the optimism drawn at random). Predictions only choose: what is reported is measured.
+hypervolume per second of its trial is proposed (surrogate-assisted evolutionary search, Jin 2011; SMS-EGO's criterion,
+Ponweiser 2008, with the optimism drawn at random; per second as in Snoek 2012). Predictions only choose: what is
+reported is measured.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from autocompress.exploration.quality_model import MOST, QualityModel, from_log_
 from search_spaces import SearchSpace
 
 Array = NDArray[np.float64]
+STARTERS = 12
+TRIAL_S = 0.8
 NEIGHBOURS, STRANGERS = 160, 40
 RATES = (0.03, 0.1, 0.3)
 OPTIMISM = (0.0, 0.5, 1.0)
@@ -55,11 +58,19 @@ class Region:
 class Surrogate:
     """Models of one study. ``propose`` depends on the points given and the seed alone, not on what it did before."""
 
-    def __init__(self, space: SearchSpace, region: Region, confidences: Confidences | None = None) -> None:
+    def __init__(
+        self, space: SearchSpace, region: Region, confidences: Confidences | None = None, requests: int = 0
+    ) -> None:
+        """``requests`` are what a trial serves to read the quality: slow candidates cost more of them."""
         self._space = space
+        self._requests = requests
         self._region = region
         self._describe = lru_cache(maxsize=4096)(self._described)
         self._confidences = confidences
+
+    def starters(self) -> list[Configuration]:
+        """The designs to measure before any proposal; the space's others are candidates beside the neighbours."""
+        return self._space.anchors()[:STARTERS]
 
     def propose(
         self,
@@ -84,17 +95,19 @@ class Surrogate:
         hopeful[:count, 0] = _hopeful(figures[:count, 0], deviations[:count], top, float(rng.choice(OPTIMISM)))
         known = np.array([[p.quality, p.latency_ms, p.size_bytes] for p in measured]).reshape(-1, 3)
         gains = self._gains(hopeful[:count], np.concatenate([known, figures[count:]]), seed)
+        gains /= TRIAL_S + self._requests * figures[:count, 1] / 1000
         best = int(np.argmax(gains)) if gains.any() else int(np.argmax(hopeful[:count, 0]))
         return Point(candidates[best], *map(float, figures[best]))
 
     def _candidates(self, measured: Sequence[Point], rng: np.random.Generator) -> Iterable[Configuration]:
-        """Neighbours and crossings of the front's members, then random points."""
+        """Neighbours and crossings of the front's members, then designs and random points."""
         front = _front(measured, self._region.quality)
         for _ in range(NEIGHBOURS if front else 0):
             parent = front[int(rng.integers(len(front)))]
             kin = [member for member in front if member.student == parent.student]
             other = kin[int(rng.integers(len(kin)))] if rng.random() < 0.5 else None
             yield self._space.varied(parent, rng, float(rng.choice(RATES)), other)
+        yield from self._space.anchors()
         for _ in range(STRANGERS):
             yield self._space.sample(rng)
 
