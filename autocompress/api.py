@@ -63,12 +63,12 @@ class Study:
         """``running``, ``interrupted`` or ``finished``."""
         return self.store.state()
 
-    def pick(self, pick: str = "knee") -> FrontPoint:
+    def pick(self, pick: str = "close") -> FrontPoint:
         """A point of the front by rule (see ``PICKS``), among the feasible ones where there are any."""
         return pick_point(self.summary, pick)
 
     def export(
-        self, directory: str | Path, *, trial: int | None = None, pick: str = "knee", force: bool = False
+        self, directory: str | Path, *, trial: int | None = None, pick: str = "close", force: bool = False
     ) -> Path:
         """Write the artefact of a trial, or of the picked point, to ``directory`` and return that folder.
 

@@ -15,7 +15,9 @@ def export(
     study: StudyName,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
     trial: Trial = None,
-    pick: Annotated[str, typer.Option(help="Rule: knee, fastest, smallest or best.")] = "knee",
+    pick: Annotated[
+        str, typer.Option(help="Rule: close (fastest within 1 point), knee, fastest, smallest, best.")
+    ] = "close",
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export in the folder.")] = False,
     studies_dir: StudiesDir = DEFAULT_STUDIES,
 ) -> None:

@@ -17,7 +17,7 @@ MOST = 12
 def show_outcome(study: Study, export_to: Path | None = None) -> None:
     """Print the front; NoFeasibleError, after the nearest misses, where nothing meets the constraints.
 
-    With ``export_to`` the knee is exported there and the lines that serve it are printed.
+    With ``export_to`` the fastest point close to the teacher is exported there; the lines that serve it are printed.
     """
     from autocompress.report.misses import nearest_misses
     from autocompress.report.serving import serving_example
@@ -40,9 +40,10 @@ def show_outcome(study: Study, export_to: Path | None = None) -> None:
         )
     out.print(f"plot: {study.folder / 'front.png'}", markup=False, highlight=False, soft_wrap=True)
     if export_to is None:
-        out.print(f"export one: autocompress export {study.name} --pick knee -o DIR", markup=False, highlight=False)
+        out.print(f"export one: autocompress export {study.name} -o DIR", markup=False, highlight=False)
         return
-    point = study.pick("knee")
+    point = study.pick()
     folder = study.export(export_to, trial=point.trial, force=True)
-    out.print(f"exported: trial {point.trial} (the knee) to {folder}; these lines serve it:", markup=False)
+    rule = "the fastest within 1 point of the teacher, or the best where none is"
+    out.print(f"exported: trial {point.trial} ({rule}) to {folder}; these lines serve it:", markup=False)
     out.print(serving_example(folder), markup=False, highlight=False, soft_wrap=True)

@@ -10,10 +10,21 @@ from autocompress.errors import InputError, StudyError
 from autocompress.exploration.pareto import knee
 from autocompress.report.summary import FrontPoint, StudySummary
 
-Pick = Callable[[Sequence[FrontPoint]], FrontPoint]
+Pick = Callable[[Sequence[FrontPoint], float], FrontPoint]
+CLOSE = 0.01
 
 
-def _knee(points: Sequence[FrontPoint]) -> FrontPoint:
+def _close(points: Sequence[FrontPoint], teacher: float) -> FrontPoint:
+    """The fastest within one point of the teacher's quality; where none is, the best."""
+    close = [point for point in points if _quality(point) >= teacher - CLOSE]
+    return min(close, key=_latency) if close else _best(points, teacher)
+
+
+def _best(points: Sequence[FrontPoint], teacher: float) -> FrontPoint:
+    return max(points, key=lambda point: (_quality(point), -_latency(point)))
+
+
+def _knee(points: Sequence[FrontPoint], teacher: float) -> FrontPoint:
     """The point where giving up quality stops paying in latency (on a logarithmic scale)."""
     values = np.array([(_quality(point), np.log(_latency(point))) for point in points])
     return points[knee(values, ("maximize", "minimize"))]
@@ -28,10 +39,11 @@ def _latency(point: FrontPoint) -> float:
 
 
 PICKS: dict[str, Pick] = {
+    "close": _close,
     "knee": _knee,
-    "fastest": lambda points: min(points, key=_latency),
-    "smallest": lambda points: min(points, key=lambda point: point.figures.size_bytes),
-    "best": lambda points: max(points, key=lambda point: (_quality(point), -_latency(point))),
+    "fastest": lambda points, _teacher: min(points, key=_latency),
+    "smallest": lambda points, _teacher: min(points, key=lambda point: point.figures.size_bytes),
+    "best": _best,
 }
 
 
@@ -48,4 +60,5 @@ def pick_point(summary: StudySummary, pick: str) -> FrontPoint:
             f"go on with autocompress resume {summary.study}"
         )
     feasible = [point for point in summary.front if point.feasible]
-    return PICKS[pick](feasible or list(summary.front))
+    teacher = summary.teacher_quality
+    return PICKS[pick](feasible or list(summary.front), 1.0 if teacher is None else teacher)

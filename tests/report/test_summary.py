@@ -1,6 +1,7 @@
 """The object of ``show --json``: the keys it promises, with the summary's values; and the rules that pick a point."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from synthetic_study import make_figures, make_summary
@@ -75,8 +76,18 @@ def test_picks_are_what_they_are_called():
     assert first.figures.validation.value < knee.figures.validation.value < last.figures.validation.value
 
 
+def test_close_is_the_fastest_within_a_point_of_the_teacher_and_the_best_where_none_is():
+    summary = make_summary()
+    close = pick_point(summary, "close")
+    assert close.figures.validation.value >= 0.897
+    faster = [p for p in summary.front if p.figures.latency_ms.mean < close.figures.latency_ms.mean]
+    assert faster and all(point.figures.validation.value < 0.897 for point in faster)
+    far = replace(summary, front=summary.front[:4])
+    assert pick_point(far, "close") == pick_point(far, "best")
+
+
 def test_what_cannot_be_picked_is_told():
-    with pytest.raises(InputError, match="pick must be one of knee, fastest, smallest, best, but got 'nice'"):
+    with pytest.raises(InputError, match="pick must be one of close, knee, fastest, smallest, best, but got 'nice'"):
         pick_point(make_summary(), "nice")
     with pytest.raises(StudyError, match="has none yet"):
         pick_point(empty(), "knee")

@@ -94,3 +94,23 @@ def test_samples_of_one_student_are_of_that_student(space):
     rng = np.random.default_rng(2)
     for student in space.students:
         assert all(space.sample(rng, student).student == student for _ in range(5))
+
+
+def test_neighbours_are_points_of_the_space_of_the_same_student(space):
+    rng = np.random.default_rng(3)
+    for configuration in samples(space, 10):
+        assert space.varied(configuration, rng, 0.0) == configuration
+        other = space.sample(rng, configuration.student)
+        for rate in (0.1, 1.0):
+            neighbour = space.varied(configuration, rng, rate, other)
+            assert neighbour in space and neighbour.student == configuration.student
+
+
+def test_a_crossing_without_mutation_has_nothing_but_its_parents_values(space):
+    rng = np.random.default_rng(4)
+    one, two = (space.sample(rng, space.students[-1]) for _ in range(2))
+    theirs = [space.parameters(parent) for parent in (one, two)]
+    for _ in range(10):
+        child = space.parameters(space.varied(one, rng, 0.0, two))
+        shared = [name for name in child if all(name in parent for parent in theirs)]
+        assert all(child[name] in {parent[name] for parent in theirs} for name in shared)
