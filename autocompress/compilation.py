@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from autocompress.artifact.emit import GraphInputs, emit
+from autocompress.artifact.session import Session
 from autocompress.configuration import Configuration, EncoderShape
+from autocompress.exploration.cores import usable_cores
+from autocompress.measurement.inference import predict
 from autocompress.prepared import Prepared
+from autocompress.tasks.encoding import EncodedSplit
+
+BATCH = 16
 
 
 def serialise(
@@ -21,3 +27,17 @@ def serialise(
     )
     content: bytes = emit(arrays, configuration, shape, inputs).SerializeToString()
     return content
+
+
+class Compiled:
+    """A configuration's file in a session on all cores, for many texts at once: not how it will be served."""
+
+    def __init__(
+        self, prepared: Prepared, arrays: dict[str, np.ndarray], shape: EncoderShape, configuration: Configuration
+    ) -> None:
+        self._pad_id = prepared.data.pad_id
+        self._session = Session(serialise(prepared, arrays, shape, configuration), threads=len(usable_cores()))
+
+    def outputs(self, split: EncodedSplit) -> np.ndarray:
+        """Outputs [n, C], texts of similar length together."""
+        return predict(self._session, split, BATCH, self._pad_id, by_length=True)

@@ -5,18 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.artifact.session import Session
-from autocompress.compilation import serialise
+from autocompress.compilation import Compiled
 from autocompress.configuration import TransformerConfiguration
 from autocompress.distillation.teacher import predict_logits
 from autocompress.events import Event, Listener
-from autocompress.exploration.cores import usable_cores
-from autocompress.measurement.inference import predict
 from autocompress.networks.checkpoint import load_classifier, open_checkpoint
 from autocompress.prepared import Prepared
 from autocompress.tasks.encoding import EncodedSplit
+from autocompress.tasks.metrics import unexplained
 
-BATCH = 16
 CHUNK = 4096
 CHECKED_ROWS = 512
 UNEXPLAINED = 0.02
@@ -31,13 +28,9 @@ def teacher_outputs(prepared: Prepared, split: EncodedSplit, listener: Listener)
     data = prepared.data
     configuration = TransformerConfiguration.uniform(prepared.teacher_shape)
     arrays, shape = prepared.weights(configuration)
-    session = Session(serialise(prepared, arrays, shape, configuration), threads=len(usable_cores()))
-
-    def quick(rows: EncodedSplit) -> NDArray[np.float32]:
-        return predict(session, rows, BATCH, data.pad_id, by_length=True)
-
+    compiled = Compiled(prepared, arrays, shape, configuration)
     checked = np.arange(min(CHECKED_ROWS, len(data.validation)))
-    lost = unexplained(quick(data.validation.subset(checked)), prepared.validation_outputs[checked])
+    lost = unexplained(compiled.outputs(data.validation.subset(checked)), prepared.validation_outputs[checked])
     if not lost <= UNEXPLAINED:
         listener(Event("note", f"8 bits lose {lost:.1%} of the teacher's outputs: texts are labelled in PyTorch"))
         checkpoint = open_checkpoint(str(prepared.checkpoint))
@@ -46,12 +39,5 @@ def teacher_outputs(prepared: Prepared, split: EncodedSplit, listener: Listener)
     parts = []
     for begin in range(0, len(split), CHUNK):
         listener(Event("progress", "labelling made-up texts", begin / len(split)))
-        parts.append(quick(split.subset(np.arange(begin, min(begin + CHUNK, len(split))))))
+        parts.append(compiled.outputs(split.subset(np.arange(begin, min(begin + CHUNK, len(split))))))
     return np.concatenate(parts)
-
-
-def unexplained(outputs: NDArray[np.float32], exact: NDArray[np.float32]) -> float:
-    """Mean squared difference of outputs [n, C] over the variance of the exact ones, all columns taken together."""
-    variance = float(np.square(exact - exact.mean(axis=0)).sum())
-    difference = float(np.square(outputs - exact).sum())
-    return difference / variance if variance > 0 else float(difference > 0)

@@ -13,11 +13,14 @@ import numpy as np
 from autocompress.configuration import Configuration, EncoderShape, TransformerConfiguration
 from autocompress.distillation.transfer import TransferSet
 from autocompress.networks.cut import cut
+from autocompress.networks.grams import reconstructed
 from autocompress.networks.weights import load_weights, save_weights
 from autocompress.tasks.encoding import EncodedDataset, EncodedSplit
 from autocompress.tasks.metrics import metric_of
 
 TEACHER, TRANSFER = "teacher", "transfer"
+GRAMS = "grams.safetensors"
+LEAST_WIDTH = 0.33
 OUTPUTS = "outputs.safetensors"
 REQUESTS = "requests.npz"
 
@@ -41,7 +44,7 @@ class Prepared:
     def files(self, source: str) -> tuple[str, ...]:
         """Names, in the folder, of what a prepared source consists of."""
         weights = f"{source}.safetensors"
-        return (weights, OUTPUTS, "checkpoint") if source == TEACHER else (weights,)
+        return (weights, OUTPUTS, GRAMS, "checkpoint") if source == TEACHER else (weights,)
 
     def has(self, source: str) -> bool:
         """Whether a source is prepared."""
@@ -86,23 +89,35 @@ class Prepared:
         return self.source(TEACHER)[1]
 
     def weights(self, configuration: Configuration) -> tuple[dict[str, np.ndarray], EncoderShape]:
-        """The configuration's weights, cut out of its source, and the shape (with its kind of head) of that source."""
-        arrays, shape = self.source(self.source_of(configuration))
-        return cut(arrays, shape, configuration), shape
+        """The configuration's weights, cut out of its source, and the shape (with its kind of head) of that source.
+
+        What is cut out of the teacher is reconstructed where that was found to help, since no training has followed.
+        """
+        source = self.source_of(configuration)
+        arrays, shape = self.source(source)
+        weights = cut(arrays, shape, configuration)
+        if source == TEACHER and isinstance(configuration, TransformerConfiguration):
+            weights |= reconstructed(arrays, shape, configuration, self.grams)
+        return weights, shape
+
+    @cached_property
+    def grams(self) -> dict[str, np.ndarray]:
+        """Of the inputs of the matrices that read heads and neurons (``networks/grams.py``); none: a cut is better."""
+        return load_weights(self.folder / GRAMS)[0]
 
     def source_of(self, configuration: Configuration) -> str:
-        """``teacher`` where only numbers are compressed, so that training changed nothing; else the student type."""
-        if isinstance(configuration, TransformerConfiguration) and configuration.is_teacher_architecture(
-            self.teacher_shape
-        ):
-            return TEACHER
-        return configuration.student
+        """``teacher`` for its whole depth and hidden size and at least a third of each width; else the student type."""
+        return TEACHER if _is_near(configuration, self.teacher_shape) else configuration.student
 
     def save(self, source: str, arrays: dict[str, np.ndarray], shape: EncoderShape) -> None:
         """Write one source's weights."""
         save_weights(
             self.folder / f"{source}.safetensors", arrays, {"shape": json.dumps(shape.to_json()), "kind": source}
         )
+
+    def save_grams(self, grams: dict[str, np.ndarray]) -> None:
+        """Write the Gram matrices."""
+        save_weights(self.folder / GRAMS, grams, {"kind": "grams"})
 
     def save_outputs(self, validation: np.ndarray, vocabulary_order: np.ndarray) -> None:
         """Write the teacher's outputs [n, C] on the validation split and the vocabulary's order [V]."""
@@ -131,3 +146,15 @@ class Prepared:
     def __getstate__(self) -> dict[str, Path]:
         """Only the folder travels to a worker; the arrays are read there."""
         return {"study_folder": self.study_folder}
+
+
+def _is_near(configuration: Configuration, shape: EncoderShape) -> bool:
+    """Whether the teacher's own weights, reconstructed, are a better start than a super-network's."""
+    if not isinstance(configuration, TransformerConfiguration) or configuration.exit is not None:
+        return False
+    depth, hidden = shape.num_hidden_layers, shape.hidden_size
+    return (len(configuration.layers), configuration.hidden_size) == (depth, hidden) and all(
+        layer.num_attention_heads >= LEAST_WIDTH * shape.num_attention_heads
+        and layer.intermediate_size >= LEAST_WIDTH * shape.intermediate_size
+        for layer in configuration.layers
+    )

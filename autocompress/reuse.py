@@ -14,7 +14,7 @@ from autocompress.prepared import TEACHER, TRANSFER, Prepared
 from autocompress.problem import Problem
 
 KEYS = "keys.json"
-FORMAT = 3
+FORMAT = 4
 
 
 def content_key(prepared: Prepared, source: str, problem: Problem) -> str:

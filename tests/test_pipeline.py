@@ -18,9 +18,10 @@ from autocompress.configuration import describe
 from autocompress.errors import InputError, StudyError
 from autocompress.exploration.study import StudyStore
 from autocompress.exploration.surrogate import STARTERS
-from autocompress.labelling import teacher_outputs, unexplained
+from autocompress.labelling import teacher_outputs
 from autocompress.prepared import Prepared
 from autocompress.surrogates import exit_confidences
+from autocompress.tasks.metrics import unexplained
 
 BASELINES = ["pytorch-fp32", "onnxruntime-fp32", "onnxruntime-int8"]
 

@@ -83,3 +83,10 @@ def _ranks(values: Array) -> NDArray[np.float64]:
     ends = np.cumsum(counts)
     mean_rank = ends - (counts - 1) / 2
     return np.asarray(mean_rank[inverse], dtype=np.float64)
+
+
+def unexplained(outputs: NDArray[np.float32], exact: NDArray[np.float32]) -> float:
+    """Mean squared difference of outputs [n, C] over the variance of the exact ones, all columns taken together."""
+    variance = float(np.square(exact - exact.mean(axis=0)).sum())
+    difference = float(np.square(outputs - exact).sum())
+    return difference / variance if variance > 0 else float(difference > 0)

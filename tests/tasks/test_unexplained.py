@@ -2,14 +2,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import r2_score
 
-from autocompress.labelling import unexplained
+from autocompress.tasks.metrics import unexplained
 
 
 @given(st.integers(0, 1000), st.floats(0.01, 1.0))
 def test_the_unexplained_share_is_one_less_the_coefficient_of_determination(seed, noise):
-    from sklearn.metrics import r2_score
-
     rng = np.random.default_rng(seed)
     exact = rng.normal(size=(50, 1)).astype(np.float32)
     outputs = exact + np.float32(noise) * rng.normal(size=(50, 1)).astype(np.float32)
