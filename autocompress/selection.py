@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autocompress.configuration import STUDENTS
 from autocompress.exploration.acquisition import box_points, greedy
@@ -13,9 +13,8 @@ from autocompress.exploration.objective import Constraint, Objective
 from autocompress.exploration.pareto import non_dominated
 from autocompress.figures import TrialResult
 
-CLOSED = 0.5
-WITHIN = 0.02
-MARGIN = 0.5
+LIFT = 0.02
+FASTER, SMALLER = 1.25, 2.0
 POINTS = 20_000
 
 
@@ -29,31 +28,19 @@ def to_refine(
 ) -> list[TrialResult]:
     """At most ``count`` results that a training of their own may bring to the front.
 
-    Candidates meet every constraint that training cannot change and are at most ``reach`` of quality below the teacher
-    (or below the best of them where all are farther from it). A training is expected to close ``CLOSED`` of the gap to
-    the teacher; the chosen are those that would then add most to the hypervolume (quality, and logarithms of latency
-    and size) above ``WITHIN`` below the teacher, each beside those before it and what there is already, ``beside``
-    included. Every student type has its best first.
+    Candidates meet every constraint that training cannot change, are at most ``reach`` of quality below the teacher (or
+    below the best of them where all are farther from it), and would not be dominated, by them or by ``beside``, if
+    training lifted them by ``LIFT``. The student types take turns, each with its best first: how much a training lifts
+    a student follows from its size, so what is small and far from the teacher stays so. Within a type the chosen differ
+    in latency by ``FASTER`` or in size by ``SMALLER``, for near twins would learn the same.
     """
     fixed = [constraint for constraint in constraints if constraint.name not in ("max_drop", "min_quality")]
     allowed = [r for r in results if r.figures and all(constraint.violation(r.figures) <= 0 for constraint in fixed)]
-    best = min(teacher_quality, max((_quality(r) for r in allowed), default=0.0))
-    candidates = [r for r in allowed if _quality(r) >= best - reach]
-    if not candidates:
-        return []
-    gaps = np.array([max(teacher_quality - _quality(r), 0.0) for r in candidates])
-    front, lifted = _costs([*candidates, *beside]), _costs(candidates)
-    lifted[:, 0] -= CLOSED * gaps
-    high = lifted.max(axis=0) + MARGIN
-    high[0] = WITHIN - best
-    points = box_points(lifted.min(axis=0) - 1e-9, high, 0, POINTS)
-    chosen: list[int] = []
-    for student in STUDENTS:
-        rows = [i for i, r in enumerate(candidates) if r.configuration.student == student]
-        found = greedy(lifted[rows], np.concatenate([front, lifted[chosen]]), points, 1)
-        chosen += [rows[i] for i in found]
-    chosen += greedy(lifted, np.concatenate([front, lifted[chosen]]), points, max(count - len(chosen), 0))
-    return [candidates[i] for i in chosen[:count]]
+    floor = min(teacher_quality, max((_quality(r) for r in allowed), default=0.0)) - reach
+    hopeful = [r for r in allowed if _quality(r) >= floor and _may_rise(r, [*allowed, *beside])]
+    queues = [_unlike([r for r in hopeful if r.configuration.student == student]) for student in STUDENTS]
+    turns = [result for turn in zip_longest(*queues) for result in turn if result is not None]
+    return turns[:count]
 
 
 def finalists(
@@ -95,8 +82,32 @@ def _quality(result: TrialResult) -> float:
     return result.figures.validation.value if result.figures else -np.inf
 
 
-def _costs(results: Sequence[TrialResult]) -> NDArray[np.float64]:
-    """Less quality, and the logarithms of latency and size, [n, 3]."""
-    figures = [result.figures for result in results if result.figures]
-    rows = [[-f.validation.value, np.log(f.latency_ms.mean), np.log(f.size_bytes)] for f in figures]
-    return np.array(rows)
+def _mean_ms(result: TrialResult) -> float:
+    return result.figures.latency_ms.mean if result.figures else np.inf
+
+
+def _size(result: TrialResult) -> float:
+    return result.figures.size_bytes if result.figures else np.inf
+
+
+def _may_rise(result: TrialResult, others: Sequence[TrialResult]) -> bool:
+    """Whether nothing as fast and as small is better by ``LIFT``."""
+    lifted = _quality(result) + LIFT
+    return not any(
+        _mean_ms(other) <= _mean_ms(result) and _size(other) <= _size(result) and _quality(other) >= lifted
+        for other in others
+    )
+
+
+def _unlike(results: list[TrialResult]) -> list[TrialResult]:
+    """The results by falling quality, without those whose latency and size are near those of a better one."""
+    kept: list[TrialResult] = []
+    for result in sorted(results, key=lambda r: (-_quality(r), _mean_ms(r))):
+        if not any(_near(result, other) for other in kept):
+            kept.append(result)
+    return kept
+
+
+def _near(one: TrialResult, other: TrialResult) -> bool:
+    times, sizes = _mean_ms(one) / _mean_ms(other), _size(one) / _size(other)
+    return max(times, 1 / times) <= FASTER and max(sizes, 1 / sizes) <= SMALLER

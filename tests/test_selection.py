@@ -33,27 +33,28 @@ def test_refining_keeps_to_what_training_cannot_change_and_to_what_it_can_reach(
     assert numbers(to_refine(results, 0.9, [FAST, GOOD], 4, reach=0.07)) == [1]
 
 
-def test_of_twins_one_is_refined_and_those_far_apart_in_latency_both():
-    results = [result(0, 0.88, 0.1), result(1, 0.881, 0.101), result(2, 0.893, 1.0)]
-    assert numbers(to_refine(results, 0.9, [], 2, reach=0.2)) in ([0, 2], [1, 2])
+def test_the_best_are_refined_first_and_no_near_twins():
+    results = [result(i, 0.8 + i / 100, 0.1 * 1.2**i) for i in range(7)]
+    assert [r.trial for r in to_refine(results, 0.9, [], 6, reach=0.2)] == [6, 4, 2, 0]
+    assert [r.trial for r in to_refine(results, 0.9, [], 2, reach=0.2)] == [6, 4]
     assert to_refine(results, 0.9, [], 0, reach=0.2) == []
 
 
 def test_what_training_cannot_bring_to_the_front_is_not_refined():
-    results = [result(0, 0.88, 0.1), result(1, 0.87, 1.0), result(2, 0.85, 2.0), result(3, 0.89, 3.0)]
-    assert numbers(to_refine(results, 0.9, [], 8, reach=0.2)) == [0, 3]
-    assert numbers(to_refine(results, 0.9, [], 8, reach=0.2, beside=[result(9, 0.9, 0.1)])) == []
+    results = [result(0, 0.88, 0.1, 900), result(1, 0.87, 1.0), result(2, 0.85, 2.0), result(3, 0.89, 3.0)]
+    assert numbers(to_refine(results, 0.9, [], 8, reach=0.2)) == [0, 1, 3]
+    assert numbers(to_refine(results, 0.9, [], 8, reach=0.2, beside=[result(9, 0.9, 0.9, 950)])) == [0, 3]
 
 
-def test_a_slower_and_smaller_point_is_refined_too():
-    results = [result(0, 0.88, 0.1, 9000), result(1, 0.88, 0.4, 1000), result(2, 0.88, 0.4, 9000)]
-    assert numbers(to_refine(results, 0.9, [], 8, reach=0.2)) == [0, 1]
+def test_a_smaller_file_is_no_twin():
+    results = [result(0, 0.89, 0.4, 9000), result(1, 0.88, 0.4, 2000), result(2, 0.87, 0.41, 2000)]
+    assert [r.trial for r in to_refine(results, 0.9, [], 8, reach=0.2)] == [0, 1]
 
 
 def test_every_student_type_has_its_turn():
-    cnn = replace(result(5, 0.86, 0.09), configuration=CNNConfiguration(8, 8, 1, 3, 100))
+    cnn = replace(result(5, 0.86, 0.05), configuration=CNNConfiguration(8, 8, 1, 3, 100))
     results = [result(0, 0.88, 0.1), result(1, 0.89, 1.0), cnn]
-    assert numbers(to_refine(results, 0.9, [], 2, reach=0.2)) == [0, 5]
+    assert [r.trial for r in to_refine(results, 0.9, [], 2, reach=0.2)] == [1, 5]
 
 
 def test_finalists_meet_the_constraints_where_any_does():

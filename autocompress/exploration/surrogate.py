@@ -25,7 +25,7 @@ from autocompress.exploration.quality_model import MOST, QualityModel, from_log_
 from search_spaces import SearchSpace
 
 Array = NDArray[np.float64]
-STARTERS = 12
+STARTERS = 6
 TRIAL_S = 0.8
 NEIGHBOURS, STRANGERS = 160, 40
 RATES = (0.03, 0.1, 0.3)
