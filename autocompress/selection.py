@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autocompress.configuration import STUDENTS
 from autocompress.exploration.acquisition import box_points, greedy
@@ -15,7 +16,8 @@ from autocompress.figures import TrialResult
 
 LIFT = 0.02
 FASTER, SMALLER = 1.25, 2.0
-POINTS = 20_000
+MARGIN = 0.1
+POINTS = 4096
 
 
 def to_refine(
@@ -53,8 +55,9 @@ def finalists(
     """At most ``count`` non-dominated results, those that meet all constraints first, that cover the front best.
 
     Results of a validation quality below ``floor`` are nobody's choice and left out where there are better ones. Of
-    what remains the best in each objective is always among the finalists; then those come that add most to their
-    hypervolume (of what is to be minimised, the logarithm).
+    what remains the best in each objective is always among the finalists. Then the first objective is paired with each
+    other in turn, and the result comes that adds most to the finalists' hypervolume in that pair (of what is to be
+    minimised, the logarithm): in all objectives at once the many ways to be tiny would crowd out what is fast and good.
     """
     every = [result for result in results if result.figures is not None]
     measured = [r for r in every if r.figures and r.figures.validation.value >= floor] or every
@@ -66,16 +69,24 @@ def finalists(
     directions = tuple(objective.direction for objective in objectives)
     mask = non_dominated(values, directions)
     front, values = [pool[int(i)] for i in np.flatnonzero(mask)], values[mask]
-    costs = np.stack(
-        [
-            -column if direction == "maximize" else np.log(column)
-            for column, direction in zip(values.T, directions, strict=True)
-        ],
-        axis=1,
-    )
-    best = sorted({int(i) for i in costs.argmin(axis=0)})
-    points = box_points(costs.min(axis=0), costs.max(axis=0) + 1e-9, 0, POINTS)
-    return [front[i] for i in [*best, *greedy(costs, costs[best], points, count - len(best))]]
+    columns = zip(values.T, directions, strict=True)
+    costs = np.stack([-column if way == "maximize" else np.log(column) for column, way in columns], axis=1)
+    chosen = sorted({int(i) for i in costs.argmin(axis=0)})
+    pairs = [(0, other) for other in range(1, costs.shape[1])]
+    while len(chosen) < count and pairs:
+        for pair in list(pairs):
+            found = _best_addition(costs[:, pair], chosen) if len(chosen) < count else []
+            chosen += found
+            if not found:
+                pairs.remove(pair)
+    return [front[i] for i in chosen]
+
+
+def _best_addition(costs: NDArray[np.float64], chosen: list[int]) -> list[int]:
+    """The row of costs [n, 2] that adds most to the hypervolume of the ``chosen``, in a list; none where none adds."""
+    low, high = costs.min(axis=0), costs.max(axis=0)
+    points = box_points(low, high + MARGIN * (high - low) + 1e-9, 0, POINTS)
+    return greedy(costs, costs[chosen], points, 1)
 
 
 def _quality(result: TrialResult) -> float:

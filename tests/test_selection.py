@@ -84,6 +84,14 @@ def test_finalists_hold_the_best_of_each_objective_and_no_dominated_point(rows, 
         )
 
 
+def test_the_fast_and_good_are_finalists_however_many_are_tiny():
+    tiny = [result(i, 0.85 + 0.002 * i, 0.01 + 0.001 * i, 60 + 20 * i) for i in range(12)]
+    fast, best = result(20, 0.895, 0.03, 11_000), result(21, 0.9, 1.0, 22_000)
+    small = result(22, 0.89, 0.8, 900)
+    chosen = numbers(finalists([*tiny, fast, best, small], DEFAULT, [], 5))
+    assert {20, 21, 22} <= set(chosen) and len(chosen) == 5
+
+
 def test_what_nobody_would_choose_is_no_finalist_unless_there_is_nothing_else():
     results = [result(0, 0.9, 1.0), result(1, 0.4, 0.1), result(2, 0.85, 0.5)]
     assert numbers(finalists(results, DEFAULT, [], 5, floor=0.8)) == [0, 2]
