@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from autocompress.compilation import Compiled
+from autocompress.calibration import useful_compensation
 from autocompress.compression.importance import reorder
 from autocompress.compression.vocabulary import vocabulary_order
 from autocompress.configuration import Configuration, EncoderShape, ExitConfiguration, TransformerConfiguration
 from autocompress.distillation.augmentation import AugmentationSettings
 from autocompress.distillation.losses import label_loss
 from autocompress.distillation.recipes import SUPER_NETWORK
-from autocompress.distillation.students import TensorBatch, tensor_batch
+from autocompress.distillation.students import tensor_batch
 from autocompress.distillation.super_network import (
     DistillationSettings,
     cheap_first,
@@ -32,10 +32,8 @@ from autocompress.files import write_json
 from autocompress.labelling import teacher_outputs
 from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.networks.checkpoint import Checkpoint, load_classifier, open_checkpoint
-from autocompress.networks.cut import cut
 from autocompress.networks.elastic_encoder import ElasticEncoder
 from autocompress.networks.exit_heads import add_exit_heads
-from autocompress.networks.grams import input_grams, reconstructed
 from autocompress.networks.import_checkpoint import import_encoder
 from autocompress.networks.importance import importance_scores
 from autocompress.networks.student_sizes import StudentSizes
@@ -45,10 +43,9 @@ from autocompress.problem import Problem
 from autocompress.tasks.demo import demo_model_path, load_demo
 from autocompress.tasks.encoding import EncodedDataset, EncodedSplit, encode
 from autocompress.tasks.loading import load_dataset
-from autocompress.tasks.metrics import unexplained
 from search_spaces import SearchSpace
 
-IMPORTANCE_ROWS, CALIBRATION_ROWS, COMPARED_ROWS = 512, 512, 512
+IMPORTANCE_ROWS = 512
 TRAIN_ROWS_PER_SECOND = 40
 EVALUATION_ROWS_PER_SECOND = 6
 FEWEST_ROWS, MOST_EVALUATION_ROWS = 400, 2000
@@ -137,7 +134,7 @@ def prepare_teacher(prepared: Prepared, inputs: Inputs, problem: Problem, budget
     order = vocabulary_order(data.train.tokens, shape.vocab_size, np.array(data.special_ids))
     prepared.save_outputs(predict_logits(model, data.validation, data.pad_id, exact=True), order)
     ordered = _ordered(shape, arrays, inputs.data)
-    prepared.save_grams(_useful_grams(prepared, ordered, shape))
+    prepared.save_compensation(useful_compensation(prepared, ordered, shape))
     prepared.save(TEACHER, ordered, shape)
     shutil.rmtree(prepared.checkpoint, ignore_errors=True)
     temporary.replace(prepared.checkpoint)
@@ -246,33 +243,3 @@ def _ordered(shape: EncoderShape, arrays: dict[str, np.ndarray], data: EncodedDa
     with autocast():
         heads, neurons, channels = importance_scores(encoder, batches, label_loss)
     return reorder(arrays, shape, heads, neurons, channels)
-
-
-def _useful_grams(prepared: Prepared, arrays: dict[str, np.ndarray], shape: EncoderShape) -> dict[str, np.ndarray]:
-    """Gram matrices of the calibration texts; none where half of the teacher is nearer to it without reconstruction.
-
-    Both are judged in 8 bits by the outputs on validation texts. Reconstruction evens out the error over all tokens,
-    which is no help where the head reads one of them and the order of importance has spared that.
-    """
-    data = prepared.data
-    grams = input_grams(shape, arrays, _single_texts(data))
-    half = TransformerConfiguration.uniform(
-        shape,
-        num_attention_heads=max(1, shape.num_attention_heads // 2),
-        intermediate_size=max(1, shape.intermediate_size // 2),
-    )
-    rows = np.arange(min(COMPARED_ROWS, len(data.validation)))
-    lost = {}
-    for name, used in (("reconstructed", grams), ("cut", {})):
-        weights = cut(arrays, shape, half) | reconstructed(arrays, shape, half, used)
-        outputs = Compiled(prepared, weights, shape, half).outputs(data.validation.subset(rows))
-        lost[name] = unexplained(outputs, prepared.validation_outputs[rows])
-    return grams if lost["reconstructed"] < lost["cut"] else {}
-
-
-def _single_texts(data: EncodedDataset) -> Iterator[TensorBatch]:
-    """Calibration texts one by one, without padding."""
-    split = data.splits["train"]
-    no_targets = np.zeros((len(split), 1), np.float32)
-    for row in np.random.default_rng(1).permutation(len(split))[:CALIBRATION_ROWS]:
-        yield tensor_batch(split, np.array([row]), data.pad_id, no_targets)

@@ -12,8 +12,8 @@ import numpy as np
 
 from autocompress.configuration import Configuration, EncoderShape, TransformerConfiguration
 from autocompress.distillation.transfer import TransferSet
+from autocompress.networks.compensation import Compensation
 from autocompress.networks.cut import cut
-from autocompress.networks.grams import reconstructed
 from autocompress.networks.weights import load_weights, save_weights
 from autocompress.tasks.encoding import EncodedDataset, EncodedSplit
 from autocompress.tasks.metrics import metric_of
@@ -91,19 +91,19 @@ class Prepared:
     def weights(self, configuration: Configuration) -> tuple[dict[str, np.ndarray], EncoderShape]:
         """The configuration's weights, cut out of its source, and the shape (with its kind of head) of that source.
 
-        What is cut out of the teacher is reconstructed where that was found to help, since no training has followed.
+        What is cut out of the teacher is made up for where that was found to help, since no training has followed.
         """
         source = self.source_of(configuration)
         arrays, shape = self.source(source)
-        weights = cut(arrays, shape, configuration)
         if source == TEACHER and isinstance(configuration, TransformerConfiguration):
-            weights |= reconstructed(arrays, shape, configuration, self.grams)
-        return weights, shape
+            return self.compensation.cut(arrays, shape, configuration), shape
+        return cut(arrays, shape, configuration), shape
 
     @cached_property
-    def grams(self) -> dict[str, np.ndarray]:
-        """Of the inputs of the matrices that read heads and neurons (``networks/grams.py``); none: a cut is better."""
-        return load_weights(self.folder / GRAMS)[0]
+    def compensation(self) -> Compensation:
+        """How cutting and rounding the teacher's matrices are made up for."""
+        grams, meta = load_weights(self.folder / GRAMS)
+        return Compensation(grams, frozenset(meta["uses"].split()))
 
     def source_of(self, configuration: Configuration) -> str:
         """``teacher`` for its whole depth and hidden size and at least a third of each width; else the student type."""
@@ -115,9 +115,10 @@ class Prepared:
             self.folder / f"{source}.safetensors", arrays, {"shape": json.dumps(shape.to_json()), "kind": source}
         )
 
-    def save_grams(self, grams: dict[str, np.ndarray]) -> None:
-        """Write the Gram matrices."""
-        save_weights(self.folder / GRAMS, grams, {"kind": "grams"})
+    def save_compensation(self, compensation: Compensation) -> None:
+        """Write the Gram matrices and what they are used for."""
+        meta = {"kind": "grams", "uses": " ".join(sorted(compensation.uses))}
+        save_weights(self.folder / GRAMS, compensation.grams, meta)
 
     def save_outputs(self, validation: np.ndarray, vocabulary_order: np.ndarray) -> None:
         """Write the teacher's outputs [n, C] on the validation split and the vocabulary's order [V]."""

@@ -35,6 +35,7 @@ def designs(shape: EncoderShape, regression: bool) -> Iterator[Configuration]:
     yield maker.bilstm(1 / 3, 64, 1, 8000)
     yield maker.cnn(1 / 3, 128, 2, 8000)
     yield maker.transformer(four, THIRD)
+    yield maker.transformer(every, HALF, bits=2, embedding_bits=4, vocabulary=8000)
     yield maker.transformer(first, THIRD)
     yield maker.cnn(2 / 3, 256, 3)
     yield maker.bilstm(1, 128, 1)

@@ -55,7 +55,13 @@ PEERS = {
             "build_openvino",
             ("openvino==2026.4.1", "nncf==3.4.0", "transformers==5.23.0", f"onnxruntime=={version('onnxruntime')}"),
         ),
-        Peer("olive", "Olive", "build_olive", ("olive-ai==0.13.0",)),
+        Peer(
+            "olive",
+            "Olive",
+            "build_olive",
+            # the last two are what it imports and does not declare
+            ("olive-ai==0.13.0", f"onnxruntime=={version('onnxruntime')}", "requests"),
+        ),
     )
 }
 

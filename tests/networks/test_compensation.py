@@ -1,17 +1,18 @@
-"""The Gram matrices are those of what the matrices read, and the reconstructed layer is the least-squares one."""
+"""The Gram matrices are those of what the matrices read; what is made up for is nearer to the whole."""
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
+from autocompress.compression.quantization import dequantize, quantize
 from autocompress.configuration import EncoderShape, TransformerConfiguration
 from autocompress.distillation.students import TensorBatch
+from autocompress.networks.compensation import CHUNK, RECONSTRUCTION, ROUNDING, Compensation, input_grams
 from autocompress.networks.cut import cut
 from autocompress.networks.elastic import Selection
 from autocompress.networks.elastic_encoder import ElasticEncoder
 from autocompress.networks.exit_heads import add_exit_heads
-from autocompress.networks.grams import CHUNK, input_grams, reconstructed
 from autocompress.networks.weights import Arrays
 
 SHAPE = EncoderShape(2, 16, 4, 32, 50, 40, 2, 3, 16)
@@ -65,29 +66,66 @@ def test_grams_are_those_of_the_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
         for batch in batches:
             encoder(batch.input_ids, batch.attention_mask, batch.token_type_ids)
     grams = input_grams(shape, arrays, batches)
-    assert len(grams) == 4
+    assert len(grams) == 8
     for name, gram in grams.items():
         rows = np.concatenate(read[name])
         whole = np.concatenate([rows, np.ones((len(rows), 1), np.float32)], axis=1)
         assert gram == pytest.approx(whole.T @ whole / len(whole), rel=1e-3, abs=1e-3)
 
 
+def first_layer(arrays: Arrays, batches: list[TensorBatch]) -> NDArray[np.float32]:
+    with torch.inference_mode():
+        encoder = ElasticEncoder(SHAPE, arrays)
+        return np.concatenate([encoder(b.input_ids, b.attention_mask, b.token_type_ids).hidden[0][0] for b in batches])
+
+
+def quantized(arrays: Arrays, bits: int) -> Arrays:
+    """What the emitter keeps of the layers' matrices."""
+    names = [name for name in arrays if name.startswith("layers.") and arrays[name].ndim == 2]
+    return arrays | {name: dequantize(*quantize(arrays[name], bits)) for name in names}
+
+
 def test_a_reconstructed_cut_is_nearer_to_the_whole() -> None:
     shape, arrays = random_arrays()
     batches = texts(150)
-    grams = input_grams(shape, arrays, batches)
+    compensation = Compensation(input_grams(shape, arrays, batches), frozenset({RECONSTRUCTION}))
     half = TransformerConfiguration.uniform(shape, 32, num_attention_heads=2, intermediate_size=16)
-    plain = cut(arrays, shape, half)
-    solved = plain | reconstructed(arrays, shape, half, grams)
-    assert reconstructed(arrays, shape, half, {}) == {}
-    assert not reconstructed(arrays, shape, TransformerConfiguration.uniform(shape, 32), grams)
+    whole, plain, solved = arrays, cut(arrays, shape, half), compensation.cut(arrays, shape, half)
 
-    def first_layer(weights: Arrays) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            encoder = ElasticEncoder(shape, weights)
-            return np.concatenate(
-                [encoder(b.input_ids, b.attention_mask, b.token_type_ids).hidden[0][0] for b in batches]
-            )
+    def distance(weights: Arrays) -> float:
+        return float(np.square(first_layer(weights, batches) - first_layer(whole, batches)).sum())
 
-    whole = first_layer(arrays)
-    assert np.square(first_layer(solved) - whole).sum() < 0.9 * np.square(first_layer(plain) - whole).sum()
+    assert distance(solved) < 0.9 * distance(plain)
+
+
+@pytest.mark.parametrize("bits", [4, 2])
+def test_compensated_rounding_is_nearer_to_the_whole(bits: int) -> None:
+    shape, arrays = random_arrays()
+    batches = texts(150)
+    compensation = Compensation(input_grams(shape, arrays, batches), frozenset({ROUNDING}))
+    configuration = TransformerConfiguration.uniform(shape, bits, embedding_bits=8)
+
+    def distance(weights: Arrays) -> float:
+        return float(np.square(first_layer(weights, batches) - first_layer(arrays, batches)).sum())
+
+    rounded = compensation.cut(arrays, shape, configuration)
+    assert distance(quantized(rounded, bits)) < 0.9 * distance(quantized(cut(arrays, shape, configuration), bits))
+    again = quantized(rounded, bits)
+    assert all(np.allclose(again[name], rounded[name], rtol=1e-5) for name in again)
+
+
+@pytest.mark.parametrize("uses", [frozenset(), frozenset({RECONSTRUCTION}), frozenset({ROUNDING})])
+def test_nothing_changes_where_there_is_nothing_to_make_up_for(uses: frozenset[str]) -> None:
+    shape, arrays = random_arrays()
+    compensation = Compensation(input_grams(shape, arrays, texts(20)), uses)
+    same = TransformerConfiguration.uniform(shape, 8)
+    plain = cut(arrays, shape, same)
+    assert all(np.array_equal(plain[name], array) for name, array in compensation.cut(arrays, shape, same).items())
+
+
+def test_sparse_layers_are_not_rounded_here() -> None:
+    shape, arrays = random_arrays()
+    compensation = Compensation(input_grams(shape, arrays, texts(20)), frozenset({ROUNDING}))
+    sparse = TransformerConfiguration.uniform(shape, 4, sparsity=0.5)
+    plain = cut(arrays, shape, sparse)
+    assert all(np.array_equal(plain[name], array) for name, array in compensation.cut(arrays, shape, sparse).items())
