@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from autocompress.compilation import Compiled
+from autocompress.compilation import Compiled, serialise
 from autocompress.configuration import EncoderShape, TransformerConfiguration
 from autocompress.distillation.students import TensorBatch, tensor_batch
 from autocompress.networks.compensation import RECONSTRUCTION, ROUNDING, Compensation, input_grams
@@ -31,7 +31,9 @@ def useful_compensation(prepared: Prepared, arrays: Arrays, shape: EncoderShape)
 
     def lost(configuration: TransformerConfiguration, *uses: str) -> float:
         weights = Compensation(grams, frozenset(uses)).cut(arrays, shape, configuration)
-        outputs = Compiled(prepared, weights, shape, configuration).outputs(data.validation.subset(rows))
+        outputs = Compiled(prepared, serialise(prepared, weights, shape, configuration)).outputs(
+            data.validation.subset(rows)
+        )
         return unexplained(outputs, prepared.validation_outputs[rows])
 
     uses = {use for use, example in _examples(shape).items() if lost(example, use) < lost(example)}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from autocompress.artifact.emit import GraphInputs, emit
+from autocompress.artifact.emit_describing import emit_describing
 from autocompress.artifact.session import Session
-from autocompress.configuration import Configuration, EncoderShape
+from autocompress.configuration import Configuration, EncoderShape, TransformerConfiguration
 from autocompress.exploration.cores import usable_cores
 from autocompress.measurement.inference import predict
 from autocompress.prepared import Prepared
@@ -19,25 +20,35 @@ def serialise(
     prepared: Prepared, arrays: dict[str, np.ndarray], shape: EncoderShape, configuration: Configuration
 ) -> bytes:
     """The bytes of the ONNX file of a configuration's weights, which are already cut to it."""
-    inputs = GraphInputs(
+    content: bytes = emit(arrays, configuration, shape, _inputs(prepared)).SerializeToString()
+    return content
+
+
+def serialise_describing(prepared: Prepared, configuration: TransformerConfiguration) -> bytes:
+    """The bytes of a graph that gives hidden states of the middle and the last layer but one after the logits."""
+    arrays, shape = prepared.weights(configuration)
+    depth = len(configuration.layers)
+    places = tuple(sorted({place for place in (depth // 2 - 1, depth - 2) if place >= 0}))
+    content: bytes = emit_describing(arrays, configuration, shape, _inputs(prepared), places).SerializeToString()
+    return content
+
+
+class Compiled:
+    """A file's bytes in a session on all cores, for many texts at once: not how it will be served."""
+
+    def __init__(self, prepared: Prepared, content: bytes) -> None:
+        self._pad_id = prepared.data.pad_id
+        self._session = Session(content, threads=len(usable_cores()))
+
+    def outputs(self, split: EncodedSplit) -> np.ndarray:
+        """Outputs [n, C], texts of similar length together."""
+        return predict(self._session, split, BATCH, self._pad_id, by_length=True)
+
+
+def _inputs(prepared: Prepared) -> GraphInputs:
+    return GraphInputs(
         pair=prepared.data.task.pair,
         vocabulary_order=prepared.vocabulary_order,
         unknown_id=prepared.data.unknown_id,
         max_length=prepared.data.max_length,
     )
-    content: bytes = emit(arrays, configuration, shape, inputs).SerializeToString()
-    return content
-
-
-class Compiled:
-    """A configuration's file in a session on all cores, for many texts at once: not how it will be served."""
-
-    def __init__(
-        self, prepared: Prepared, arrays: dict[str, np.ndarray], shape: EncoderShape, configuration: Configuration
-    ) -> None:
-        self._pad_id = prepared.data.pad_id
-        self._session = Session(serialise(prepared, arrays, shape, configuration), threads=len(usable_cores()))
-
-    def outputs(self, split: EncodedSplit) -> np.ndarray:
-        """Outputs [n, C], texts of similar length together."""
-        return predict(self._session, split, BATCH, self._pad_id, by_length=True)

@@ -148,7 +148,8 @@ def prepare_transfer(prepared: Prepared, problem: Problem, listener: Listener) -
     separators = set(data.special_ids) - {data.unknown_id}
     settings = AugmentationSettings(splice_share=PAIR_SPLICE_SHARE if data.task.pair else SPLICE_SHARE)
     split = extended(data.train, count, arrays["embeddings.word"], separators, settings, problem.seed)
-    prepared.save_transfer(split, teacher_outputs(prepared, split, listener))
+    outputs = teacher_outputs(prepared, split, listener)
+    prepared.save_transfer(split, outputs.logits, outputs.hidden)
 
 
 def made_up_texts(train: EncodedSplit, time_budget_s: float, parameters: int) -> int:

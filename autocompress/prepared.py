@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autocompress.configuration import Configuration, EncoderShape, TransformerConfiguration
+from autocompress.distillation.hidden_states import HiddenStates
 from autocompress.distillation.transfer import TransferSet
 from autocompress.networks.compensation import Compensation
 from autocompress.networks.cut import cut
@@ -81,7 +82,8 @@ class Prepared:
         arrays: dict[str, Any] = dict(load_weights(self.folder / f"{TRANSFER}.safetensors")[0])
         split = EncodedSplit(arrays["tokens"], arrays["type_ids"], arrays["offsets"], arrays["labels"])
         labelled = len(self.data.train)
-        return TransferSet(split, arrays["logits"], labelled, self.data.pad_id, self.data.unknown_id)
+        hidden = HiddenStates(arrays["hidden"], arrays["hidden_shares"]) if "hidden" in arrays else None
+        return TransferSet(split, arrays["logits"], labelled, self.data.pad_id, self.data.unknown_id, hidden)
 
     @cached_property
     def teacher_shape(self) -> EncoderShape:
@@ -125,8 +127,8 @@ class Prepared:
         arrays = {"validation": validation, "vocabulary_order": vocabulary_order}
         save_weights(self.folder / OUTPUTS, arrays, {"kind": "outputs"})
 
-    def save_transfer(self, split: EncodedSplit, logits: np.ndarray) -> None:
-        """Write the transfer set: the training split, what was made up from it, and the teacher's logits [n, C]."""
+    def save_transfer(self, split: EncodedSplit, logits: np.ndarray, hidden: HiddenStates | None) -> None:
+        """Write the transfer set: the training split, what was made up from it, and what the teacher says of it."""
         arrays: dict[str, Any] = {
             "tokens": split.tokens,
             "type_ids": split.type_ids,
@@ -134,6 +136,8 @@ class Prepared:
             "labels": split.labels,
             "logits": logits,
         }
+        if hidden is not None:
+            arrays |= {"hidden": hidden.values, "hidden_shares": hidden.shares}
         save_weights(self.folder / f"{TRANSFER}.safetensors", arrays, {"kind": TRANSFER})
 
     def source(self, name: str) -> tuple[dict[str, np.ndarray], EncoderShape]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from autocompress.configuration import configuration_to_json, describe
-from autocompress.distillation.recipes import ALONE
+from autocompress.distillation.recipes import ALONE, NEAR_TEACHER
 from autocompress.distillation.refine import refine
 from autocompress.distillation.super_network import DistillationSettings
 from autocompress.errors import MeasurementError
@@ -16,6 +16,7 @@ from autocompress.events import Event, Listener
 from autocompress.exploration.jobs import RESULT, TrialRequest
 from autocompress.figures import TrialResult
 from autocompress.files import write_json
+from autocompress.prepared import TEACHER
 from autocompress.trial import TrialEvaluator
 
 REFINED = "refined"
@@ -70,7 +71,9 @@ def _refine_one(
 ) -> TrialResult:
     prepared, configuration = evaluator.prepared, result.configuration
     arrays, shape = prepared.weights(configuration)
-    training = ALONE[configuration.student].settings(budget_s, prepared.transfer, seed)
+    near = prepared.source_of(configuration) == TEACHER
+    recipe = NEAR_TEACHER if near else ALONE[configuration.student]
+    training = recipe.settings(budget_s, prepared.transfer, seed)
     arrays = refine(
         arrays,
         shape,

@@ -14,7 +14,7 @@ from autocompress.prepared import TEACHER, TRANSFER, Prepared
 from autocompress.problem import Problem
 
 KEYS = "keys.json"
-FORMAT = 5
+FORMAT = 6
 
 
 def content_key(prepared: Prepared, source: str, problem: Problem) -> str:

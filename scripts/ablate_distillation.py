@@ -42,7 +42,7 @@ class Variant:
     """One way to distil; the defaults are the product's."""
 
     name: str
-    copies: int = 20
+    copies: int = 40
     augmentation: AugmentationSettings = PRODUCT
     change: Callable[[DistillationSettings], DistillationSettings] = lambda settings: settings
 
@@ -53,6 +53,7 @@ VARIANTS = (
     Variant("no made-up texts", copies=0),
     Variant("made-up texts: words replaced, nothing spliced", augmentation=AugmentationSettings(splice_share=0.0)),
     Variant("made-up texts: spliced, no word replaced", augmentation=AugmentationSettings(replace_share=0.0)),
+    Variant("no hidden states of the teacher", change=lambda settings: replace(settings, hidden_weight=0.0)),
     Variant("no hidden words", change=lambda settings: replace(settings, mask_share=0.0)),
     Variant("no true labels", change=lambda settings: replace(settings, label_weight=0.0)),
 )
@@ -74,8 +75,10 @@ class Bench:
             vectors = self.prepared.source(TEACHER)[0]["embeddings.word"]
             count = variant.copies * len(data.train)
             split = extended(data.train, count, vectors, separators, variant.augmentation, seed=0)
-            targets = teacher_outputs(self.prepared, split, silent)
-            self.transfers[key] = TransferSet(split, targets, len(data.train), data.pad_id, data.unknown_id)
+            outputs = teacher_outputs(self.prepared, split, silent)
+            self.transfers[key] = TransferSet(
+                split, outputs.logits, len(data.train), data.pad_id, data.unknown_id, outputs.hidden
+            )
         return self.transfers[key]
 
     def train(self, configuration: Configuration, variant: Variant, seconds: float) -> np.ndarray:

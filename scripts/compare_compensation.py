@@ -45,8 +45,8 @@ def main() -> None:
     for configuration in configurations(shape):
         for method, uses in METHODS.items():
             weights = Compensation(grams, uses).cut(arrays, shape, configuration)
-            outputs = Compiled(prepared, weights, shape, configuration).outputs(split)
-            size = human_size(len(serialise(prepared, weights, shape, configuration)))
+            content = serialise(prepared, weights, shape, configuration)
+            outputs, size = Compiled(prepared, content).outputs(split), human_size(len(content))
             found = f"{metric_of(task, outputs, split.labels):.4f} | {unexplained(outputs, expected):.4f}"
             print(f"| {describe(configuration)} | {size} | {method} | {found} |", flush=True)
 

@@ -25,7 +25,8 @@ def main() -> None:
     arguments = sys.argv[1:]
     if "--study" not in arguments:
         arguments += ["--study", f"watched-{time.strftime('%Y%m%d-%H%M%S')}"]
-    study = arguments[arguments.index("--study") + 1]
+    place = arguments.index("--studies-dir") if "--studies-dir" in arguments else len(arguments)
+    study = [arguments[arguments.index("--study") + 1], *arguments[place : place + 2]]
     begun = time.monotonic()
     process = subprocess.Popen([*PROGRAM, "search", *arguments])
     watch = MemoryWatch(process.pid)
@@ -34,13 +35,13 @@ def main() -> None:
     print(f"exit code {code} after {seconds:.0f} s; peak memory {watch.stop() / 2**30:.2f} GiB", flush=True)
     if code == 0:
         print(f"trials: {trials(study)}", flush=True)
-        code = subprocess.run([sys.executable, str(HERE / "verify_front.py"), study], check=False).returncode
+        code = subprocess.run([sys.executable, str(HERE / "verify_front.py"), *study], check=False).returncode
     sys.exit(code)
 
 
-def trials(study: str) -> str:
-    """How many trials there are, by state."""
-    shown = subprocess.run([*PROGRAM, "show", study, "--json"], check=True, capture_output=True, text=True)
+def trials(study: list[str]) -> str:
+    """How many trials there are, by state; ``study`` are the arguments that name it."""
+    shown = subprocess.run([*PROGRAM, "show", *study, "--json"], check=True, capture_output=True, text=True)
     return ", ".join(f"{count} {state}" for state, count in json.loads(shown.stdout)["trials"].items() if count)
 
 

@@ -112,13 +112,14 @@ def test_the_teachers_8_bit_file_labels_texts_as_the_teacher_does(study: autocom
     prepared, notes = Prepared(study.folder), []
     exact, validation = prepared.validation_outputs, prepared.data.validation
     quick = teacher_outputs(prepared, validation, notes.append)
-    assert 0 < unexplained(quick, exact) < labelling.UNEXPLAINED
+    assert 0 < unexplained(quick.logits, exact) < labelling.UNEXPLAINED
+    assert quick.hidden is not None and len(quick.hidden.values) == len(validation)
     assert not [event for event in notes if event.kind == "note"]
     monkeypatch.setattr(labelling, "UNEXPLAINED", 0.0)
     slow = teacher_outputs(prepared, validation, notes.append)
     assert "labelled in PyTorch" in notes[-1].message
-    assert unexplained(slow, exact) < 1e-3
-    assert not np.array_equal(slow, quick)
+    assert unexplained(slow.logits, exact) < 1e-3 and slow.hidden is None
+    assert not np.array_equal(slow.logits, quick.logits)
 
 
 def test_how_sure_exits_are_is_read_from_the_super_network(study: autocompress.Study):

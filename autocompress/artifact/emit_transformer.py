@@ -37,10 +37,12 @@ def emit_transformer(
         raise InputError(
             "early exit by confidence needs at least 2 classes, but the task is a regression; drop the exit"
         )
-    return _Transformer(arrays, configuration, shape, inputs).model()
+    return TransformerEmitter(arrays, configuration, shape, inputs).model()
 
 
-class _Transformer:
+class TransformerEmitter:
+    """One graph in the making; ``model`` finishes it."""
+
     def __init__(
         self, arrays: Arrays, configuration: TransformerConfiguration, shape: EncoderShape, inputs: GraphInputs
     ) -> None:
@@ -52,6 +54,7 @@ class _Transformer:
         self.pooling = Pooling(self.graph) if shape.head_pooling == "mean" else None
 
     def model(self) -> onnx.ModelProto:
+        """The finished graph."""
         logits = self._layers(self.graph, self._embeddings(), 0)
         return finished(self.graph, logits, self.shape.num_outputs, token_types=self.token_types)
 

@@ -7,7 +7,14 @@ from torch import Tensor
 
 from autocompress.configuration import Configuration, EncoderShape
 from autocompress.distillation.students import token_map
-from autocompress.distillation.super_network import DistillationSettings, HiddenWords, distillation_loss, mapped
+from autocompress.distillation.super_network import (
+    DistillationSettings,
+    HiddenWords,
+    distillation_loss,
+    hidden_guide,
+    mapped,
+    parameters,
+)
 from autocompress.distillation.training import train
 from autocompress.distillation.transfer import TransferSet
 from autocompress.events import Listener, silent
@@ -30,13 +37,16 @@ def refine(
     """
     network = build_student(arrays, shape, configuration)
     hide_words = HiddenWords(transfer.unknown_id, settings)
+    guide = hidden_guide(network, transfer, settings)
     table = token_map(vocabulary_order, configuration.vocabulary_size, transfer.unknown_id)
 
     def loss_of(indices: np.ndarray, way: float) -> Tensor:
         batch = hide_words(transfer.batch(indices))
-        return distillation_loss(network, mapped(batch, table), configuration, settings, fake_quantize=True)
+        return distillation_loss(
+            network, mapped(batch, table), configuration, settings, fake_quantize=True, guide=guide
+        )
 
     network.train()
     lengths = transfer.split.lengths
-    train(network.parameters(), loss_of, lengths, settings.training, message="refining", listener=listener)
+    train(parameters(network, guide), loss_of, lengths, settings.training, message="refining", listener=listener)
     return network.to_arrays()

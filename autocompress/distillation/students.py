@@ -14,7 +14,10 @@ from autocompress.tasks.encoding import EncodedSplit
 
 @dataclass(frozen=True)
 class TensorBatch:
-    """Token ids, attention mask and token types [B, T], teacher outputs [B, C], labels [B] and which of them count."""
+    """Token ids, attention mask and token types [B, T], teacher outputs [B, C], labels [B] and which of them count.
+
+    ``hidden`` are components [B, K] of the teacher's hidden states, where they are known.
+    """
 
     input_ids: Tensor
     attention_mask: Tensor
@@ -22,10 +25,16 @@ class TensorBatch:
     targets: Tensor
     labels: Tensor
     labelled: Tensor
+    hidden: Tensor | None = None
 
 
 def tensor_batch(
-    split: EncodedSplit, indices: np.ndarray, pad_id: int, targets: np.ndarray, labelled: int | None = None
+    split: EncodedSplit,
+    indices: np.ndarray,
+    pad_id: int,
+    targets: np.ndarray,
+    labelled: int | None = None,
+    hidden: np.ndarray | None = None,
 ) -> TensorBatch:
     """The examples ``indices`` [B] as tensors; of the split only the first ``labelled`` have a label (None: all)."""
     batch = split.batch(indices, pad_id)
@@ -36,6 +45,7 @@ def tensor_batch(
         targets=torch.from_numpy(targets[indices]),
         labels=torch.from_numpy(batch.labels),
         labelled=torch.from_numpy(np.asarray(indices) < (len(split) if labelled is None else labelled)),
+        hidden=None if hidden is None else torch.from_numpy(hidden[indices]),
     )
 
 
@@ -43,6 +53,13 @@ def head_logits(
     network: nn.Module, batch: TensorBatch, configuration: Configuration, *, fake_quantize: bool = False
 ) -> list[Tensor]:
     """Logits [B, C] of every head the configuration reads: its layers' heads in order, or the student's only one."""
+    return run_heads(network, batch, configuration, fake_quantize=fake_quantize)[0]
+
+
+def run_heads(
+    network: nn.Module, batch: TensorBatch, configuration: Configuration, *, fake_quantize: bool = False
+) -> tuple[list[Tensor], Tensor | None]:
+    """``head_logits``, and of a student without attention the features [B, width] that its head reads them from."""
     if isinstance(configuration, TransformerConfiguration):
         output = network(
             batch.input_ids,
@@ -51,8 +68,9 @@ def head_logits(
             configuration=configuration,
             fake_quantize=fake_quantize,
         )
-        return list(output.logits.values())
-    return [network(batch.input_ids, batch.attention_mask, configuration=configuration, fake_quantize=fake_quantize)]
+        return list(output.logits.values()), None
+    output = network(batch.input_ids, batch.attention_mask, configuration=configuration, fake_quantize=fake_quantize)
+    return [output.logits], output.features
 
 
 def token_map(vocabulary_order: np.ndarray, vocabulary_size: int, unknown_id: int) -> Tensor | None:

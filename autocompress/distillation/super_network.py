@@ -14,11 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from autocompress.configuration import Configuration, EncoderShape, TransformerConfiguration
+from autocompress.distillation.hidden_states import HiddenGuide
 from autocompress.distillation.losses import label_loss, mask_tokens, output_loss
-from autocompress.distillation.students import TensorBatch, head_logits, token_map
+from autocompress.distillation.students import TensorBatch, run_heads, token_map
 from autocompress.distillation.training import TrainingReport, TrainingSettings, autocast, train
 from autocompress.distillation.transfer import TransferSet
 from autocompress.events import Listener, silent
+from autocompress.networks.elastic import ElasticNetwork
+from autocompress.networks.elastic_student import ElasticStudent
 
 Sampler = Callable[[np.random.Generator], Configuration]
 
@@ -27,19 +30,21 @@ Sampler = Callable[[np.random.Generator], Configuration]
 class DistillationSettings:
     """``training`` is the schedule; the rest is the loss.
 
-    ``label_weight`` is the share of the true labels in the loss, ``mask_share`` the share of words hidden in every
-    other batch, ``sub_networks`` how many sub-networks share a step.
+    ``label_weight`` is the share of the true labels in the loss, ``hidden_weight`` the weight of the teacher's hidden
+    states beside it (students without attention), ``mask_share`` the share of words hidden in every other batch,
+    ``sub_networks`` how many sub-networks share a step.
     """
 
     training: TrainingSettings
     label_weight: float = 0.3
+    hidden_weight: float = 10.0
     temperature: float = 1.5
     mask_share: float = 0.1
     sub_networks: int = 2
 
 
 def train_super_network(
-    network: nn.Module,
+    network: ElasticNetwork,
     transfer: TransferSet,
     vocabulary_order: np.ndarray,
     sample: Sampler,
@@ -52,6 +57,7 @@ def train_super_network(
     rng = np.random.default_rng(settings.training.seed)
     hide_words = HiddenWords(transfer.unknown_id, settings)
     maps: dict[int, Tensor | None] = {}
+    guide = hidden_guide(network, transfer, settings)
 
     def loss_of(indices: np.ndarray, way: float) -> Tensor:
         batch = hide_words(transfer.batch(indices))
@@ -61,12 +67,12 @@ def train_super_network(
             size = configuration.vocabulary_size
             if size not in maps:
                 maps[size] = token_map(vocabulary_order, size, transfer.unknown_id)
-            losses.append(distillation_loss(network, mapped(batch, maps[size]), configuration, settings))
+            losses.append(distillation_loss(network, mapped(batch, maps[size]), configuration, settings, guide=guide))
         return torch.stack(losses).mean()
 
     network.train()
     lengths = transfer.split.lengths
-    report = train(network.parameters(), loss_of, lengths, settings.training, message=message, listener=listener)
+    report = train(parameters(network, guide), loss_of, lengths, settings.training, message=message, listener=listener)
     network.eval()
     return report
 
@@ -78,10 +84,14 @@ def distillation_loss(
     settings: DistillationSettings,
     *,
     fake_quantize: bool = False,
+    guide: HiddenGuide | None = None,
 ) -> Tensor:
-    """Mean over the heads of the soft-target loss and, with ``label_weight``, of the label loss where labels are."""
+    """Mean over the heads of the soft-target loss and, with ``label_weight``, of the label loss where labels are.
+
+    With a ``guide``, ``hidden_weight`` times the loss of the hidden states is added.
+    """
     with autocast():
-        heads = head_logits(network, batch, configuration, fake_quantize=fake_quantize)
+        heads, features = run_heads(network, batch, configuration, fake_quantize=fake_quantize)
     labelled, share = batch.labelled, float(batch.labelled.float().mean())
     losses = []
     for logits in heads:
@@ -89,7 +99,23 @@ def distillation_loss(
         if settings.label_weight and share:
             loss = loss + settings.label_weight * share * label_loss(logits[labelled], batch.labels[labelled])
         losses.append(loss)
-    return torch.stack(losses).mean()
+    total = torch.stack(losses).mean()
+    if guide is None or features is None or batch.hidden is None:
+        return total
+    return total + settings.hidden_weight * guide.loss(features, batch.hidden)
+
+
+def hidden_guide(network: ElasticNetwork, transfer: TransferSet, settings: DistillationSettings) -> HiddenGuide | None:
+    """A fresh guide for a student without attention; None where there are no hidden states or they have no weight."""
+    if transfer.hidden is None or not settings.hidden_weight or not isinstance(network, ElasticStudent):
+        return None
+    torch.manual_seed(settings.training.seed)
+    return HiddenGuide(network.num_features, torch.from_numpy(transfer.hidden.shares))
+
+
+def parameters(network: ElasticNetwork, guide: HiddenGuide | None) -> list[nn.Parameter]:
+    """What a training changes."""
+    return [*network.parameters(), *(guide.parameters() if guide is not None else ())]
 
 
 class HiddenWords:

@@ -9,19 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.distillation.augmentation import AugmentationSettings, augmented, nearest_tokens
+from autocompress.distillation.hidden_states import HiddenStates
 from autocompress.distillation.students import TensorBatch, tensor_batch
 from autocompress.tasks.encoding import EncodedSplit
 
 
 @dataclass(frozen=True, eq=False)
 class TransferSet:
-    """Texts and the teacher's logits [n, C] on them; only the first ``labelled`` have a true label."""
+    """Texts, the teacher's logits [n, C] and maybe hidden states on them; the first ``labelled`` have a true label."""
 
     split: EncodedSplit
     targets: NDArray[np.float32]
     labelled: int
     pad_id: int
     unknown_id: int
+    hidden: HiddenStates | None = None
 
     def passes(self, epochs: float) -> float:
         """Passes over this set that are worth as much as ``epochs`` over the real texts: a made-up one counts half."""
@@ -30,7 +32,8 @@ class TransferSet:
 
     def batch(self, indices: NDArray[np.int64]) -> TensorBatch:
         """The examples ``indices`` [B] as tensors."""
-        return tensor_batch(self.split, indices, self.pad_id, self.targets, self.labelled)
+        hidden = None if self.hidden is None else self.hidden.values
+        return tensor_batch(self.split, indices, self.pad_id, self.targets, self.labelled, hidden)
 
 
 def extended(

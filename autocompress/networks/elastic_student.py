@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from autocompress.networks.elastic import ElasticNetwork, Selection, masked_max, masked_mean
+
+
+class StudentOutput(NamedTuple):
+    """Logits [B, num_outputs] in float32, and the features [B, width] that they are a linear function of."""
+
+    logits: Tensor
+    features: Tensor
 
 
 class ElasticStudent(ElasticNetwork):
@@ -23,15 +30,21 @@ class ElasticStudent(ElasticNetwork):
         *,
         token_map: Tensor | None = None,
         fake_quantize: bool = False,
-    ) -> Tensor:
-        """Logits [B, num_outputs] of input ids [B, T] and mask [B, T] (1 = token; padding on the right)."""
+    ) -> StudentOutput:
+        """Run on input ids [B, T] and mask [B, T] (1 = token; padding on the right)."""
         if token_map is not None:
             input_ids = token_map[input_ids]
         selection = self._select(configuration, fake_quantize)
         mask = attention_mask.bool()
         x = self._features(selection, selection.rows("embeddings.word", input_ids), mask)
         pooled = torch.cat([masked_mean(x, mask), masked_max(x, mask)], -1)
-        return selection.linear("head.out", F.relu(selection.linear("head.dense", pooled))).float()
+        features = F.relu(selection.linear("head.dense", pooled))
+        return StudentOutput(selection.linear("head.out", features).float(), features)
+
+    @property
+    def num_features(self) -> int:
+        """Width of the features, the same in every sub-network."""
+        return len(self.weights["head.dense.bias"])
 
     def logits(
         self,
@@ -43,11 +56,9 @@ class ElasticStudent(ElasticNetwork):
         token_map: Tensor | None = None,
         fake_quantize: bool = False,
     ) -> Tensor:
-        """The same as a call, with the signature that all elastic networks share."""
-        result: Tensor = self(
-            input_ids, attention_mask, configuration, token_map=token_map, fake_quantize=fake_quantize
-        )
-        return result
+        """Logits of a call, with the signature that all elastic networks share."""
+        output = self(input_ids, attention_mask, configuration, token_map=token_map, fake_quantize=fake_quantize)
+        return output.logits  # type: ignore[no-any-return]
 
     @abstractmethod
     def _features(self, selection: Selection, x: Tensor, mask: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ def test_the_bilstm_equals_the_one_of_torch(teacher: Teacher, batch: dict[str, T
                     source = torch.from_numpy(arrays[f"lstm.{layer}.{direction}.{mine}"])
                     getattr(reference, f"{theirs}_l{layer}{suffix}").copy_(source)
                 getattr(reference, f"bias_hh_l{layer}{suffix}").zero_()
-    actual = ElasticBiLSTM(shape, arrays)(batch["input_ids"], batch["attention_mask"])
+    actual = ElasticBiLSTM(shape, arrays)(batch["input_ids"], batch["attention_mask"]).logits
     words = torch.from_numpy(arrays["embeddings.word"])
     for row, length in enumerate(LENGTHS):
         features, _ = reference(words[batch["input_ids"][row : row + 1, :length]])
@@ -51,7 +51,7 @@ def test_the_bilstm_equals_the_one_of_torch(teacher: Teacher, batch: dict[str, T
 def test_the_cnn_equals_convolutions_of_torch(teacher: Teacher, batch: dict[str, Tensor]) -> None:
     shape, teacher_arrays = teacher
     arrays = initial_cnn(teacher_arrays, SIZES, 3, seed=1)
-    actual = ElasticCNN(shape, arrays)(batch["input_ids"], batch["attention_mask"])
+    actual = ElasticCNN(shape, arrays)(batch["input_ids"], batch["attention_mask"]).logits
     words = torch.from_numpy(arrays["embeddings.word"])
     for row, length in enumerate(LENGTHS):
         x = words[batch["input_ids"][row : row + 1, :length]].transpose(1, 2)

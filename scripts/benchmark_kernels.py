@@ -1,0 +1,344 @@
+"""Which form of each piece of a model is fastest in ONNX Runtime on this CPU: what the emitter's choices rest on.
+
+    python scripts/benchmark_kernels.py STUDY [--studies-dir studies] [--blocks 5]
+
+Every form of a piece is a graph of its own: the vectors of a request's tokens, the piece, and a mean that leaves one
+number. The forms of a piece and the graph without it are timed interleaved in one process, one thread, over the
+study's requests, so with its text lengths. Printed: microseconds of the piece, which is the mean less that of the graph
+without it; the ratio to the form the emitter uses (marked); and the largest difference of its output from that form's,
+as a share of the largest output.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from autocompress import open_study
+from autocompress.artifact.blocks import ATTENTION_MASK, INPUT_IDS, activation, linear
+from autocompress.artifact.graph import GraphBuilder
+from autocompress.artifact.storage import stored_rows
+from autocompress.compression.quantization import dequantize, quantize
+from autocompress.measurement.fingerprint import hardware_fingerprint
+from autocompress.measurement.process import measure_in_fresh_process
+from autocompress.measurement.protocol import LatencyProtocol
+from autocompress.prepared import REQUESTS
+
+Form = Callable[[GraphBuilder, str], str]
+Floats = NDArray[np.float32]
+ROWS = 1024
+RNG = np.random.default_rng(0)
+USED, EMPTY = "*", "nothing"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("study")
+    parser.add_argument("--studies-dir", default="studies")
+    parser.add_argument("--blocks", type=int, default=5)
+    arguments = parser.parse_args()
+    study = open_study(arguments.study, arguments.studies_dir)
+    target = replace(study.summary.problem.target, threads=1)
+    hardware = hardware_fingerprint(1)
+    print(f"{hardware['cpu']}, ONNX Runtime {hardware['onnxruntime']}, requests of {study.name}\n")
+    print("| piece | form | microseconds | against the one used | differs by |\n|---|---|---:|---:|---:|")
+    for piece, (width, forms) in pieces().items():
+        with tempfile.TemporaryDirectory() as folder:
+            paths = write_graphs(Path(folder), width, forms)
+            differences = compare(paths)
+            requests = study.folder / "data" / REQUESTS
+            measured = measure_in_fresh_process(paths, requests, target, LatencyProtocol(blocks=arguments.blocks))
+        means = {name: 1000 * found.latency.mean for name, found in measured.items()}
+        taken = {name: mean - means[EMPTY] for name, mean in means.items() if name != EMPTY}
+        used = next(time for name, time in taken.items() if name.endswith(USED))
+        for name, time in taken.items():
+            print(f"| {piece} | {name} | {time:.1f} | {time / used:.2f} | {differences[name]:.1%} |", flush=True)
+
+
+def pieces() -> dict[str, tuple[int, Mapping[str, Form]]]:
+    """Per piece the width of the vectors it reads and its forms; the one the emitter uses ends in a star."""
+    return {
+        "product 384 x 1536": (384, products(384, 1536)),
+        "product 1536 x 384": (1536, products(1536, 384)),
+        "product 64 x 256": (64, products(64, 256)),
+        "product 384 x 64": (384, products(384, 64)),
+        "attention, 12 heads of 32": (384, attentions(384, 12)),
+        "attention, 4 heads of 32": (256, attentions(256, 4)),
+        "word vectors of 384": (1, embeddings(384)),
+        "word vectors of 64": (1, embeddings(64)),
+        "GELU of 1536": (1536, gelus()),
+        "sum and layer norm of 384": (384, norms(384)),
+        "BiLSTM, 384 to 64 units": (384, lstms(384, 64)),
+        "BiLSTM, 384 to 128 units": (384, lstms(384, 128)),
+        "BiLSTM, 64 to 32 units": (64, lstms(64, 32)),
+        "3 tokens wide convolution, 128 to 128": (128, convolutions(128, 128)),
+    }
+
+
+def write_graphs(folder: Path, width: int, forms: Mapping[str, Form]) -> dict[str, Path]:
+    """One file per form, and one without the piece."""
+    paths = {}
+    for number, (name, form) in enumerate({EMPTY: _nothing, **forms}.items()):
+        graph = GraphBuilder()
+        rows = graph.op("Mod", INPUT_IDS, graph.integers(ROWS))
+        table = np.random.default_rng(1).normal(size=(ROWS, width)).astype(np.float32)
+        x = rows if width == 1 else graph.op("Gather", graph.constant(table), rows)
+        y = form(graph, x)
+        y = graph.op("Cast", y, to=TensorProto.FLOAT) if y == rows else y
+        flat = graph.op("Reshape", y, graph.integers(0, -1))
+        used = graph.op("Cast", ATTENTION_MASK, to=TensorProto.FLOAT)
+        mean = graph.op("ReduceMean", flat, graph.integers(1), keepdims=1)
+        result = graph.op("Add", mean, graph.op("ReduceMax", used, graph.integers(1), keepdims=1))
+        graph.nodes.append(helper.make_node("Identity", [result], ["logits"]))
+        graph.nodes.append(helper.make_node("Identity", [flat], ["piece"]))
+        names = (INPUT_IDS, ATTENTION_MASK)
+        inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "sequence"]) for name in names]
+        model = graph.model(inputs, helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 1]))
+        paths[name] = folder / f"{number}.onnx"
+        paths[name].write_bytes(model.SerializeToString())
+        model.graph.output.append(helper.make_tensor_value_info("piece", TensorProto.FLOAT, None))
+        paths[name].with_suffix(".shown").write_bytes(model.SerializeToString())
+    return paths
+
+
+def compare(paths: Mapping[str, Path]) -> dict[str, float]:
+    """The largest difference of each form's output from the used one's, over the largest output."""
+    ids = np.random.default_rng(2).integers(0, ROWS, (1, 25))
+    request = {INPUT_IDS: ids, ATTENTION_MASK: np.ones_like(ids)}
+    outputs = {}
+    for name, path in paths.items():
+        session = onnxruntime.InferenceSession(path.with_suffix(".shown"), providers=["CPUExecutionProvider"])
+        outputs[name] = session.run(["piece"], request)[0]
+    used = next(output for name, output in outputs.items() if name.endswith(USED))
+    pairs = [(name, output) for name, output in outputs.items() if name != EMPTY]
+    return {name: float(np.abs(output - used).max() / np.abs(used).max()) for name, output in pairs}
+
+
+def products(inputs: int, outputs: int) -> dict[str, Form]:
+    """A linear layer; static scales are those of the vectors that are read here (within 4 standard deviations)."""
+    weight, bias = _linear(inputs, outputs)
+    codes, scales = quantize(weight, 8)
+
+    def standard(graph: GraphBuilder, x: str) -> str:
+        quantized, scale, zero = graph.ops("DynamicQuantizeLinear", [x], 3)
+        product = graph.op("MatMulInteger", quantized, graph.constant(np.ascontiguousarray(codes.T)), zero)
+        whole = graph.op("Mul", graph.op("Cast", product, to=TensorProto.FLOAT), scale)
+        return graph.op("Add", graph.op("Mul", whole, graph.constant(scales)), graph.constant(bias))
+
+    def static(graph: GraphBuilder, x: str) -> str:
+        scale, zero = graph.constant(np.array(4 / 127, np.float32)), graph.constant(np.array(128, np.uint8))
+        quantized = graph.op("QuantizeLinear", x, scale, zero)
+        stored = graph.constant(np.ascontiguousarray(codes.T))
+        names = (quantized, stored, scale, graph.constant(scales), zero, "", graph.constant(bias))
+        return graph.microsoft("MatMulIntegerToFloat", *names)
+
+    def blocks(graph: GraphBuilder, x: str) -> str:
+        grouped = weight.reshape(outputs, -1, 32)
+        steps = np.abs(grouped).max(axis=2) / 7
+        low = np.clip(np.rint(grouped / steps[..., None]), -8, 7).astype(np.int8) + 8
+        packed = (low[..., ::2] | (low[..., 1::2] << 4)).astype(np.uint8)
+        names = (x, graph.constant(packed), graph.constant(steps.reshape(-1).astype(np.float32)), "", "")
+        settings = {"K": inputs, "N": outputs, "bits": 4, "block_size": 32, "accuracy_level": 4}
+        return graph.microsoft("MatMulNBits", *names, graph.constant(bias), **settings)
+
+    return {
+        f"DynamicQuantizeMatMul {USED}": lambda graph, x: linear(graph, x, weight, bias, 8),
+        "standard operators, scales found at run time": standard,
+        "scales fixed beforehand": static,
+        "4 bits in blocks of 32 (MatMulNBits)": blocks,
+        "float32": lambda graph, x: linear(graph, x, dequantize(codes, scales), bias, 32),
+    }
+
+
+def attentions(width: int, heads: int) -> dict[str, Form]:
+    """Query, key and value products and the mixing of the values, without the output product."""
+    inner = 32 * heads
+    weight, bias = _linear(width, 3 * inner)
+    codes, scales = quantize(weight, 8)
+
+    def mixed(graph: GraphBuilder, parts: list[str]) -> str:
+        mask = graph.op("Cast", ATTENTION_MASK, to=TensorProto.INT32)
+        return graph.microsoft("MultiHeadAttention", *parts, "", mask, num_heads=heads)
+
+    def used(graph: GraphBuilder, x: str) -> str:
+        fused = linear(graph, x, weight, bias, 8)
+        return mixed(graph, graph.ops("Split", [fused], 3, axis=-1, num_outputs=3))
+
+    def apart(graph: GraphBuilder, x: str) -> str:
+        rows = [slice(part * inner, (part + 1) * inner) for part in range(3)]
+        return mixed(graph, [linear(graph, x, weight[row], bias[row], 8) for row in rows])
+
+    def one_operator(graph: GraphBuilder, x: str) -> str:
+        quantized, scale, zero = graph.ops("DynamicQuantizeLinear", [x], 3)
+        stored, mask = graph.constant(np.ascontiguousarray(codes.T)), graph.op("Cast", ATTENTION_MASK, to=6)
+        zeros = graph.constant(np.zeros(3 * inner, np.int8))
+        names = (quantized, stored, graph.constant(bias), scale, graph.constant(scales), mask, zero, zeros)
+        return graph.microsoft("QAttention", *names, num_heads=heads)
+
+    def written_out(graph: GraphBuilder, x: str) -> str:
+        fused = linear(graph, x, weight, bias, 8)
+        parts = graph.ops("Split", [fused], 3, axis=-1, num_outputs=3)
+        query, key, value = (graph.op("Reshape", part, graph.integers(0, 0, heads, -1)) for part in parts)
+        scores = graph.op(
+            "MatMul",
+            graph.op("Transpose", query, perm=[0, 2, 1, 3]),
+            graph.op("Transpose", key, perm=[0, 2, 3, 1]),
+        )
+        mask = graph.op("Cast", ATTENTION_MASK, to=TensorProto.FLOAT)
+        hidden = graph.op("Mul", graph.op("Sub", mask, graph.constant(np.array(1, np.float32))), _number(graph, 1e4))
+        scores = graph.op("Mul", scores, _number(graph, 32**-0.5))
+        shares = graph.op("Softmax", graph.op("Add", scores, graph.op("Unsqueeze", hidden, graph.integers(1, 2))))
+        context = graph.op("MatMul", shares, graph.op("Transpose", value, perm=[0, 2, 1, 3]))
+        return graph.op("Reshape", graph.op("Transpose", context, perm=[0, 2, 1, 3]), graph.integers(0, 0, -1))
+
+    return {
+        f"one product, MultiHeadAttention {USED}": used,
+        "three products, MultiHeadAttention": apart,
+        "QAttention": one_operator,
+        "one product, attention written out": written_out,
+    }
+
+
+def embeddings(width: int) -> dict[str, Form]:
+    """Rows of a table."""
+    table = RNG.normal(size=(ROWS, width)).astype(np.float32)
+    codes, scales = quantize(table, 8)
+
+    def codes_first(graph: GraphBuilder, ids: str) -> str:
+        stored, sizes = stored_rows(graph, table, 8)
+        rows = graph.op("Cast", graph.op("Gather", stored, ids), to=TensorProto.FLOAT)
+        return graph.op("Mul", rows, graph.op("Gather", sizes, ids))
+
+    def standard(graph: GraphBuilder, ids: str) -> str:
+        rows, steps = graph.op("Gather", graph.constant(codes), ids), graph.op("Gather", graph.constant(scales), ids)
+        by_row = graph.op("Reshape", rows, graph.integers(-1, width))
+        found = graph.op("DequantizeLinear", by_row, graph.op("Reshape", steps, graph.integers(-1)), axis=0)
+        return graph.op("Reshape", found, graph.op("Concat", graph.op("Shape", ids), graph.integers(width), axis=0))
+
+    def packed(graph: GraphBuilder, ids: str) -> str:
+        grouped = table.reshape(ROWS, -1, 32)
+        steps = (np.abs(grouped).max(axis=2) / 7).astype(np.float32)
+        low = np.clip(np.rint(grouped / steps[..., None]), -8, 7).astype(np.int8).reshape(ROWS, width)
+        name = graph.constant(low.astype("int4"))
+        settings = {"gather_axis": 0, "quantize_axis": 1, "block_size": 32}
+        return graph.microsoft("GatherBlockQuantized", name, ids, graph.constant(steps), **settings)
+
+    return {
+        f"codes gathered, then scaled {USED}": codes_first,
+        "codes gathered, DequantizeLinear": standard,
+        "4 bits kept packed (GatherBlockQuantized)": packed,
+        "float32": lambda graph, ids: graph.op("Gather", graph.constant(dequantize(codes, scales)), ids),
+    }
+
+
+def gelus() -> dict[str, Form]:
+    """The activation of the feed-forward layer."""
+
+    def written_out(graph: GraphBuilder, x: str) -> str:
+        error = graph.op("Erf", graph.op("Mul", x, _number(graph, 0.5**0.5)))
+        return graph.op("Mul", graph.op("Mul", x, _number(graph, 0.5)), graph.op("Add", error, _number(graph, 1.0)))
+
+    return {
+        f"Gelu {USED}": lambda graph, x: activation(graph, x, "gelu"),
+        "FastGelu (tanh form)": lambda graph, x: activation(graph, x, "gelu_new"),
+        "written out": written_out,
+    }
+
+
+def norms(width: int) -> dict[str, Form]:
+    """A residual and its layer normalization."""
+    weight, bias = np.ones(width, np.float32), np.zeros(width, np.float32)
+
+    def used(graph: GraphBuilder, x: str) -> str:
+        names = (graph.op("Add", x, x), graph.constant(weight), graph.constant(bias))
+        return graph.op("LayerNormalization", *names, axis=-1, epsilon=1e-12)
+
+    def skip(graph: GraphBuilder, x: str) -> str:
+        names = (x, x, graph.constant(weight), graph.constant(bias))
+        return graph.microsoft("SkipLayerNormalization", *names, epsilon=1e-12)
+
+    return {f"Add, LayerNormalization {USED}": used, "SkipLayerNormalization": skip}
+
+
+def lstms(inputs: int, units: int) -> dict[str, Form]:
+    """Both directions over the whole text."""
+    weights = [RNG.normal(size=(2, 4 * units, size)).astype(np.float32) * size**-0.5 for size in (inputs, units)]
+    biases = np.zeros((2, 8 * units), np.float32)
+    quantized = [[quantize(direction, 8) for direction in weight] for weight in weights]
+    settings: dict[str, Any] = {"direction": "bidirectional", "hidden_size": units}
+
+    def lengths(graph: GraphBuilder) -> str:
+        mask = graph.op("Cast", ATTENTION_MASK, to=TensorProto.INT32)
+        return graph.op("ReduceSum", mask, graph.integers(1), keepdims=0)
+
+    def eight_bits(graph: GraphBuilder, x: str) -> str:
+        by_time = graph.op("Transpose", x, perm=[1, 0, 2])
+        stored = [graph.constant(np.stack([np.ascontiguousarray(codes.T) for codes, _ in pair])) for pair in quantized]
+        scales = [graph.constant(np.stack([scale for _, scale in pair])) for pair in quantized]
+        zero = graph.constant(np.zeros((2, 4 * units), np.int8))
+        names = (by_time, *stored, graph.constant(biases), lengths(graph), "", "", "", scales[0], zero, scales[1], zero)
+        return _by_text(graph, graph.microsoft("DynamicQuantizeLSTM", *names, **settings))
+
+    def floats(graph: GraphBuilder, x: str) -> str:
+        by_time = graph.op("Transpose", x, perm=[1, 0, 2])
+        stored = [graph.constant(np.stack([dequantize(*one) for one in pair])) for pair in quantized]
+        return _by_text(graph, graph.op("LSTM", by_time, *stored, graph.constant(biases), lengths(graph), **settings))
+
+    return {f"DynamicQuantizeLSTM {USED}": eight_bits, "LSTM in float32": floats}
+
+
+def convolutions(inputs: int, outputs: int) -> dict[str, Form]:
+    """Windows of three tokens."""
+    weight, bias = _linear(3 * inputs, outputs)
+    codes, scales = quantize(weight, 8)
+
+    def windows(graph: GraphBuilder, x: str) -> str:
+        padded = graph.op("Pad", x, graph.integers(0, 1, 0, 0, 1, 0))
+        length = graph.op("Shape", x, start=1, end=2)
+        starts = [graph.integers(start) for start in range(3)]
+        parts = [
+            graph.op("Slice", padded, start, graph.op("Add", start, length), graph.integers(1)) for start in starts
+        ]
+        return graph.op("Concat", *parts, axis=-1)
+
+    def convolved(graph: GraphBuilder, x: str) -> str:
+        kernel = np.ascontiguousarray(dequantize(codes, scales).reshape(outputs, 3, inputs).transpose(0, 2, 1))
+        channels_first = graph.op("Transpose", x, perm=[0, 2, 1])
+        names = (channels_first, graph.constant(kernel), graph.constant(bias))
+        return graph.op("Transpose", graph.op("Conv", *names, pads=[1, 1]), perm=[0, 2, 1])
+
+    return {
+        f"windows side by side, product in 8 bits {USED}": lambda g, x: linear(g, windows(g, x), weight, bias, 8),
+        "windows side by side, product in float32": lambda g, x: linear(
+            g, windows(g, x), dequantize(codes, scales), bias, 32
+        ),
+        "Conv in float32": convolved,
+    }
+
+
+def _by_text(graph: GraphBuilder, y: str) -> str:
+    return graph.op("Transpose", y, perm=[2, 0, 1, 3])
+
+
+def _linear(inputs: int, outputs: int) -> tuple[Floats, Floats]:
+    weight = RNG.normal(size=(outputs, inputs)).astype(np.float32) * inputs**-0.5
+    return weight.astype(np.float32), np.zeros(outputs, np.float32)
+
+
+def _number(graph: GraphBuilder, value: float) -> str:
+    return graph.constant(np.array(value, np.float32))
+
+
+def _nothing(graph: GraphBuilder, x: str) -> str:
+    return x
+
+
+if __name__ == "__main__":
+    main()
