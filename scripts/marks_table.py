@@ -16,7 +16,7 @@ LOSS = 1.0
 ASKED = {"demo": (50.0, 12.0, 40.0, 10.0)}
 ASKED_OF_OTHERS = (25.0, 6.0, 30.0, 8.0)
 HEADER = (
-    "| task | point | loss, points (95%) | against PyTorch | against int8 | file against fp32 | against int8 | asked |\n"
+    "| task | point | loss, points (95%) | against PyTorch | against int8 | file: fp32 | file: int8 | asked |\n"
     "|---|---|---:|---:|---:|---:|---:|---|"
 )
 
