@@ -137,19 +137,6 @@ class TransformerConfiguration:
             exit=exit,
         )
 
-    def is_teacher_architecture(self, shape: EncoderShape) -> bool:
-        """Whether only numbers are compressed: every layer, head and neuron of the teacher is there, and no exit."""
-        return (
-            self.exit is None
-            and self.hidden_size == shape.hidden_size
-            and [layer.index for layer in self.layers] == list(range(shape.num_hidden_layers))
-            and all(
-                layer.num_attention_heads == shape.num_attention_heads
-                and layer.intermediate_size == shape.intermediate_size
-                for layer in self.layers
-            )
-        )
-
 
 @dataclass(frozen=True)
 class BiLSTMConfiguration:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from autocompress.configuration import TransformerConfiguration, describe
+from autocompress.configuration import describe
 from autocompress.events import Event, Listener
 from autocompress.exploration.controller import Controller, TrialEvent
 from autocompress.exploration.objective import Constraint
@@ -46,6 +46,7 @@ BASELINES = "baselines.json"
 HARDWARE = "hardware.json"
 REACH = 0.06
 USEFUL = 0.06
+LOST = 0.005
 
 
 @dataclass
@@ -159,7 +160,7 @@ class Pipeline:
 
     def _refine(self, baselines: Sequence[Baseline], constraints: Sequence[Constraint], phase: Phase) -> None:
         """In rounds, while there is time: a shallow student needs less of it than was set aside."""
-        results = [r for r in self.store.results() if not self._is_teacher(r) and not self._has_refined(r)]
+        results = [r for r in self.store.results() if not self._needs_no_refining(r) and not self._has_refined(r)]
         teacher = baselines[0].figures.validation.value
         deadline = time.monotonic() + phase.planned_s
         while results:
@@ -190,11 +191,11 @@ class Pipeline:
         each_s = (rows + 700) * means[len(means) // 2] / 1000 + 1.5
         return max(3, min(12, int(0.5 * self.schedule.left_s() / each_s)))
 
-    def _is_teacher(self, result: TrialResult) -> bool:
-        configuration = result.configuration
-        return isinstance(configuration, TransformerConfiguration) and configuration.is_teacher_architecture(
-            self.prepared.teacher_shape
-        )
+    def _needs_no_refining(self, result: TrialResult) -> bool:
+        """Whether a result was cut from the teacher itself and lost next to nothing: a slow training for no gain."""
+        if result.figures is None or self.prepared.source_of(result.configuration) != TEACHER:
+            return False
+        return result.figures.validation.value >= self.prepared.teacher_quality - LOST
 
     def _has_refined(self, result: TrialResult) -> bool:
         return self.store.result_path(result.trial, "refine").is_file()

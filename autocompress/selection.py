@@ -14,7 +14,7 @@ from autocompress.exploration.objective import Constraint, Objective
 from autocompress.exploration.pareto import non_dominated
 from autocompress.figures import TrialResult
 
-LIFT, LEAST_GAIN = 0.02, 0.005
+LIFT = 0.02
 FASTER, SMALLER = 1.25, 2.0
 MARGIN = 0.1
 POINTS = 4096
@@ -31,17 +31,15 @@ def to_refine(
     """At most ``count`` results that a training of their own may bring to the front.
 
     Candidates meet every constraint that training cannot change, are at most ``reach`` of quality below the teacher
-    (or below the best of them where all are farther from it) and at least ``LEAST_GAIN``, for above the teacher
-    there is nothing to learn, and would not be dominated, by them or by ``beside``, if training lifted them by
-    ``LIFT``. The student types take turns, each with its best first: how much a training lifts a student follows
-    from its size, so what is small and far from the teacher stays so. Within a type the chosen differ in latency by
-    ``FASTER`` or in size by ``SMALLER``, for near twins would learn the same.
+    (or below the best of them where all are farther from it), and would not be dominated, by them or by ``beside``,
+    if training lifted them by ``LIFT``. The student types take turns, each with its best first: how much a training
+    lifts a student follows from its size, so what is small and far from the teacher stays so. Within a type the
+    chosen differ in latency by ``FASTER`` or in size by ``SMALLER``, for near twins would learn the same.
     """
     fixed = [constraint for constraint in constraints if constraint.name not in ("max_drop", "min_quality")]
     allowed = [r for r in results if r.figures and all(constraint.violation(r.figures) <= 0 for constraint in fixed)]
     floor = min(teacher_quality, max((_quality(r) for r in allowed), default=0.0)) - reach
-    known = teacher_quality - LEAST_GAIN
-    hopeful = [r for r in allowed if floor <= _quality(r) <= known and _may_rise(r, [*allowed, *beside])]
+    hopeful = [r for r in allowed if _quality(r) >= floor and _may_rise(r, [*allowed, *beside])]
     queues = [_unlike([r for r in hopeful if r.configuration.student == student]) for student in STUDENTS]
     turns = [result for turn in zip_longest(*queues) for result in turn if result is not None]
     return turns[:count]

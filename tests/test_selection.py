@@ -40,11 +40,6 @@ def test_the_best_are_refined_first_and_no_near_twins():
     assert to_refine(results, 0.9, [], 0, reach=0.2) == []
 
 
-def test_what_is_as_good_as_the_teacher_has_nothing_to_learn():
-    results = [result(0, 0.91, 3.0), result(1, 0.897, 1.0), result(2, 0.89, 0.5)]
-    assert numbers(to_refine(results, 0.9, [], 4, reach=0.07)) == [2]
-
-
 def test_what_training_cannot_bring_to_the_front_is_not_refined():
     results = [result(0, 0.88, 0.1, 900), result(1, 0.87, 1.0), result(2, 0.85, 2.0), result(3, 0.89, 3.0)]
     assert numbers(to_refine(results, 0.9, [], 8, reach=0.2)) == [0, 1, 3]
