@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -62,7 +63,8 @@ def _scatter(axes: Axes, rows: Sequence[Row], kind: str) -> None:
     ordered = sorted(rows, key=lambda row: row.mean_ms)
     latencies, qualities = [row.mean_ms for row in ordered], [row.quality.value for row in ordered]
     if kind == FRONT:
-        axes.plot(latencies, qualities, color=COLORS[kind], linewidth=1, alpha=0.45, zorder=3)
+        best = np.maximum.accumulate(qualities)  # points that are on the front for their size are left beside the line
+        axes.step(latencies, best, where="post", color=COLORS[kind], linewidth=1, alpha=0.45, zorder=3)
     axes.scatter(latencies, qualities, s=AREA, marker=MARKERS[kind], color=COLORS[kind], label=LEGEND[kind], zorder=4)
 
 
