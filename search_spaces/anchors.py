@@ -57,7 +57,6 @@ def designs(shape: EncoderShape, regression: bool) -> Iterator[Configuration]:
     yield maker.transformer(four, QUARTER)
     yield maker.transformer(four, THIRD, bits=4, embedding_bits=4, vocabulary=8000)
     yield maker.transformer(first, SMALL, embedding_bits=4, vocabulary=4000)
-    yield maker.transformer(every, NARROW_HALF, threshold=0.8)
 
 
 class _Maker:

@@ -154,14 +154,6 @@ def test_descriptions(configuration: Configuration, text: str):
     assert describe(configuration) == text
 
 
-def test_only_the_teachers_own_sizes_are_its_architecture():
-    uniform = TransformerConfiguration.uniform(SHAPE, 4, vocabulary_size=1000, sparsity=0.5)
-    assert uniform.is_teacher_architecture(SHAPE)
-    assert not TransformerConfiguration.uniform(SHAPE, 4, layers=(0, 1, 2)).is_teacher_architecture(SHAPE)
-    assert not TransformerConfiguration.uniform(SHAPE, hidden_size=256).is_teacher_architecture(SHAPE)
-    assert not replace(uniform, exit=ExitConfiguration((0,), 0.9)).is_teacher_architecture(SHAPE)
-
-
 def test_a_shape_is_the_same_after_json():
     assert EncoderShape.from_json(json.loads(json.dumps(SHAPE.to_json()))) == SHAPE
     assert SHAPE.head_size == 32
