@@ -36,7 +36,7 @@ class _Describing(TransformerEmitter):
     ) -> None:
         super().__init__(arrays, configuration, shape, inputs)
         self._described = [configuration.layers[place].index for place in places]
-        self._means = Pooling(self.graph)
+        self._means = self.pooling or Pooling(self.graph)
         self._states: list[str] = []
 
     def model(self) -> onnx.ModelProto:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -43,18 +44,17 @@ def principal_components(states: NDArray[np.float32], count: int = COMPONENTS) -
 
     Components of no variance are left out.
     """
-    mean = states.mean(axis=0)
-    centred = (states - mean).astype(np.float64)
-    variances, directions = np.linalg.eigh(centred.T @ centred / len(states))
-    variances, directions = variances[::-1][:count], directions[:, ::-1][:, :count]
-    kept = variances > 1e-6 * variances[0]
-    deviations = np.sqrt(variances[kept])
-    basis = (directions[:, kept] / deviations).astype(np.float32)
-    return Components(mean, basis, (deviations / deviations.sum()).astype(np.float32))
+    found = PCA(min(count, *states.shape)).fit(states.astype(np.float64))
+    kept = found.explained_variance_ > 1e-6 * found.explained_variance_[0]
+    deviations = np.sqrt(found.explained_variance_[kept])
+    basis = (found.components_[kept].T / deviations).astype(np.float32)
+    return Components(found.mean_.astype(np.float32), basis, (deviations / deviations.sum()).astype(np.float32))
 
 
 class HiddenGuide(nn.Module):
     """A linear map from a student's features to the teacher's components, trained with the student and then dropped."""
+
+    shares: Tensor
 
     def __init__(self, width: int, shares: Tensor) -> None:
         super().__init__()
@@ -64,5 +64,4 @@ class HiddenGuide(nn.Module):
     def loss(self, features: Tensor, components: Tensor) -> Tensor:
         """Squared error of the components [B, K] as read from ``features`` [B, width], weighted by their shares."""
         squared = F.mse_loss(self.map(features.float()), components.float(), reduction="none")
-        result: Tensor = (squared @ self.shares).mean()  # type: ignore[operator]
-        return result
+        return (squared @ self.shares).mean()

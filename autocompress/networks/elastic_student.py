@@ -57,8 +57,10 @@ class ElasticStudent(ElasticNetwork):
         fake_quantize: bool = False,
     ) -> Tensor:
         """Logits of a call, with the signature that all elastic networks share."""
-        output = self(input_ids, attention_mask, configuration, token_map=token_map, fake_quantize=fake_quantize)
-        return output.logits  # type: ignore[no-any-return]
+        output: StudentOutput = self(
+            input_ids, attention_mask, configuration, token_map=token_map, fake_quantize=fake_quantize
+        )
+        return output.logits
 
     @abstractmethod
     def _features(self, selection: Selection, x: Tensor, mask: Tensor) -> Tensor:
