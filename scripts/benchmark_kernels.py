@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from autocompress import open_study
-from autocompress.artifact.blocks import ATTENTION_MASK, INPUT_IDS, activation, linear
+from autocompress.artifact.blocks import ATTENTION_MASK, FLOAT_TABLE_BYTES, INPUT_IDS, activation, linear
 from autocompress.artifact.graph import GraphBuilder
 from autocompress.artifact.storage import stored_rows
 from autocompress.compression.quantization import dequantize, quantize
@@ -33,7 +33,7 @@ from autocompress.prepared import REQUESTS
 
 Form = Callable[[GraphBuilder, str], str]
 Floats = NDArray[np.float32]
-ROWS = 1024
+ROWS = 4000
 RNG = np.random.default_rng(0)
 USED, EMPTY = "*", "nothing"
 
@@ -74,7 +74,7 @@ def pieces() -> dict[str, tuple[int, Mapping[str, Form]]]:
         "word vectors of 384": (1, embeddings(384)),
         "word vectors of 64": (1, embeddings(64)),
         "GELU of 1536": (1536, gelus()),
-        "sum and layer norm of 384": (384, norms(384)),
+        "product 384 x 384, sum, layer norm": (384, norms(384)),
         "BiLSTM, 384 to 64 units": (384, lstms(384, 64)),
         "BiLSTM, 384 to 128 units": (384, lstms(384, 128)),
         "BiLSTM, 64 to 32 units": (64, lstms(64, 32)),
@@ -207,9 +207,10 @@ def attentions(width: int, heads: int) -> dict[str, Form]:
 
 
 def embeddings(width: int) -> dict[str, Form]:
-    """Rows of a table."""
+    """Rows of a table: in float32 where it is small."""
     table = RNG.normal(size=(ROWS, width)).astype(np.float32)
     codes, scales = quantize(table, 8)
+    float_star, codes_star = (f" {USED}", "") if table.nbytes <= FLOAT_TABLE_BYTES else ("", f" {USED}")
 
     def codes_first(graph: GraphBuilder, ids: str) -> str:
         stored, sizes = stored_rows(graph, table, 8)
@@ -231,10 +232,10 @@ def embeddings(width: int) -> dict[str, Form]:
         return graph.microsoft("GatherBlockQuantized", name, ids, graph.constant(steps), **settings)
 
     return {
-        f"codes gathered, then scaled {USED}": codes_first,
+        f"codes gathered, then scaled{codes_star}": codes_first,
         "codes gathered, DequantizeLinear": standard,
         "4 bits kept packed (GatherBlockQuantized)": packed,
-        "float32": lambda graph, ids: graph.op("Gather", graph.constant(dequantize(codes, scales)), ids),
+        f"float32{float_star}": lambda graph, ids: graph.op("Gather", graph.constant(dequantize(codes, scales)), ids),
     }
 
 
@@ -253,18 +254,32 @@ def gelus() -> dict[str, Form]:
 
 
 def norms(width: int) -> dict[str, Form]:
-    """A residual and its layer normalization."""
-    weight, bias = np.ones(width, np.float32), np.zeros(width, np.float32)
+    """A product, the residual beside it and its layer normalization.
 
-    def used(graph: GraphBuilder, x: str) -> str:
-        names = (graph.op("Add", x, x), graph.constant(weight), graph.constant(bias))
+    ONNX Runtime fuses Add and LayerNormalization into SkipLayerNormalization where it knows the shapes.
+    """
+    weight, bias = np.ones(width, np.float32), np.zeros(width, np.float32)
+    product, offset = _linear(width, width)
+
+    def summed(graph: GraphBuilder, x: str, operator: str) -> str:
+        return graph.op(operator, x, linear(graph, x, product, offset, 8))
+
+    def norm(graph: GraphBuilder, x: str, operator: str) -> str:
+        names = (summed(graph, x, operator), graph.constant(weight), graph.constant(bias))
         return graph.op("LayerNormalization", *names, axis=-1, epsilon=1e-12)
 
-    def skip(graph: GraphBuilder, x: str) -> str:
-        names = (x, x, graph.constant(weight), graph.constant(bias))
-        return graph.microsoft("SkipLayerNormalization", *names, epsilon=1e-12)
+    def by_instance(graph: GraphBuilder, x: str) -> str:
+        count = graph.op("Shape", INPUT_IDS, start=1, end=2)
+        one = numpy_helper.from_array(np.ones(1, np.float32))
+        ones, zeros = graph.op("ConstantOfShape", count, value=one), graph.op("ConstantOfShape", count)
+        plain = graph.op("InstanceNormalization", summed(graph, x, "Sum"), ones, zeros, epsilon=1e-12)
+        return graph.op("Add", graph.op("Mul", plain, graph.constant(weight)), graph.constant(bias))
 
-    return {f"Add, LayerNormalization {USED}": used, "SkipLayerNormalization": skip}
+    return {
+        f"Sum, LayerNormalization {USED}": lambda graph, x: norm(graph, x, "Sum"),
+        "Add, LayerNormalization (SkipLayerNormalization)": lambda graph, x: norm(graph, x, "Add"),
+        "Sum, InstanceNormalization with the tokens as channels": by_instance,
+    }
 
 
 def lstms(inputs: int, units: int) -> dict[str, Form]:

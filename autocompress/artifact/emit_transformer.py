@@ -108,11 +108,12 @@ class TransformerEmitter:
         asking = first_token(graph, x, keep_axis=True) if only_first else x
         mixed = self._attention(graph, asking, x, layer)
         attended = self._linear(graph, mixed, [f"{name}.attention.output"], layer=layer, bits=layer.attention_bits)
-        x = layer_norm(graph, graph.op("Add", asking, attended), self.arrays, f"{name}.attention.norm", epsilon)
+        # Add would be fused with the norm into SkipLayerNormalization, which takes several times as long.
+        x = layer_norm(graph, graph.op("Sum", asking, attended), self.arrays, f"{name}.attention.norm", epsilon)
         y = self._linear(graph, x, [f"{name}.feed_forward.up"], layer=layer, bits=layer.feed_forward_bits)
         y = activation(graph, y, self.shape.hidden_activation)
         y = self._linear(graph, y, [f"{name}.feed_forward.down"], layer=layer, bits=layer.feed_forward_bits)
-        return layer_norm(graph, graph.op("Add", x, y), self.arrays, f"{name}.feed_forward.norm", epsilon)
+        return layer_norm(graph, graph.op("Sum", x, y), self.arrays, f"{name}.feed_forward.norm", epsilon)
 
     def _attention(self, graph: GraphBuilder, asking: str, x: str, layer: LayerConfiguration) -> str:
         """Mixed values ``[batch, asking tokens, heads * head_size]``; query, key and value are one product."""
