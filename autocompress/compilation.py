@@ -25,11 +25,9 @@ def serialise(
 
 
 def serialise_describing(prepared: Prepared, configuration: TransformerConfiguration) -> bytes:
-    """The bytes of a graph that gives hidden states of the middle and the last layer but one after the logits."""
+    """The bytes of a graph that gives the hidden states of every layer after the logits."""
     arrays, shape = prepared.weights(configuration)
-    depth = len(configuration.layers)
-    places = tuple(sorted({place for place in (depth // 2 - 1, depth - 2) if place >= 0}))
-    content: bytes = emit_describing(arrays, configuration, shape, _inputs(prepared), places).SerializeToString()
+    content: bytes = emit_describing(arrays, configuration, shape, _inputs(prepared)).SerializeToString()
     return content
 
 

@@ -19,7 +19,8 @@ class EncoderShape:
     """Sizes of a BERT-like encoder, in the words of Hugging Face.
 
     ``max_positions`` counts usable positions (RoBERTa's two reserved rows are not counted). ``head_pooling`` is
-    ``first`` (the [CLS] vector) or ``mean``; ``head_activation`` stands between the two linear layers of a head.
+    ``first`` (the [CLS] vector) or ``mean``; ``head_activation`` stands between the two linear layers of a head. Both
+    are of the head after the last layer: heads lower down read the mean of the tokens, with relu.
     """
 
     num_hidden_layers: int
@@ -40,6 +41,14 @@ class EncoderShape:
     def head_size(self) -> int:
         """Width of one attention head; it is never cut."""
         return self.hidden_size // self.num_attention_heads
+
+    def pooling_after(self, layer: int) -> str:
+        """What the head after a layer reads, ``first`` or ``mean``."""
+        return self.head_pooling if layer == self.num_hidden_layers - 1 else "mean"
+
+    def activation_after(self, layer: int) -> str:
+        """The activation in the head after a layer."""
+        return self.head_activation if layer == self.num_hidden_layers - 1 else "relu"
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> EncoderShape:

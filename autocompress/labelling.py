@@ -20,14 +20,20 @@ from autocompress.tasks.metrics import unexplained
 CHUNK = 4096
 CHECKED_ROWS = 512
 UNEXPLAINED = 0.02
+MEANS_BYTES = 128 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
 class TeacherOutputs:
-    """Logits [n, C] and, from the 8-bit file, hidden states."""
+    """Logits [n, C] and, from the 8-bit file, hidden states.
+
+    ``means`` [m, layers - 1, H] are those of every layer but the last, over the tokens, of the first texts: as many
+    as ``MEANS_BYTES`` hold.
+    """
 
     logits: NDArray[np.float32]
-    hidden: HiddenStates | None
+    hidden: HiddenStates | None = None
+    means: NDArray[np.float16] | None = None
 
 
 def teacher_outputs(prepared: Prepared, split: EncodedSplit, listener: Listener) -> TeacherOutputs:
@@ -35,13 +41,12 @@ def teacher_outputs(prepared: Prepared, split: EncodedSplit, listener: Listener)
 
     The 8-bit file is used if at most ``UNEXPLAINED`` of the variance of the exact outputs is lost in it, as read from
     validation rows; else PyTorch in the fastest precision of this processor, without hidden states. The components of
-    the hidden states are those of the first ``CHUNK`` texts.
+    the hidden states are those of the first ``CHUNK`` texts: what the head reads, and the middle layer and the last
+    but one.
     """
-    data = prepared.data
-    compiled = Compiled(
-        prepared, serialise_describing(prepared, TransformerConfiguration.uniform(prepared.teacher_shape))
-    )
-    classes = prepared.teacher_shape.num_outputs
+    data, shape = prepared.data, prepared.teacher_shape
+    compiled = Compiled(prepared, serialise_describing(prepared, TransformerConfiguration.uniform(shape)))
+    classes, depth = shape.num_outputs, shape.num_hidden_layers
     checked = np.arange(min(CHECKED_ROWS, len(data.validation)))
     known = prepared.validation_outputs[checked]
     lost = unexplained(compiled.outputs(data.validation.subset(checked))[:, :classes], known)
@@ -49,13 +54,19 @@ def teacher_outputs(prepared: Prepared, split: EncodedSplit, listener: Listener)
         listener(Event("note", f"8 bits lose {lost:.1%} of the teacher's outputs: texts are labelled in PyTorch"))
         checkpoint = open_checkpoint(str(prepared.checkpoint))
         model, _ = load_classifier(checkpoint, data.task.num_outputs, data.task.label_names)
-        return TeacherOutputs(predict_logits(model, split, data.pad_id), None)
-    logits, values, components = [], [], None
+        return TeacherOutputs(predict_logits(model, split, data.pad_id))
+    described = sorted({place for place in (depth // 2 - 1, depth - 2, depth - 1) if place >= 0})
+    room = MEANS_BYTES // (2 * max(depth - 1, 1) * shape.hidden_size)
+    logits, values, means, components = [], [], [], None
     for begin in range(0, len(split), CHUNK):
         listener(Event("progress", "labelling made-up texts", begin / len(split)))
         outputs = compiled.outputs(split.subset(np.arange(begin, min(begin + CHUNK, len(split)))))
-        components = components or principal_components(outputs[:, classes:])
+        states = outputs[:, classes:].reshape(len(outputs), depth, shape.hidden_size)
+        chosen = states[:, described].reshape(len(states), -1)
+        components = components or principal_components(chosen)
         logits.append(outputs[:, :classes])
-        values.append(components.of(outputs[:, classes:]))
+        values.append(components.of(chosen))
+        means.append(states[: max(room - begin, 0), :-1].astype(np.float16))
     assert components is not None
-    return TeacherOutputs(np.concatenate(logits), HiddenStates(np.concatenate(values), components.shares))
+    hidden = HiddenStates(np.concatenate(values), components.shares)
+    return TeacherOutputs(np.concatenate(logits), hidden, np.concatenate(means))

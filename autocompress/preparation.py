@@ -15,6 +15,7 @@ from autocompress.compression.importance import reorder
 from autocompress.compression.vocabulary import vocabulary_order
 from autocompress.configuration import Configuration, EncoderShape, ExitConfiguration, TransformerConfiguration
 from autocompress.distillation.augmentation import AugmentationSettings
+from autocompress.distillation.layer_heads import NO_HEADS, LayerHeads, head_outputs, train_layer_heads
 from autocompress.distillation.losses import label_loss
 from autocompress.distillation.recipes import SUPER_NETWORK
 from autocompress.distillation.students import tensor_batch
@@ -29,7 +30,7 @@ from autocompress.distillation.training import autocast
 from autocompress.distillation.transfer import extended
 from autocompress.events import Event, Listener
 from autocompress.files import write_json
-from autocompress.labelling import teacher_outputs
+from autocompress.labelling import TeacherOutputs, teacher_outputs
 from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.networks.checkpoint import Checkpoint, load_classifier, open_checkpoint
 from autocompress.networks.elastic_encoder import ElasticEncoder
@@ -149,7 +150,18 @@ def prepare_transfer(prepared: Prepared, problem: Problem, listener: Listener) -
     settings = AugmentationSettings(splice_share=PAIR_SPLICE_SHARE if data.task.pair else SPLICE_SHARE)
     split = extended(data.train, count, arrays["embeddings.word"], separators, settings, problem.seed)
     outputs = teacher_outputs(prepared, split, listener)
+    prepared.save_layer_heads(_layer_heads(prepared, outputs, listener))
     prepared.save_transfer(split, outputs.logits, outputs.hidden)
+
+
+def _layer_heads(prepared: Prepared, known: TeacherOutputs, listener: Listener) -> LayerHeads:
+    """Heads learnt from the teacher's ``known`` outputs, with what they say of the validation split."""
+    if known.means is None:
+        return NO_HEADS
+    seen = teacher_outputs(prepared, prepared.data.validation, listener).means
+    assert seen is not None
+    trained = train_layer_heads(known.means, known.logits[: len(known.means)])
+    return LayerHeads(trained, head_outputs(trained, seen))
 
 
 def made_up_texts(train: EncodedSplit, time_budget_s: float, parameters: int) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 
 from autocompress.configuration import Configuration, EncoderShape, TransformerConfiguration
 from autocompress.distillation.hidden_states import HiddenStates
+from autocompress.distillation.layer_heads import NO_HEADS, LayerHeads
 from autocompress.distillation.transfer import TransferSet
 from autocompress.networks.compensation import Compensation
 from autocompress.networks.cut import cut
@@ -22,6 +23,7 @@ from autocompress.tasks.metrics import metric_of
 TEACHER, TRANSFER = "teacher", "transfer"
 GRAMS = "grams.safetensors"
 LEAST_WIDTH = 0.33
+HEADS = "heads.safetensors"
 OUTPUTS = "outputs.safetensors"
 REQUESTS = "requests.npz"
 
@@ -45,7 +47,7 @@ class Prepared:
     def files(self, source: str) -> tuple[str, ...]:
         """Names, in the folder, of what a prepared source consists of."""
         weights = f"{source}.safetensors"
-        return (weights, OUTPUTS, GRAMS, "checkpoint") if source == TEACHER else (weights,)
+        return (weights, *{TEACHER: (OUTPUTS, GRAMS, "checkpoint"), TRANSFER: (HEADS,)}.get(source, ()))
 
     def has(self, source: str) -> bool:
         """Whether a source is prepared."""
@@ -98,7 +100,7 @@ class Prepared:
         source = self.source_of(configuration)
         arrays, shape = self.source(source)
         if source == TEACHER and isinstance(configuration, TransformerConfiguration):
-            return self.compensation.cut(arrays, shape, configuration), shape
+            return self.compensation.cut(arrays | self.layer_heads.arrays, shape, configuration), shape
         return cut(arrays, shape, configuration), shape
 
     @cached_property
@@ -108,8 +110,27 @@ class Prepared:
         return Compensation(grams, frozenset(meta["uses"].split()))
 
     def source_of(self, configuration: Configuration) -> str:
-        """``teacher`` for its whole depth and hidden size and at least a third of each width; else the student type."""
-        return TEACHER if _is_near(configuration, self.teacher_shape) else configuration.student
+        """``teacher`` for its lower layers, or all, whole or at least a third of each width; else the student type.
+
+        Exits and ends below the last layer need heads there.
+        """
+        return TEACHER if _is_near(configuration, self.teacher_shape, self.layer_heads) else configuration.student
+
+    @property
+    def layer_heads(self) -> LayerHeads:
+        """The heads after the teacher's lower layers; none before they are trained."""
+        if not (self.folder / HEADS).is_file():
+            return NO_HEADS
+        return self._stored_heads
+
+    @cached_property
+    def _stored_heads(self) -> LayerHeads:
+        arrays = load_weights(self.folder / HEADS)[0]
+        return LayerHeads({n: a for n, a in arrays.items() if n != "outputs"}, arrays["outputs"])
+
+    def save_layer_heads(self, heads: LayerHeads) -> None:
+        """Write the heads after the teacher's lower layers."""
+        save_weights(self.folder / HEADS, heads.arrays | {"outputs": heads.outputs}, {"kind": "heads"})
 
     def save(self, source: str, arrays: dict[str, np.ndarray], shape: EncoderShape) -> None:
         """Write one source's weights."""
@@ -153,12 +174,14 @@ class Prepared:
         return {"study_folder": self.study_folder}
 
 
-def _is_near(configuration: Configuration, shape: EncoderShape) -> bool:
+def _is_near(configuration: Configuration, shape: EncoderShape, heads: LayerHeads) -> bool:
     """Whether the teacher's own weights, reconstructed, are a better start than a super-network's."""
-    if not isinstance(configuration, TransformerConfiguration) or configuration.exit is not None:
+    if not isinstance(configuration, TransformerConfiguration) or configuration.hidden_size != shape.hidden_size:
         return False
-    depth, hidden = shape.num_hidden_layers, shape.hidden_size
-    return (len(configuration.layers), configuration.hidden_size) == (depth, hidden) and all(
+    ends_early = len(configuration.layers) < shape.num_hidden_layers or configuration.exit is not None
+    if ends_early and not heads.arrays:
+        return False
+    return [layer.index for layer in configuration.layers] == list(range(len(configuration.layers))) and all(
         layer.num_attention_heads >= LEAST_WIDTH * shape.num_attention_heads
         and layer.intermediate_size >= LEAST_WIDTH * shape.intermediate_size
         for layer in configuration.layers

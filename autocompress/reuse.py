@@ -14,7 +14,7 @@ from autocompress.prepared import TEACHER, TRANSFER, Prepared
 from autocompress.problem import Problem
 
 KEYS = "keys.json"
-FORMAT = 6
+FORMAT = 7
 
 
 def content_key(prepared: Prepared, source: str, problem: Problem) -> str:

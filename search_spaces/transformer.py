@@ -22,6 +22,7 @@ HIDDEN_FRACTIONS = (1 / 3, 1 / 2, 2 / 3, 1)
 HEAD_FRACTIONS = (1 / 6, 1 / 4, 1 / 3, 1 / 2, 1)
 INTERMEDIATE_FRACTIONS = (1 / 12, 1 / 6, 1 / 3, 1 / 2, 1)
 THRESHOLD_LOW, THRESHOLD_HIGH, THRESHOLD_STEP = 0.5, 0.98, 0.02
+THRESHOLDS = tuple(round(THRESHOLD_LOW + THRESHOLD_STEP * step, 2) for step in range(25))
 T = TypeVar("T", bool, int, float, str)
 
 
@@ -95,9 +96,7 @@ class ExitDimensions:
         self._rule.record(parameters, "off" if exit_ is None else "confidence")
         if exit_ is None:
             return
-        steps = (exit_.threshold - THRESHOLD_LOW) / THRESHOLD_STEP
-        in_range = THRESHOLD_LOW <= exit_.threshold <= THRESHOLD_HIGH
-        if not in_range or exit_.threshold != round(THRESHOLD_LOW + THRESHOLD_STEP * round(steps), 2):
+        if exit_.threshold not in THRESHOLDS:
             raise InputError(
                 f"exit_threshold must be {THRESHOLD_LOW} to {THRESHOLD_HIGH} in steps of {THRESHOLD_STEP} in this "
                 f"space, but got {exit_.threshold}"

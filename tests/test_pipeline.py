@@ -14,13 +14,14 @@ import pytest
 
 import autocompress
 from autocompress import labelling
-from autocompress.configuration import describe
+from autocompress.compilation import Compiled, serialise
+from autocompress.configuration import ExitConfiguration, TransformerConfiguration, configuration_digest, describe
 from autocompress.errors import InputError, StudyError
 from autocompress.exploration.study import StudyStore
 from autocompress.exploration.surrogate import STARTERS
 from autocompress.labelling import teacher_outputs
-from autocompress.prepared import Prepared
-from autocompress.surrogates import exit_confidences
+from autocompress.prepared import TEACHER, Prepared
+from autocompress.surrogates import LOSSES, exit_confidences, exit_designs, layer_outputs
 from autocompress.tasks.metrics import unexplained
 
 BASELINES = ["pytorch-fp32", "onnxruntime-fp32", "onnxruntime-int8"]
@@ -129,14 +130,43 @@ def test_how_sure_exits_are_is_read_from_the_super_network(study: autocompress.S
     assert np.array_equal(pairs, np.minimum(single[:, ::2], single[:, 1::2]))
 
 
+def test_lower_layers_and_exits_are_cut_from_the_teacher_and_answer_as_its_heads_do(study: autocompress.Study):
+    prepared = Prepared(study.folder)
+    shape, data, outputs = prepared.teacher_shape, prepared.data, layer_outputs(prepared)
+    assert outputs.shape == (2, 120, 2) and np.array_equal(outputs[1], prepared.validation_outputs)
+    lower = TransformerConfiguration.uniform(shape, 32, layers=(0,))
+    with_exit = TransformerConfiguration.uniform(shape, 32, exit=ExitConfiguration((0,), 0.5))
+    for configuration in (lower, with_exit):
+        assert prepared.source_of(configuration) == TEACHER
+        arrays, _ = prepared.weights(configuration)
+        found = Compiled(prepared, serialise(prepared, arrays, shape, configuration)).outputs(data.validation)
+        assert unexplained(found, outputs[0]) < 0.02
+    for elsewhere in (
+        TransformerConfiguration.uniform(shape, layers=(1,)),
+        TransformerConfiguration.uniform(shape, layers=(0,), hidden_size=shape.hidden_size // 2),
+    ):
+        assert prepared.source_of(elsewhere) == "transformer"
+
+
+def test_exit_designs_are_measured_after_the_spaces_own(study: autocompress.Study):
+    prepared = Prepared(study.folder)
+    designs = exit_designs(prepared, 1)
+    assert designs and all(prepared.source_of(design) == TEACHER for design in designs)
+    measured = {result.digest for result in study.store.results()}
+    assert {configuration_digest(design) for design in designs[:1]} <= measured
+
+
 def test_resume_adds_trials_and_keeps_the_old_ones(study: autocompress.Study, studies: Path):
     before = {result.trial: result for result in study.store.results()}
-    resumed = autocompress.resume("tiny", studies_dir=studies, trials=STARTERS + 3, time_budget_s=60.0)
+    trials = STARTERS + len(LOSSES) + 3
+    resumed = autocompress.resume("tiny", studies_dir=studies, trials=trials, time_budget_s=60.0)
     after = {result.trial: result for result in resumed.store.results()}
-    assert len(after) == STARTERS + 3 and resumed.state == "finished"
+    assert len(after) == trials and resumed.state == "finished"
     assert {number: after[number] for number in before} == before
     expected = [json.loads(row[0]) for row in query(study.folder, "predicted")]
-    assert len(expected) == 3 and all(set(each) == {"quality", "latency_ms", "size_bytes"} for each in expected)
+    assert 3 <= len(expected) <= 3 + len(LOSSES) and all(
+        set(each) == {"quality", "latency_ms", "size_bytes"} for each in expected
+    )
 
 
 def query(folder: Path, key: str) -> list[tuple[str]]:

@@ -103,9 +103,15 @@ class Pooling:
 
     def __init__(self, graph: GraphBuilder) -> None:
         self._root = graph.root
-        self._mask = self._root.op("Cast", ATTENTION_MASK, to=TensorProto.FLOAT)
-        row = self._root.op("Unsqueeze", self._mask, graph.integers(1))
-        self._shares = self._root.op("Div", row, self._root.op("ReduceSum", row, graph.integers(2)))
+
+    @cached_property
+    def _mask(self) -> str:
+        return self._root.op("Cast", ATTENTION_MASK, to=TensorProto.FLOAT)
+
+    @cached_property
+    def _shares(self) -> str:
+        row = self._root.op("Unsqueeze", self._mask, self._root.integers(1))
+        return self._root.op("Div", row, self._root.op("ReduceSum", row, self._root.integers(2)))
 
     @cached_property
     def _column(self) -> str:

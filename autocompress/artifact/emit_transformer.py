@@ -51,7 +51,7 @@ class TransformerEmitter:
         types = arrays.get("embeddings.token_type")
         self.token_types = inputs.pair and types is not None and len(types) > 1
         self.mask = self.graph.op("Cast", ATTENTION_MASK, to=TensorProto.INT32)
-        self.pooling = Pooling(self.graph) if shape.head_pooling == "mean" else None
+        self.pooling = Pooling(self.graph)
 
     def model(self) -> onnx.ModelProto:
         """The finished graph."""
@@ -104,7 +104,7 @@ class TransformerEmitter:
     def _layer(self, graph: GraphBuilder, x: str, layer: LayerConfiguration) -> str:
         """One encoder layer; where only [CLS] of the last one is read, only [CLS] asks, and goes on alone."""
         name, epsilon = f"layers.{layer.index}", self.shape.layer_norm_epsilon
-        only_first = self.pooling is None and layer is self.configuration.layers[-1]
+        only_first = layer is self.configuration.layers[-1] and self.shape.pooling_after(layer.index) == "first"
         asking = first_token(graph, x, keep_axis=True) if only_first else x
         mixed = self._attention(graph, asking, x, layer)
         attended = self._linear(graph, mixed, [f"{name}.attention.output"], layer=layer, bits=layer.attention_bits)
@@ -136,6 +136,9 @@ class TransformerEmitter:
         return linear(graph, x, weight, bias, bits, sparse=layer.sparsity > 0)
 
     def _head(self, graph: GraphBuilder, x: str, index: int) -> str:
-        pooled = first_token(graph, x) if self.pooling is None else self.pooling.mean(graph, x)
-        bits = side_bits(self.configuration.embedding_bits)
-        return head(graph, pooled, self.arrays, f"heads.{index}", act=self.shape.head_activation, bits=bits)
+        bits, act = side_bits(self.configuration.embedding_bits), self.shape.activation_after(index)
+        return head(graph, self._pooled(graph, x, index), self.arrays, f"heads.{index}", act=act, bits=bits)
+
+    def _pooled(self, graph: GraphBuilder, x: str, index: int) -> str:
+        """What the head after layer ``index`` reads of its output, ``[batch, width]``."""
+        return first_token(graph, x) if self.shape.pooling_after(index) == "first" else self.pooling.mean(graph, x)

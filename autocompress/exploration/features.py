@@ -13,12 +13,15 @@ ROUNDING = {32: 0.0, 8: 0.1, 4: 0.4, 2: 1.0}
 
 
 def quality_features(
-    configuration: Configuration, shape: EncoderShape, confidences: Confidences | None
+    configuration: Configuration, shape: EncoderShape, confidences: Confidences | None, *, own_network: bool
 ) -> NDArray[np.float64]:
-    """Features [k] of one student type, of the same length and meaning for all its configurations."""
+    """Features [k] of one student type, of the same length and meaning for all its configurations.
+
+    ``own_network`` says whether it is cut from its type's super-network, not from the teacher.
+    """
     table = [np.log2(configuration.vocabulary_size / 8000) / 2, ROUNDING[configuration.embedding_bits]]
     if isinstance(configuration, TransformerConfiguration):
-        return np.array([*table, *_transformer(configuration, shape, confidences)])
+        return np.array([*table, float(own_network), *_transformer(configuration, shape, confidences)])
     kernel = configuration.kernel_size / 5 if isinstance(configuration, CNNConfiguration) else 0.0
     return np.array(
         [

@@ -8,7 +8,7 @@ reported is measured.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 
@@ -55,22 +55,42 @@ class Region:
     size_bytes: float = np.inf
 
 
+@dataclass(frozen=True, eq=False)
+class Origins:
+    """Where configurations are cut from: its name, and how sure exits are there on validation texts."""
+
+    source_of: Callable[[Configuration], str]
+    confidences: Mapping[str, Confidences]
+
+
+NO_ORIGINS = Origins(lambda configuration: configuration.student, {})
+
+
 class Surrogate:
     """Models of one study. ``propose`` depends on the points given and the seed alone, not on what it did before."""
 
     def __init__(
-        self, space: SearchSpace, region: Region, confidences: Confidences | None = None, requests: int = 0
+        self,
+        space: SearchSpace,
+        region: Region,
+        origins: Origins = NO_ORIGINS,
+        requests: int = 0,
+        designs: Sequence[Configuration] = (),
     ) -> None:
-        """``requests`` are what a trial serves to read the quality: slow candidates cost more of them."""
+        """``requests`` are what a trial serves to read the quality: slow candidates cost more of them.
+
+        ``designs`` are measured after the space's own.
+        """
         self._space = space
         self._requests = requests
         self._region = region
         self._describe = lru_cache(maxsize=4096)(self._described)
-        self._confidences = confidences
+        self._origins = origins
+        self._designs = [design for design in designs if design in space]
 
     def starters(self) -> list[Configuration]:
         """The designs to measure before any proposal; the space's others are candidates beside the neighbours."""
-        return self._space.anchors()[:STARTERS]
+        return [*self._space.anchors()[:STARTERS], *self._designs]
 
     def propose(
         self,
@@ -135,11 +155,12 @@ class Surrogate:
         return latency, size, quality
 
     def _described(self, configuration: Configuration) -> tuple[Array, Array, Array]:
-        shape = self._space.shape
+        shape, source = self._space.shape, self._origins.source_of(configuration)
+        confidences = self._origins.confidences.get(source)
         return (
-            latency_terms(configuration, shape, self._confidences),
+            latency_terms(configuration, shape, confidences),
             size_terms(configuration, shape),
-            quality_features(configuration, shape, self._confidences),
+            quality_features(configuration, shape, confidences, own_network=source == configuration.student),
         )
 
     def _gains(self, candidates: Array, known: Array, seed: int) -> Array:

@@ -75,7 +75,7 @@ class ElasticEncoder(ElasticNetwork):
             x = self._layer(selection, f"layers.{index}.", x, mask)
             hidden.append(x)
             if f"heads.{index}.out.weight" in selection:
-                logits[index] = self._head(selection, f"heads.{index}.", x, mask)
+                logits[index] = self._head(selection, index, x, mask)
         return EncoderOutput(logits, hidden, embeddings)
 
     def logits(
@@ -125,10 +125,10 @@ class ElasticEncoder(ElasticNetwork):
             f"{name}feed_forward.norm", x + selection.linear(f"{name}feed_forward.down", neurons), epsilon
         )
 
-    def _head(self, selection: Selection, name: str, x: Tensor, mask: Tensor) -> Tensor:
-        pooled = masked_mean(x, mask) if self.shape.head_pooling == "mean" else x[:, 0]
-        hidden = ACTIVATIONS[self.shape.head_activation](selection.linear(f"{name}dense", pooled))
-        return selection.linear(f"{name}out", hidden).float()
+    def _head(self, selection: Selection, layer: int, x: Tensor, mask: Tensor) -> Tensor:
+        pooled = masked_mean(x, mask) if self.shape.pooling_after(layer) == "mean" else x[:, 0]
+        hidden = ACTIVATIONS[self.shape.activation_after(layer)](selection.linear(f"heads.{layer}.dense", pooled))
+        return selection.linear(f"heads.{layer}.out", hidden).float()
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:

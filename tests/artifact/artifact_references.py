@@ -159,8 +159,9 @@ def _transformer(arrays, configuration, shape, ids, types):
     logits = {}
     for layer in configuration.layers:
         x = _encoder_layer(arrays, layer, shape, x)
-        pooled = x[0] if shape.head_pooling == "first" else x.mean(0)
-        logits[layer.index] = _head(arrays, f"heads.{layer.index}", pooled, shape.head_activation)
+        own = layer.index == shape.num_hidden_layers - 1
+        pooled = x[0] if own and shape.head_pooling == "first" else x.mean(0)
+        logits[layer.index] = _head(arrays, f"heads.{layer.index}", pooled, shape.head_activation if own else "relu")
     return logits
 
 

@@ -122,6 +122,16 @@ def test_a_batch_leaves_where_its_least_sure_row_is_sure():
         np.testing.assert_allclose(Session(model).run(batch), expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("layer", [0, 1, 3])
+def test_exits_read_the_mean_where_the_last_head_reads_the_first_token(layer):
+    shape = shape_with(head_pooling="first", head_activation="tanh")
+    arrays, batch = random_arrays(with_exits(0.5), shape), batch_of((9,))
+    exits = reference(arrays, with_exits(0.5), batch, shape)
+    at = {0: ((0,), 0.001), 1: ((1,), 0.001), 3: ((0, 1), 0.999999)}[layer]
+    model = emit(arrays, with_exits(at[1], layers=at[0]), shape, graph_inputs()).SerializeToString()
+    np.testing.assert_allclose(Session(model).run(batch), exits[layer], atol=1e-4)
+
+
 def test_exits_are_lazy_branches_and_the_model_is_valid():
     model = emit(random_arrays(with_exits(0.9, 2)), with_exits(0.9, 2), SHAPE, graph_inputs())
     onnx.checker.check_model(model)
