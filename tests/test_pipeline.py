@@ -159,7 +159,7 @@ def test_exit_designs_are_measured_after_the_spaces_own(study: autocompress.Stud
 def test_resume_adds_trials_and_keeps_the_old_ones(study: autocompress.Study, studies: Path):
     before = {result.trial: result for result in study.store.results()}
     trials = STARTERS + len(LOSSES) + 3
-    resumed = autocompress.resume("tiny", studies_dir=studies, trials=trials, time_budget_s=60.0)
+    resumed = autocompress.resume("tiny", studies_dir=studies, trials=trials, time_budget_s=120.0)
     after = {result.trial: result for result in resumed.store.results()}
     assert len(after) == trials and resumed.state == "finished"
     assert {number: after[number] for number in before} == before
