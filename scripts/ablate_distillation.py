@@ -14,9 +14,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from guided_training import Guide, refine_guided
 
 from autocompress import open_study
-from autocompress.configuration import BiLSTMConfiguration, CNNConfiguration, Configuration, TransformerConfiguration
+from autocompress.configuration import (
+    BiLSTMConfiguration,
+    CNNConfiguration,
+    Configuration,
+    EncoderShape,
+    TransformerConfiguration,
+)
 from autocompress.distillation.augmentation import AugmentationSettings
 from autocompress.distillation.losses import soft_target_loss
 from autocompress.distillation.recipes import ALONE
@@ -29,22 +36,27 @@ from autocompress.events import silent
 from autocompress.labelling import teacher_outputs
 from autocompress.measurement.statistics import paired_difference_interval
 from autocompress.networks.cut import cut
+from autocompress.networks.elastic_encoder import ElasticEncoder
 from autocompress.networks.exit_heads import add_exit_heads
 from autocompress.networks.student_sizes import StudentSizes
 from autocompress.networks.students import build_student, initial_student
+from autocompress.networks.weights import Arrays
 from autocompress.prepared import TEACHER, Prepared
 
 PRODUCT = AugmentationSettings()
+SETTINGS = DistillationSettings(TrainingSettings(1.0, 1.0, 1.0))
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to distil; the defaults are the product's."""
+    """One way to distil; the defaults are the product's. A ``guide`` is for sub-networks alone (guided_training.py)."""
 
     name: str
     copies: int = 40
     augmentation: AugmentationSettings = PRODUCT
     change: Callable[[DistillationSettings], DistillationSettings] = lambda settings: settings
+    guide: str | None = None
+    mapping: str = "last"
 
 
 VARIANTS = (
@@ -56,6 +68,10 @@ VARIANTS = (
     Variant("no hidden states of the teacher", change=lambda settings: replace(settings, hidden_weight=0.0)),
     Variant("no hidden words", change=lambda settings: replace(settings, mask_share=0.0)),
     Variant("no true labels", change=lambda settings: replace(settings, label_weight=0.0)),
+    Variant("and the encoder's output, last layer", guide="output"),
+    Variant("and the encoder's output, every kept layer", guide="output", mapping="every"),
+    Variant("and attention relations, last layer", guide="relations"),
+    Variant("and attention relations, every kept layer", guide="relations", mapping="every"),
 )
 
 
@@ -90,15 +106,32 @@ class Bench:
             arrays = initial_student(configuration.student, arrays, shape, StudentSizes.covering([configuration]))
         recipe = ALONE[configuration.student]
         training = TrainingSettings(recipe.learning_rate, seconds, max_epochs=1e6, batch_size=recipe.batch_size)
-        arrays = refine(
-            cut(arrays, shape, configuration),
-            shape,
-            configuration,
-            self.transfer(variant),
-            self.prepared.vocabulary_order,
-            variant.change(DistillationSettings(training)),
-        )
-        return self.predict(build_student(arrays, shape, configuration).eval(), configuration)
+        settings, transfer = variant.change(DistillationSettings(training)), self.transfer(variant)
+        weights = cut(arrays, shape, configuration)
+        if variant.guide is not None and isinstance(configuration, TransformerConfiguration):
+            weights = self.guided(weights, shape, configuration, variant, settings)
+        else:
+            weights = refine(weights, shape, configuration, transfer, self.prepared.vocabulary_order, settings)
+        return self.predict(build_student(weights, shape, configuration).eval(), configuration)
+
+    def guided(
+        self,
+        weights: Arrays,
+        shape: EncoderShape,
+        configuration: TransformerConfiguration,
+        variant: Variant,
+        settings: DistillationSettings,
+    ) -> Arrays:
+        """Weights of a sub-network that learns from the teacher's mapped layers too: the last from the last."""
+        arrays, teacher_shape = self.prepared.source(TEACHER)
+        kept = [layer.index for layer in configuration.layers]
+        pairs = [(index, index) for index in kept[:-1] if variant.mapping == "every"]
+        pairs.append((kept[-1], teacher_shape.num_hidden_layers - 1))
+        assert variant.guide is not None
+        guide = Guide(variant.guide, pairs, arrays, teacher_shape, configuration.hidden_size)
+        table = token_map(self.prepared.vocabulary_order, configuration.vocabulary_size, self.data.unknown_id)
+        network = ElasticEncoder(shape, weights)
+        return refine_guided(network, guide, configuration, self.transfer(variant), table, settings)
 
     def predict(self, network: torch.nn.Module, configuration: Configuration) -> np.ndarray:
         """Logits [n, C] on the validation split, with the configuration's bits."""
@@ -148,11 +181,20 @@ def students(prepared: Prepared) -> dict[str, Configuration]:
     }
 
 
+def applies(variant: Variant, configuration: Configuration) -> bool:
+    """Whether a variant is another training for this type of student than the full method."""
+    has_layers = isinstance(configuration, TransformerConfiguration)
+    without_states = variant.change(SETTINGS).hidden_weight != SETTINGS.hidden_weight
+    return not (variant.guide is not None and not has_layers) and not (without_states and has_layers)
+
+
 def rows(bench: Bench, name: str, configuration: Configuration, seconds: float) -> Iterator[str]:
     """A table row per variant."""
     labels = bench.data.validation.labels
     reference: np.ndarray | None = None
     for variant in VARIANTS:
+        if not applies(variant, configuration):
+            continue
         outputs = bench.train(configuration, variant, seconds)
         right = outputs.argmax(1) == labels
         difference = "" if reference is None else interval(right, reference)
