@@ -1,4 +1,4 @@
-"""The comparison as one value: every model's figures, and for each rival the fastest point that matches its quality."""
+"""The comparison as one value: every model's figures, and what the front offers at a rival's quality and latency."""
 
 from __future__ import annotations
 
@@ -59,17 +59,29 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Offer:
+    """A point of the front, with its test metric less a rival's."""
+
+    point: Row
+    difference: Difference
+
+
+@dataclass(frozen=True)
 class Answer:
-    """The fastest point of the front that is not significantly below a rival; None where every point is."""
+    """What the front offers in a rival's place.
+
+    ``at_quality`` is the fastest point that is not significantly below it; ``at_latency`` the slowest that is not
+    slower. None where there is no such point.
+    """
 
     rival: Row
-    point: Row | None = None
-    difference: Difference | None = None
+    at_quality: Offer | None
+    at_latency: Offer | None
 
     @property
     def factor(self) -> float | None:
-        """How many times as fast as the rival the point is."""
-        return None if self.point is None else self.point.speed / self.rival.speed
+        """How many times as fast as the rival the point ``at_quality`` is."""
+        return None if self.at_quality is None else self.at_quality.point.speed / self.rival.speed
 
 
 @dataclass(frozen=True)
@@ -116,11 +128,13 @@ def compare_rows(
     front = sorted((row for row in rows if row.model.kind == FRONT), key=lambda row: -row.speed)
 
     def answer(rival: Row) -> Answer:
-        for point in front:
-            found = difference(task, outputs[point.model.name], outputs[rival.model.name], labels)
-            if not found.is_loss:
-                return Answer(rival, point, found)
-        return Answer(rival)
+        offers = [
+            Offer(point, difference(task, outputs[point.model.name], outputs[rival.model.name], labels))
+            for point in front
+        ]
+        as_good = [offer for offer in offers if not offer.difference.is_loss]
+        as_fast = [offer for offer in offers if offer.point.speed >= rival.speed]
+        return Answer(rival, next(iter(as_good), None), next(reversed(as_fast), None))
 
     return rows, tuple(answer(row) for row in rows if row.model.kind != FRONT)
 
@@ -161,7 +175,11 @@ def _row_json(row: Row) -> dict[str, Any]:
 def _answer_json(answer: Answer) -> dict[str, Any]:
     return {
         "rival": answer.rival.model.name,
-        "point": None if answer.point is None else answer.point.model.name,
         "times_as_fast": answer.factor,
-        "difference": None if answer.difference is None else asdict(answer.difference),
+        "at_quality": _offer_json(answer.at_quality),
+        "at_latency": _offer_json(answer.at_latency),
     }
+
+
+def _offer_json(offer: Offer | None) -> dict[str, Any] | None:
+    return None if offer is None else {"point": offer.point.model.name, "difference": asdict(offer.difference)}

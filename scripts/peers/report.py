@@ -7,7 +7,7 @@ from pathlib import Path
 
 from autocompress.files import write_bytes, write_json
 from autocompress.units import human_size
-from peers.comparison import FRONT, Answer, Comparison, Difference, Row
+from peers.comparison import FRONT, Answer, Comparison, Difference, Offer, Row
 from peers.environments import PEERS
 from peers.measuring import ANCHOR, PASSES
 from peers.plot import write_peers_plot
@@ -43,7 +43,8 @@ def readme(comparison: Comparison, command: str) -> str:
             "**Question.** What do other tools make of the same teacher, measured on the same machine, requests and "
             "test rows, and which point of the front would one take instead?\n",
             f"**Answer.** {' '.join(answer_sentences(comparison))}\n",
-            f"For each rival, the fastest point that is not significantly below it:\n\n{rivals}\n",
+            "For each rival, the fastest point that is not significantly below it, then the slowest that is not slower:"
+            f"\n\n{rivals}\n",
             table(comparison),
             "![quality against latency](peers.png)\n",
             f"## How\n\n    {command}\n",
@@ -54,18 +55,21 @@ def readme(comparison: Comparison, command: str) -> str:
 
 
 def answer_sentences(comparison: Comparison) -> list[str]:
-    """Three sentences: the best rival, what the front offers against all of them, and what cannot be told apart."""
+    """The best rival, what the front offers at each rival's quality and latency, and what cannot be told apart."""
     rivals = [answer.rival for answer in comparison.answers]
     fastest = max(rivals, key=lambda row: row.speed)
     matched = [answer for answer in comparison.answers if answer.factor is not None]
     factors = [answer.factor for answer in matched if answer.factor is not None]
     span = f"{_times(min(factors))} to {_times(max(factors))} times as fast" if factors else "none"
+    better = [a.at_latency for a in comparison.answers if a.at_latency and a.at_latency.difference.value >= 0]
     half_widths = [100 * (row.to_teacher.interval[1] - row.to_teacher.interval[0]) / 2 for row in comparison.rows]
     return [
         f"Of the {len(rivals)} rivals the fastest is {fastest.model.name}: {fastest.quality.value:.4f} "
         f"{comparison.metric} in {fastest.mean_ms:.3g} ms.",
         f"For {len(matched)} of {len(rivals)} rivals the front has a point whose {comparison.metric} is not "
         f"significantly below, and the fastest such point is {span}.",
+        f"At the latency of each there is a point of equal or better {comparison.metric} for {len(better)} of "
+        f"{len(rivals)}.",
         f"With {comparison.test_rows:,} test rows differences below {max(half_widths):.1f} points can go unseen, so "
         "the differences stand beside the factors.",
     ]
@@ -120,13 +124,19 @@ def _line(row: Row) -> str:
 
 def _about(answer: Answer) -> str:
     rival = f"{answer.rival.model.name} ({answer.rival.quality.value:.4f}, {answer.rival.mean_ms:.3g} ms)"
-    if answer.point is None or answer.difference is None or answer.factor is None:
-        return f"{rival}: none, every point is significantly below it."
-    point = answer.point
-    return (
-        f"{rival}: {point.model.name} ({point.quality.value:.4f}, {point.mean_ms:.3g} ms), {_times(answer.factor)} "
-        f"times as fast, {_points(answer.difference)} points, {human_size(point.model.size_bytes)}."
-    )
+    if answer.at_quality is None or answer.factor is None:
+        fastest = "every point is significantly below it"
+    else:
+        size = human_size(answer.at_quality.point.model.size_bytes)
+        fastest = f"{_offer(answer.at_quality)}, {_times(answer.factor)} times as fast, {size}"
+    slowest = "no point" if answer.at_latency is None else _offer(answer.at_latency)
+    return f"{rival}: {fastest}. No slower than it: {slowest}."
+
+
+def _offer(offer: Offer) -> str:
+    point = offer.point
+    figures = f"{point.quality.value:.4f}, {point.mean_ms:.3g} ms"
+    return f"{point.model.name} ({figures}), {_points(offer.difference)} points"
 
 
 def _points(difference: Difference) -> str:
