@@ -15,6 +15,7 @@ from autocompress.compression.importance import reorder
 from autocompress.compression.vocabulary import vocabulary_order
 from autocompress.configuration import Configuration, EncoderShape, ExitConfiguration, TransformerConfiguration
 from autocompress.distillation.augmentation import AugmentationSettings
+from autocompress.distillation.keeping import Keeper
 from autocompress.distillation.layer_heads import NO_HEADS, LayerHeads, head_outputs, train_layer_heads
 from autocompress.distillation.losses import label_loss
 from autocompress.distillation.recipes import SUPER_NETWORK
@@ -41,6 +42,7 @@ from autocompress.networks.student_sizes import StudentSizes
 from autocompress.networks.students import INITIAL_STUDENTS, STUDENT_NETWORKS
 from autocompress.prepared import REQUESTS, TEACHER, Prepared
 from autocompress.problem import Problem
+from autocompress.reuse import content_key
 from autocompress.tasks.demo import demo_model_path, load_demo
 from autocompress.tasks.encoding import EncodedDataset, EncodedSplit, encode
 from autocompress.tasks.loading import load_dataset
@@ -121,11 +123,13 @@ def prepare_teacher(prepared: Prepared, inputs: Inputs, problem: Problem, budget
     """Leave the teacher as a checkpoint folder, its weights by importance, and its outputs on the validation split."""
     task = inputs.data.task
     model, trained = load_classifier(inputs.checkpoint, task.num_outputs, task.label_names)
+    keeper = _keeper(prepared, TEACHER, problem)
     if trained:
         listener(Event("note", "the checkpoint has a trained head for these labels: it is the teacher as it is"))
     else:
         listener(Event("note", "the checkpoint has no trained head for these labels: it is fine-tuned first"))
-        fine_tune(model, inputs.data, TeacherSettings(budget_s=budget_s, seed=problem.seed), listener)
+        settings = TeacherSettings(budget_s=budget_s, seed=problem.seed)
+        fine_tune(model, inputs.data, settings, listener, keeper)
     temporary = prepared.folder / "checkpoint.partial"
     shutil.rmtree(temporary, ignore_errors=True)
     model.save_pretrained(temporary)
@@ -139,6 +143,7 @@ def prepare_teacher(prepared: Prepared, inputs: Inputs, problem: Problem, budget
     prepared.save(TEACHER, ordered, shape)
     shutil.rmtree(prepared.checkpoint, ignore_errors=True)
     temporary.replace(prepared.checkpoint)
+    keeper.discard()
 
 
 def prepare_transfer(prepared: Prepared, problem: Problem, listener: Listener) -> None:
@@ -182,6 +187,7 @@ def prepare_super_network(
         sizes = largest_sizes(space, student)
         arrays = INITIAL_STUDENTS[student](arrays, sizes, shape.num_outputs, problem.seed)
     network = STUDENT_NETWORKS[student](shape, arrays)
+    keeper = _keeper(prepared, student, problem)
     training = SUPER_NETWORK[student].settings(budget_s, prepared.transfer, problem.seed)
     cost = partial(relative_cost, shape=shape)
     report = train_super_network(
@@ -192,9 +198,16 @@ def prepare_super_network(
         DistillationSettings(training),
         message=f"training the {student} super-network",
         listener=listener,
+        keeper=keeper,
     )
     listener(Event("note", f"{student} super-network: {report.epochs:.1f} epochs in {report.seconds:.0f} s"))
     prepared.save(student, network.to_arrays(), shape)
+    keeper.discard()
+
+
+def _keeper(prepared: Prepared, source: str, problem: Problem) -> Keeper:
+    """Where the training of a source keeps its state until it is done."""
+    return Keeper(prepared.folder / f"{source}.training", content_key(prepared, source, problem))
 
 
 def super_network_shares(prepared: Prepared, space: SearchSpace) -> dict[str, float]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from autocompress.configuration import Configuration, EncoderShape, TransformerConfiguration
 from autocompress.distillation.hidden_states import HiddenGuide
+from autocompress.distillation.keeping import Keeper
 from autocompress.distillation.losses import label_loss, mask_tokens, output_loss
 from autocompress.distillation.students import TensorBatch, run_heads, token_map
 from autocompress.distillation.training import TrainingReport, TrainingSettings, autocast, train
@@ -52,6 +53,7 @@ def train_super_network(
     *,
     message: str,
     listener: Listener = silent,
+    keeper: Keeper | None = None,
 ) -> TrainingReport:
     """Train ``network`` in place on the transfer set."""
     rng = np.random.default_rng(settings.training.seed)
@@ -72,7 +74,15 @@ def train_super_network(
 
     network.train()
     lengths = transfer.split.lengths
-    report = train(parameters(network, guide), loss_of, lengths, settings.training, message=message, listener=listener)
+    report = train(
+        parameters(network, guide),
+        loss_of,
+        lengths,
+        settings.training,
+        message=message,
+        listener=listener,
+        keeper=keeper,
+    )
     network.eval()
     return report
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autocompress.distillation.keeping import Keeper
 from autocompress.distillation.losses import label_loss
 from autocompress.distillation.training import TrainingSettings, autocast, train
 from autocompress.events import Event, Listener, silent
@@ -21,7 +22,7 @@ from autocompress.tasks.metrics import metric_of
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-BATCH = 32
+BATCH, BEST = 32, "validation"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,11 @@ class TeacherSettings:
 
 
 def fine_tune(
-    model: PreTrainedModel, data: EncodedDataset, settings: TeacherSettings, listener: Listener = silent
+    model: PreTrainedModel,
+    data: EncodedDataset,
+    settings: TeacherSettings,
+    listener: Listener = silent,
+    keeper: Keeper | None = None,
 ) -> float:
     """Train ``model`` in place, keep its best state on the validation split, and return that state's metric."""
     torch.manual_seed(settings.seed)
@@ -54,7 +59,7 @@ def fine_tune(
     _set_regression_bias(model, split)
     base = getattr(model, model.base_model_prefix)
     base.embeddings.word_embeddings.requires_grad_(False)
-    best: tuple[float, dict[str, Tensor]] = (-np.inf, {})
+    best: dict[str, Tensor] = {} if keeper is None else keeper.kept
 
     def loss_of(indices: np.ndarray, way: float) -> Tensor:
         with autocast():
@@ -62,13 +67,13 @@ def fine_tune(
             return label_loss(model(**inputs).logits, labels)
 
     def on_epoch(number: int) -> None:
-        nonlocal best
         value = metric_of(
             data.task, predict_logits(model, data.splits["validation"], data.pad_id), data.splits["validation"].labels
         )
         listener(Event("note", f"teacher after epoch {number}: validation {data.task.metric} {value:.4f}"))
-        if value > best[0]:
-            best = value, {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        if not best or value > float(best[BEST]):
+            best[BEST] = torch.tensor(value, dtype=torch.float64)
+            best.update({name: tensor.detach().clone() for name, tensor in model.state_dict().items()})
         model.train()
 
     model.train()
@@ -82,10 +87,12 @@ def fine_tune(
         message="fine-tuning the teacher",
         listener=listener,
         on_epoch=on_epoch,
+        keeper=keeper,
     )
-    model.load_state_dict(best[1])
+    value = float(best.pop(BEST))
+    model.load_state_dict(best)
     model.train(False)
-    return float(best[0])
+    return value
 
 
 def predict_logits(model: PreTrainedModel, split: EncodedSplit, pad_id: int, *, exact: bool = False) -> np.ndarray:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from autocompress.distillation.keeping import Keeper, Position
 from autocompress.errors import InputError
 from autocompress.events import Event, Listener, silent
 from autocompress.tasks.batching import length_bucketed_batches
@@ -56,37 +57,44 @@ def train(
     message: str = "training",
     listener: Listener = silent,
     on_epoch: Callable[[int], None] | None = None,
+    keeper: Keeper | None = None,
 ) -> TrainingReport:
     """Minimise ``loss_of(indices [B], way)`` over length-bucketed batches of the examples whose ``lengths`` are given.
 
-    ``way`` goes from 0 to 1. ``on_epoch(number)`` is called after each whole epoch and at the end.
+    ``way`` goes from 0 to 1. ``on_epoch(number)`` is called after each whole epoch and at the end. With a ``keeper``
+    the training goes on from the state it holds, the rest of the way in the same share of the budget.
     Raises FloatingPointError when the loss is not finite.
     """
     trained = [p for p in parameters if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True)
     rng = np.random.default_rng(settings.seed)
-    start, seen, steps, epoch, way, told = time.monotonic(), 0, 0, 0, 0.0, 0.0
+    begun = Position(rng.bit_generator.state)  # type: ignore[arg-type]
+    at = begun = (keeper.restore(trained, optimizer) if keeper is not None else None) or begun
+    start, told, way = time.monotonic(), 0.0, begun.way
     while way < 1.0:
-        for indices in length_bucketed_batches(lengths, settings.batch_size, rng):
+        rng.bit_generator.state = at.generator
+        batches = length_bucketed_batches(lengths, settings.batch_size, rng)
+        for indices in batches[at.batch :]:
             elapsed = time.monotonic() - start
-            way = max(elapsed / settings.budget_s, seen / (settings.max_epochs * len(lengths)))
+            way = max(begun.way + elapsed / settings.budget_s, at.seen / (settings.max_epochs * len(lengths)))
             if way >= 1.0:
                 break
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * min(way / settings.warmup, 1.0, 1.02 - way)
             _step(optimizer, trained, loss_of(indices, way), settings.max_gradient_norm)
-            seen += len(indices)
-            steps += 1
+            at = replace(at, way=way, steps=at.steps + 1, seen=at.seen + len(indices), batch=at.batch + 1)
+            if keeper is not None and keeper.is_due():
+                keeper.save(trained, optimizer, at)
             if elapsed - told > 0.5:
                 told = elapsed
-                listener(Event("progress", message, way, elapsed * (1 - way) / max(way, 1e-6)))
+                listener(Event("progress", message, way, elapsed * (1 - way) / max(way - begun.way, 1e-6)))
         else:
-            epoch += 1
+            at = replace(at, generator=rng.bit_generator.state, epoch=at.epoch + 1, batch=0)
             if on_epoch is not None:
-                on_epoch(epoch)
-    if on_epoch is not None and seen % len(lengths):
-        on_epoch(epoch + 1)
-    return TrainingReport(steps, seen / len(lengths), time.monotonic() - start)
+                on_epoch(at.epoch)
+    if on_epoch is not None and at.batch:
+        on_epoch(at.epoch + 1)
+    return TrainingReport(at.steps, at.seen / len(lengths), time.monotonic() - start)
 
 
 def autocast() -> torch.autocast:

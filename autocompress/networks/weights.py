@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -16,6 +18,7 @@ from autocompress.files import replacing
 
 Arrays: TypeAlias = dict[str, NDArray[np.float32]]
 
+DIGEST = "sha256"
 EMBEDDING_TABLES = ("embeddings.word", "embeddings.position", "embeddings.token_type")
 ATTENTION_LINEARS = ("attention.query", "attention.key", "attention.value", "attention.output")
 FEED_FORWARD_LINEARS = ("feed_forward.up", "feed_forward.down")
@@ -23,8 +26,9 @@ LAYER_NORMS = ("attention.norm", "feed_forward.norm")
 
 
 def save_weights(path: Path, arrays: Mapping[str, NDArray[np.float32]], meta: Mapping[str, str]) -> None:
-    """Write arrays and string metadata to one safetensors file, atomically; StorageError if that fails."""
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    """Write arrays and string metadata to one safetensors file, with a digest of both; StorageError if that fails."""
+    contiguous = {name: np.array(array, order="C", copy=None) for name, array in arrays.items()}
+    meta = {**meta, DIGEST: _digest(contiguous, meta)}
     with replacing(path) as temporary:
         try:
             save_file(contiguous, temporary, dict(meta))
@@ -33,15 +37,28 @@ def save_weights(path: Path, arrays: Mapping[str, NDArray[np.float32]], meta: Ma
 
 
 def load_weights(path: Path) -> tuple[Arrays, dict[str, str]]:
-    """Arrays and metadata as ``save_weights`` wrote them; StudyError if the file is absent or not whole."""
+    """Arrays and metadata as ``save_weights`` wrote them; StudyError if the file is absent, not whole or changed."""
     try:
         with safe_open(path, "numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            meta = dict(file.metadata() or {})
+        if meta.pop(DIGEST, None) != _digest(arrays, meta):
+            raise SafetensorError("its content does not have the digest it was written with")
     except (SafetensorError, OSError) as error:
         reason = " ".join(str(error).split())
         raise StudyError(
             f"{path} must be a whole safetensors file, but {reason}; remove it so that it is prepared again"
         ) from error
+    return arrays, meta
+
+
+def _digest(arrays: Mapping[str, NDArray[np.float32]], meta: Mapping[str, str]) -> str:
+    """SHA-256 of metadata and arrays, whatever their order."""
+    digest = hashlib.sha256(json.dumps(dict(meta), sort_keys=True).encode())
+    for name in sorted(arrays):
+        digest.update(json.dumps([name, str(arrays[name].dtype), arrays[name].shape]).encode())
+        digest.update(arrays[name].data)
+    return digest.hexdigest()
 
 
 def layer_indices(names: Iterable[str]) -> list[int]:

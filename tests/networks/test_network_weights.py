@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autocompress.errors import StorageError, StudyError
 from autocompress.networks.weights import head_indices, layer_indices, load_weights, save_weights
@@ -44,6 +47,18 @@ def test_a_cut_off_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "w").write_bytes((tmp_path / "w").read_bytes()[:-7])
     with pytest.raises(StudyError, match="remove it so that it is prepared again"):
         load_weights(tmp_path / "w")
+
+
+@given(st.data())
+def test_a_flipped_bit_anywhere_is_told(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "w"
+        save_weights(path, {"a": np.arange(9, dtype=np.float32), "none": np.zeros((0, 2), np.float32)}, {"kind": "cnn"})
+        content = bytearray(path.read_bytes())
+        content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        path.write_bytes(content)
+        with pytest.raises(StudyError, match="must be a whole safetensors file"):
+            load_weights(path)
 
 
 def test_an_absent_file_is_told(tmp_path: Path) -> None:
