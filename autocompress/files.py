@@ -4,12 +4,14 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from autocompress.errors import StorageError
+
+SEAL = "sha256"
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -26,6 +28,23 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """The JSON value in ``path``."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
+    """``write_json`` of an object with the digest of its content as one more entry, ``sha256``."""
+    write_json(path, {**value, SEAL: _seal(value)})
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """The object that ``write_sealed`` wrote; ValueError if it is none or was changed since."""
+    value = json.loads(path.read_bytes())
+    if not isinstance(value, dict) or value.pop(SEAL, None) != _seal(value):
+        raise ValueError(f"its content must have the digest it was written with ({SEAL}), but was changed or damaged")
+    return value
+
+
+def _seal(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def sha256(path: Path) -> str:

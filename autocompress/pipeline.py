@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autocompress.configuration import describe
+from autocompress.errors import StudyError
 from autocompress.events import Event, Listener
 from autocompress.exploration.controller import Controller, TrialEvent
 from autocompress.exploration.objective import Constraint
@@ -16,7 +17,7 @@ from autocompress.exploration.ray_executor import RayExecutor, Resources
 from autocompress.exploration.samplers import SURROGATE
 from autocompress.exploration.study import Progress, StudyStore
 from autocompress.figures import Baseline, TrialResult
-from autocompress.files import read_json, write_json
+from autocompress.files import read_sealed, write_sealed
 from autocompress.measurement.baselines import measure_baselines
 from autocompress.measurement.export_stock import StockModels, build_baselines, stock_models
 from autocompress.measurement.fingerprint import hardware_fingerprint
@@ -65,7 +66,7 @@ class Pipeline:
 
     def run(self, inputs: Inputs | None = None) -> None:
         """Do what is not done yet, within the schedule; afterwards the study is finished."""
-        write_json(self.store.folder / HARDWARE, hardware_fingerprint(self.problem.target.threads))
+        write_sealed(self.store.folder / HARDWARE, hardware_fingerprint(self.problem.target.threads))
         with self._phase("teacher") as phase:
             self._prepare_teacher(phase, inputs)
         space = SEARCH_SPACES[self.problem.space](
@@ -100,7 +101,12 @@ class Pipeline:
         stock = stock_models(self.prepared.checkpoint, folder)
         if not (stock.fp32.is_file() and stock.int8.is_file()):
             build_baselines(self.prepared.checkpoint, folder)
-        if not (folder / BASELINES).is_file():
+        try:
+            known = read_baselines(self.store.folder)
+        except StudyError as error:
+            self.listener(Event("note", str(error)))
+            known = []
+        if not known:
             data = self.prepared.data
             measured = measure_baselines(
                 stock,
@@ -110,8 +116,9 @@ class Pipeline:
                 self.problem.target,
                 pad_id=data.pad_id,
             )
-            write_json(folder / BASELINES, [baseline.to_json() for baseline in measured])
-        return stock, read_baselines(self.store.folder)
+            known = list(measured)
+            write_baselines(self.store.folder, known)
+        return stock, known
 
     def _prepare_super_networks(self, space: SearchSpace, phase: Phase) -> None:
         deadline = time.monotonic() + phase.planned_s
@@ -182,7 +189,7 @@ class Pipeline:
             self.store.result_path(result.trial, "verify").unlink()
         for result in verification.results:
             self.store.write_result(result)
-        write_json(self.store.folder / "baselines" / BASELINES, [b.to_json() for b in verification.baselines])
+        write_baselines(self.store.folder, verification.baselines)
 
     def _finalist_count(self, results: Sequence[TrialResult]) -> int:
         """As many as the test split can be predicted with in the time that is left, between 3 and 12."""
@@ -216,9 +223,20 @@ class Pipeline:
 
 
 def read_baselines(study_folder: Path) -> list[Baseline]:
-    """The stored baselines; none before they were measured."""
+    """The stored baselines; none before they were measured. StudyError if their file is damaged."""
     path = study_folder / "baselines" / BASELINES
-    return [Baseline.from_json(data) for data in read_json(path)] if path.is_file() else []
+    try:
+        return [Baseline.from_json(data) for data in read_sealed(path)["baselines"]]
+    except FileNotFoundError:
+        return []
+    except ValueError as error:
+        raise StudyError(f"{path} must be as it was written, but {error}; resume the study to measure again") from error
+
+
+def write_baselines(study_folder: Path, baselines: Sequence[Baseline]) -> None:
+    """Store the baselines' figures."""
+    content = {"baselines": [baseline.to_json() for baseline in baselines]}
+    write_sealed(study_folder / "baselines" / BASELINES, content)
 
 
 def shipping_results(store: StudyStore) -> list[TrialResult]:

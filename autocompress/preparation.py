@@ -30,7 +30,7 @@ from autocompress.distillation.teacher import TeacherSettings, fine_tune, predic
 from autocompress.distillation.training import autocast
 from autocompress.distillation.transfer import extended
 from autocompress.events import Event, Listener
-from autocompress.files import write_json
+from autocompress.files import write_sealed
 from autocompress.labelling import TeacherOutputs, teacher_outputs
 from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.networks.checkpoint import Checkpoint, load_classifier, open_checkpoint
@@ -115,7 +115,7 @@ def save_data(prepared: Prepared, inputs: Inputs, problem: Problem) -> None:
         pad_id=inputs.data.pad_id,
         seed=problem.seed,
     )
-    write_json(folder / "model.json", inputs.checkpoint.digest)
+    write_sealed(folder / "model.json", {"digest": inputs.checkpoint.digest})
     write_requests(folder / REQUESTS, requests)
 
 

@@ -15,7 +15,7 @@ from autocompress.errors import MeasurementError
 from autocompress.events import Event, Listener
 from autocompress.exploration.jobs import RESULT, TrialRequest
 from autocompress.figures import TrialResult
-from autocompress.files import write_json
+from autocompress.files import write_sealed
 from autocompress.prepared import TEACHER
 from autocompress.trial import TrialEvaluator
 
@@ -86,5 +86,5 @@ def _refine_one(
     evaluator.compile(arrays, shape, configuration, folder)
     request = TrialRequest(result.trial, 1, configuration_to_json(configuration), result.digest, str(folder), seed)
     refined = evaluator.measure(request)
-    write_json(folder / RESULT, refined.to_json())
+    write_sealed(folder / RESULT, refined.to_json())
     return refined

@@ -9,12 +9,12 @@ import shutil
 from pathlib import Path
 
 from autocompress.events import Event, Listener
-from autocompress.files import read_json, write_json
+from autocompress.files import read_sealed, write_sealed
 from autocompress.prepared import TEACHER, TRANSFER, Prepared
 from autocompress.problem import Problem
 
 KEYS = "keys.json"
-FORMAT = 7
+FORMAT = 8
 
 
 def content_key(prepared: Prepared, source: str, problem: Problem) -> str:
@@ -22,7 +22,7 @@ def content_key(prepared: Prepared, source: str, problem: Problem) -> str:
     deciding = {
         "format": FORMAT,
         "source": source,
-        "model": read_json(prepared.study_folder / "data" / "model.json"),
+        "model": read_sealed(prepared.study_folder / "data" / "model.json")["digest"],
         "data": prepared.data.digest,
         "seed": problem.seed,
         "time_budget_s": problem.time_budget_s,
@@ -34,7 +34,7 @@ def content_key(prepared: Prepared, source: str, problem: Problem) -> str:
 def remember(prepared: Prepared, source: str, problem: Problem) -> None:
     """Write down the key of a source that was just prepared."""
     keys = _keys(prepared.folder)
-    write_json(prepared.folder / KEYS, {**keys, source: content_key(prepared, source, problem)})
+    write_sealed(prepared.folder / KEYS, {**keys, source: content_key(prepared, source, problem)})
 
 
 def reuse(prepared: Prepared, source: str, problem: Problem, listener: Listener) -> bool:
@@ -58,7 +58,7 @@ def reuse(prepared: Prepared, source: str, problem: Problem, listener: Listener)
 
 def _keys(folder: Path) -> dict[str, str]:
     path = folder / KEYS
-    keys: dict[str, str] = read_json(path) if path.is_file() else {}
+    keys: dict[str, str] = read_sealed(path) if path.is_file() else {}
     return keys
 
 

@@ -15,7 +15,7 @@ from autocompress.configuration import Configuration, EncoderShape, configuratio
 from autocompress.errors import MeasurementError
 from autocompress.exploration.jobs import TrialRequest
 from autocompress.figures import Figures, Quality, TrialResult
-from autocompress.files import read_json, sha256, write_bytes, write_json
+from autocompress.files import read_sealed, sha256, write_bytes, write_sealed
 from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fingerprint
 from autocompress.measurement.inference import predict
 from autocompress.measurement.process import measure_in_fresh_process
@@ -59,13 +59,13 @@ class TrialEvaluator:
         compiled = time.perf_counter()
         quality = self.quality(folder / MODEL, "validation")
         seconds = {"cut": cut_s, "compile": compiled - begin, "quality": time.perf_counter() - compiled}
-        write_json(folder / BUILT, {"quality": quality_json(quality), "seconds": seconds})
+        write_sealed(folder / BUILT, {"quality": quality_json(quality), "seconds": seconds})
 
     def measure(self, request: TrialRequest) -> TrialResult:
         """Latency and memory in a fresh process, beside what ``build`` left."""
         folder = Path(request.folder)
         begin = time.perf_counter()
-        built = read_json(folder / BUILT)
+        built = read_sealed(folder / BUILT)
         measured = measure_in_fresh_process({MODEL: folder / MODEL}, self.requests, self.target, self.protocol)[MODEL]
         figures = Figures(
             validation=Quality.from_json(built["quality"]),

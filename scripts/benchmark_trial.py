@@ -19,7 +19,6 @@ from autocompress.exploration.controller import Controller
 from autocompress.exploration.jobs import Finished, TrialRequest, run_job
 from autocompress.exploration.study import StudyStore
 from autocompress.figures import TrialResult
-from autocompress.files import read_json
 from autocompress.prepared import Prepared
 from objectives import DEFAULT
 from search_spaces import SEARCH_SPACES
@@ -81,7 +80,7 @@ def main() -> None:
     overhead = replay(store, results)
     work = float(table["whole trial"].mean())
     print(f"controller: {overhead:.3f} s per trial, {100 * overhead / work:.1f}% of a trial's own work")
-    print(json.dumps({"phases_used_s": read_json(store.folder / "state.json")["used_s"]}))
+    print(json.dumps({"phases_used_s": store.progress().used_s}))
 
 
 def replay(store: StudyStore, results: list[TrialResult]) -> float:

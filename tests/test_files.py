@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,13 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autocompress.errors import StorageError
-from autocompress.files import read_json, replacing, sha256, write_bytes, write_json
+from autocompress.files import read_json, read_sealed, replacing, sha256, write_bytes, write_json, write_sealed
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
+
+
+SEALED = {"name": "größte", "values": [1, 2.5, None], "inner": {"true": True}}
 
 
 @contextmanager
@@ -42,6 +45,33 @@ def test_json_is_read_back(tmp_path_factory: pytest.TempPathFactory, value: obje
     write_json(path, value)
     assert read_json(path) == value
     assert list(path.parent.iterdir()) == [path]
+
+
+@given(st.dictionaries(st.text(max_size=5).filter(lambda name: name != "sha256"), JSON, max_size=4))
+def test_a_sealed_object_is_read_back(tmp_path_factory: pytest.TempPathFactory, value: dict[str, object]):
+    path = tmp_path_factory.mktemp("json") / "value.json"
+    write_sealed(path, value)
+    assert read_sealed(path) == value
+
+
+@given(st.data())
+def test_a_flipped_bit_in_a_sealed_object_is_told_or_means_the_same(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+):
+    path = tmp_path_factory.mktemp("json") / "value.json"
+    write_sealed(path, SEALED)
+    content = bytearray(path.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    with suppress(ValueError):
+        assert read_sealed(path) == SEALED
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", "3", "null", "{}", '{"a": 1}', '{"a": 1, "sha256": 2}'])
+def test_what_was_not_sealed_is_refused(tmp_path: Path, content: str):
+    (tmp_path / "value.json").write_text(content)
+    with pytest.raises(ValueError):
+        read_sealed(tmp_path / "value.json")
 
 
 def test_a_full_disk_leaves_the_old_content(tmp_path: Path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -11,7 +10,7 @@ from typing import Any
 from autocompress.configuration import Configuration, configuration_from_json, configuration_to_json
 from autocompress.errors import InputError
 from autocompress.figures import Baseline, Figures
-from autocompress.files import read_json, sha256, write_json
+from autocompress.files import read_sealed, sha256, write_sealed
 
 VERSION = 1
 MANIFEST, MODEL, TOKENIZER = "manifest.json", "model.onnx", "tokenizer.json"
@@ -103,7 +102,7 @@ def file_digests(folder: Path, names: tuple[str, ...] = (MODEL, TOKENIZER)) -> d
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write manifest.json atomically, as the last file of the folder; StorageError if that fails."""
-    write_json(folder / MANIFEST, manifest.to_json())
+    write_sealed(folder / MANIFEST, manifest.to_json())
 
 
 def load_artifact(folder: Path) -> Artifact:
@@ -112,9 +111,9 @@ def load_artifact(folder: Path) -> Artifact:
     if not path.is_file():
         raise InputError(f"an exported model is a folder with {MANIFEST}, but {folder} has none; name such a folder")
     try:
-        data = read_json(path)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} must be JSON, but {error}; export the model again") from error
+        data = read_sealed(path)
+    except ValueError as error:
+        raise InputError(f"{path} must be as an export wrote it, but {error}; export the model again") from error
     except OSError as error:
         raise InputError(f"{path} must be readable, but {error.strerror or error}") from error
     manifest = Manifest.from_json(data)

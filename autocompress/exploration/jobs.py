@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from autocompress.configuration import configuration_from_json
 from autocompress.errors import AutocompressError, MeasurementError
 from autocompress.figures import TrialResult
-from autocompress.files import write_json
+from autocompress.files import write_sealed
 
 CONFIGURATION_FAULTS = (MeasurementError, MemoryError, FloatingPointError)
 _LOST = "lost: "
@@ -92,7 +92,7 @@ def run_job(evaluator: Evaluator, step: str, request: TrialRequest) -> TrialResu
         result = evaluator.measure(request)
     except CONFIGURATION_FAULTS as error:
         result = failed_result(request, f"{type(error).__name__}: {error}")
-    write_json(Path(request.folder) / RESULT, result.to_json())
+    write_sealed(Path(request.folder) / RESULT, result.to_json())
     return result
 
 

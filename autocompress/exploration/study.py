@@ -19,7 +19,7 @@ from autocompress.errors import InputError, StorageError, StudyError
 from autocompress.exploration.pareto import Direction
 from autocompress.exploration.storage import close_study, open_study
 from autocompress.figures import TrialResult
-from autocompress.files import read_json, write_json
+from autocompress.files import read_json, read_sealed, write_sealed
 from autocompress.problem import Problem
 
 RESULT_FILES = {"search": "result.json", "refine": "refined/result.json", "verify": "verified.json"}
@@ -78,7 +78,7 @@ class StudyStore:
         try:
             if (folder / "problem.json").exists():
                 raise StudyError(f"study {name!r} must be new, but another process just made it; resume it")
-            write_json(folder / "problem.json", problem.to_json())
+            write_sealed(folder / "problem.json", problem.to_json())
         except BaseException:
             lock.release()
             raise
@@ -115,7 +115,7 @@ class StudyStore:
     def progress(self) -> Progress:
         """The last written progress; that of a new study if there is none."""
         try:
-            return Progress(**read_json(self.folder / "state.json"))
+            return Progress(**read_sealed(self.folder / "state.json"))
         except FileNotFoundError:
             return Progress()
         except (TypeError, ValueError) as error:
@@ -124,7 +124,7 @@ class StudyStore:
     def write_progress(self, progress: Progress) -> None:
         """Store ``progress``."""
         self._must_hold_lock()
-        write_json(self.folder / "state.json", asdict(progress))
+        write_sealed(self.folder / "state.json", asdict(progress))
 
     def optuna_study(self, directions: Sequence[Direction]) -> optuna.Study:
         """The Optuna study in study.db, made or opened at the first call; for the holder of the lock alone."""
@@ -154,7 +154,7 @@ class StudyStore:
         """What was measured; None without a file. StudyError if the file is not that trial's result."""
         path = self.result_path(number, stage)
         try:
-            result = TrialResult.from_json(read_json(path))
+            result = TrialResult.from_json(read_sealed(path))
         except FileNotFoundError:
             return None
         except (ValueError, StudyError) as error:
@@ -165,7 +165,7 @@ class StudyStore:
 
     def write_result(self, result: TrialResult) -> None:
         """Store a result at the place of its trial and stage."""
-        write_json(self.result_path(result.trial, result.stage), result.to_json())
+        write_sealed(self.result_path(result.trial, result.stage), result.to_json())
 
     def results(self, stage: str = "search") -> list[TrialResult]:
         """All results of a stage, by trial number, failed ones (``figures`` is None) among them."""
@@ -224,7 +224,7 @@ def _existing(studies_dir: Path, name: str) -> Path:
 def _read_problem(folder: Path) -> Problem:
     path = folder / "problem.json"
     try:
-        return Problem.from_json(read_json(path))
+        return Problem.from_json(read_sealed(path))
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise StudyError(f"{path} must be a study's problem, but reading it failed: {error}") from error
 

@@ -7,11 +7,12 @@ from typing import Any, cast
 
 import numpy as np
 
+from autocompress.errors import StudyError
 from autocompress.exploration.objective import Constraint
 from autocompress.exploration.pareto import non_dominated
 from autocompress.exploration.study import Progress, StudyStore
 from autocompress.figures import Baseline, TrialResult
-from autocompress.files import read_json
+from autocompress.files import read_sealed
 from autocompress.pipeline import HARDWARE, read_baselines, shipping_results
 from autocompress.problem import Problem
 from autocompress.report.summary import FrontPoint, Phase, State, StudySummary, speedups
@@ -95,7 +96,12 @@ def _phases(progress: Progress) -> list[Phase]:
 
 def _stored(store: StudyStore, name: str) -> dict[str, Any]:
     path = store.folder / name
-    return read_json(path) if path.is_file() else {}
+    try:
+        return read_sealed(path)
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise StudyError(f"{path} must be as the study wrote it, but {error}; start a new study") from error
 
 
 def _notes(store: StudyStore) -> Sequence[str]:

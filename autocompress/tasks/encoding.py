@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.errors import InputError, StudyError
-from autocompress.files import read_json, write_bytes, write_json
+from autocompress.files import read_sealed, write_bytes, write_sealed
 from autocompress.tasks.batching import Batch, pad, ragged_positions
 from autocompress.tasks.dataset import SPLITS, TextDataset, TextSplit
 from autocompress.tasks.task import Task
@@ -123,7 +123,7 @@ class EncodedDataset:
 
         arrays = {name: np.ascontiguousarray(array) for name, array in self._arrays().items()}
         write_bytes(folder / "dataset.safetensors", save(arrays))
-        write_json(
+        write_sealed(
             folder / "dataset.json",
             {
                 "version": VERSION,
@@ -152,7 +152,7 @@ class EncodedDataset:
     def _read(cls, folder: Path) -> tuple[EncodedDataset, str]:
         from safetensors.numpy import load_file
 
-        values: dict[str, Any] = read_json(folder / "dataset.json")
+        values: dict[str, Any] = read_sealed(folder / "dataset.json")
         version, digest = values.pop("version"), values.pop("digest")
         if version != VERSION:
             raise StudyError(f"its version is {version!r} where {VERSION} is known")

@@ -6,7 +6,7 @@ from synthetic_study import make_configuration, make_summary
 
 from autocompress.exploration.study import Progress, StudyStore
 from autocompress.figures import TrialResult
-from autocompress.files import write_json
+from autocompress.pipeline import write_baselines
 from autocompress.problem import Constraints, Problem
 
 POINTS = 20
@@ -15,7 +15,7 @@ POINTS = 20
 def write_study(studies: Path, name: str, constraints: Constraints, verified: bool = True) -> None:
     summary = make_summary(POINTS)
     with StudyStore.create(studies, name, Problem(constraints=constraints)) as store:
-        write_json(store.folder / "baselines" / "baselines.json", [b.to_json() for b in summary.baselines])
+        write_baselines(store.folder, summary.baselines)
         for trial, point in enumerate(summary.front):
             store.make_trial_folder(trial)
             for stage in ("search", "verify") if verified else ("search",):

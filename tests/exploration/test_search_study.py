@@ -152,7 +152,7 @@ def test_damaged_files_are_named(tmp_path):
         with pytest.raises(StudyError, match=r"result\.json is not a result"):
             store.results()
         (store.folder / "problem.json").write_text("{}", encoding="utf-8")
-    with pytest.raises((StudyError, InputError), match="version"):
+    with pytest.raises(StudyError, match=r"problem\.json must be a study's problem.*digest"):
         StudyStore.read(tmp_path, "s")
 
 

@@ -8,6 +8,7 @@ from exported_parts import CLASSES, MAX_LENGTH, ONE_TEXT, figures_of, make, with
 from autocompress.artifact.session import Session
 from autocompress.errors import InputError
 from autocompress.figures import Quality
+from autocompress.files import read_sealed, write_sealed
 from autocompress.measurement.inference import predict
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.statistics import quality_of
@@ -65,7 +66,7 @@ def written(tmp_path, texts, labels):
 
 def edited(folder, **fields):
     path = folder / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+    write_sealed(path, {**read_sealed(path), **fields})
     return folder
 
 

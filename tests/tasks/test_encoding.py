@@ -1,5 +1,4 @@
 import dataclasses
-import json
 import resource
 import signal
 from pathlib import Path
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 
 from autocompress.errors import InputError, StorageError, StudyError
+from autocompress.files import read_sealed, write_sealed
 from autocompress.tasks.dataset import TextDataset, TextSplit
 from autocompress.tasks.encoding import EncodedDataset, EncodedSplit, encode, encode_split
 from autocompress.tasks.task import Task
@@ -183,11 +183,11 @@ def test_damage_is_found(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="must hold encoded data"):
         EncodedDataset.load(tmp_path)
     small().save(tmp_path)
-    settings = json.loads((tmp_path / "dataset.json").read_text())
-    (tmp_path / "dataset.json").write_text(json.dumps(settings | {"pad_id": 5}))
+    settings = read_sealed(tmp_path / "dataset.json")
+    write_sealed(tmp_path / "dataset.json", settings | {"pad_id": 5})
     with pytest.raises(StudyError, match="changed since"):
         EncodedDataset.load(tmp_path)
-    (tmp_path / "dataset.json").write_text(json.dumps(settings | {"version": 99}))
+    write_sealed(tmp_path / "dataset.json", settings | {"version": 99})
     with pytest.raises(StudyError, match="version is 99"):
         EncodedDataset.load(tmp_path)
     small().save(tmp_path)
