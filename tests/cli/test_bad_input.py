@@ -97,6 +97,7 @@ def test_checkpoints(model: str, message: str, failing: Failing, folder: Path):
     ("command", "code"),
     [
         (["show", "nothing"], 4),
+        (["show", "good", "--all"], 2),
         (["resume", "nothing"], 4),
         (["plot", "nothing"], 4),
         (["export", "nothing", "-o", "out"], 4),

@@ -53,6 +53,15 @@ def test_show_json_is_one_object_with_the_promised_keys(output: Output):
         assert point["feasible"] == (point["latency_ms"]["p95"] <= 2.5)
 
 
+def test_show_all_adds_every_trial(output: Output):
+    code, out, _ = output("show", "good", "--json", "--all")
+    shown = json.loads(out)
+    assert code == 0 and [trial["trial"] for trial in shown["all_trials"]] == list(range(POINTS))
+    for trial in shown["all_trials"]:
+        assert (trial["state"], trial["attempts"], trial["reason"]) == ("complete", 1, None)
+        assert trial["latency_ms"]["mean"] > 0 and trial["verify"]["quality"] == trial["quality"]
+
+
 def test_show_prints_every_point_and_the_phases(output: Output):
     code, out, _ = output("show", "good")
     rows = [line.split()[0] for line in out.splitlines() if line.rstrip().endswith((" yes", " no"))]
