@@ -150,6 +150,8 @@ class Pipeline:
                 seed=problem.seed,
                 on_event=self._on_trial,
             )
+            for note in controller.notes:
+                self.listener(Event("note", note))
             controller.run(trials, deadline, surrogate.starters() if surrogate else space.anchors())
 
     def _on_trial(self, event: TrialEvent) -> None:

@@ -22,9 +22,10 @@ from autocompress.exploration.jobs import (
     is_lost,
     lost_result,
 )
-from autocompress.exploration.ledger import Ledger, OpenTrial
+from autocompress.exploration.ledger import OpenTrial
 from autocompress.exploration.objective import Constraint, Objective
 from autocompress.exploration.proposer import Proposer
+from autocompress.exploration.rebuild import reopen
 from autocompress.exploration.recovery import recover
 from autocompress.exploration.samplers import ask_seed
 from autocompress.exploration.study import StudyStore
@@ -69,7 +70,8 @@ class Controller:
 
     Trials are committed in the order of their numbers and asked for when the ``window`` of the executor has room, so
     that an interrupted and continued search asks for the same trials as one that was not interrupted. ``on_event`` is
-    called after each change is on disk. ``overhead_s`` sums the seconds of asking and committing.
+    called after each change is on disk. ``overhead_s`` sums the seconds of asking and committing; ``notes`` say what
+    was found damaged and set right.
     """
 
     def __init__(
@@ -93,7 +95,8 @@ class Controller:
         self._on_event = on_event
         self._job_timeout_s = job_timeout_s
         self._overrun_s = overrun_s
-        self._ledger = Ledger(store, objectives, constraints)
+        reopened = reopen(store, space, objectives, constraints)
+        self._ledger, self.notes, self._again = reopened.ledger, reopened.notes, reopened.again
         self._proposer = Proposer(self._ledger, space, sampler, seed, self._duplicate, surrogate)
         self._flights: dict[int, _Flight] = {}
         self._exhausted = False
@@ -120,7 +123,7 @@ class Controller:
         running well past the deadline are given up, except that a study always gets its first trial. On Ctrl-C the
         jobs are ended and the study is left as after kill -9: ready to be resumed.
         """
-        self._proposer.enqueue(enqueue)
+        self._proposer.enqueue([*self._again, *enqueue])
         self._exhausted = False
         self._recent.clear()
         try:

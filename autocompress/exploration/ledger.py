@@ -122,6 +122,27 @@ class Ledger:
         """Whether the trial was told."""
         return self._frozen(number).state.is_finished()
 
+    def configuration(self, number: int) -> Configuration:
+        """The configuration of a registered trial."""
+        return configuration_from_json(self._frozen(number).user_attrs[CONFIGURATION])
+
+    def is_measurement(self, trial: FrozenTrial) -> bool:
+        """Whether a trial was told from a result of its own."""
+        return trial.state == TrialState.COMPLETE and DUPLICATE_OF not in trial.user_attrs
+
+    def is_of(self, trial: FrozenTrial, result: TrialResult) -> bool:
+        """Whether a trial has the configuration of a result."""
+        stored = trial.user_attrs.get(CONFIGURATION)
+        return stored is not None and configuration_digest(configuration_from_json(stored)) == result.digest
+
+    def agrees(self, trial: FrozenTrial, result: TrialResult | None) -> bool:
+        """Whether a measurement was told as its result says; of a failed one the worst values are anyone's guess."""
+        if result is None or not self.is_of(trial, result):
+            return False
+        values = self._values(result)
+        failed = 1.0 if values is None else 0.0
+        return trial.constraints.get(FAILED) == failed and (values is None or values == trial.values)
+
     def _read(self, trial: FrozenTrial) -> None:
         if CONFIGURATION not in trial.user_attrs:
             return

@@ -15,14 +15,20 @@ from autocompress.errors import StorageError, StudyError
 from autocompress.exploration.pareto import Direction
 
 STUDY_NAME = "search"
+
+
+class DamagedError(StudyError):
+    """A study's database is not what was written."""
+
+
 _TIMEOUT_S = 60
 
 
 def open_study(path: Path, directions: Sequence[Direction]) -> optuna.Study:
     """Create or open the study at ``path``; only the process that holds the study's lock may.
 
-    Write-ahead log with ``synchronous=FULL``: what was committed is on disk. StudyError if the file is damaged or of
-    other directions, StorageError if it cannot be written.
+    Write-ahead log with ``synchronous=FULL``: what was committed is on disk. DamagedError if the file is damaged,
+    StudyError if it is of other directions, StorageError if it cannot be written.
     """
     if path.exists():
         _check_integrity(path)
@@ -70,10 +76,7 @@ def _check_integrity(path: Path) -> None:
     except sqlite3.DatabaseError as error:
         answer = str(error)
     if answer != "ok":
-        raise StudyError(
-            f"{path} must be an intact SQLite file, but it is damaged ({_first_line(answer)}); "
-            f"the trials' files are kept: copy the folder and start a new study"
-        )
+        raise DamagedError(f"{path} must be an intact SQLite file, but it is damaged ({_first_line(answer)})")
 
 
 def _first_line(error: object) -> str:

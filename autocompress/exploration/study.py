@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
 import socket
@@ -132,6 +133,24 @@ class StudyStore:
         if self._study is None:
             self._study = open_study(self.folder / "study.db", directions)
         return self._study
+
+    def set_database_aside(self) -> Path:
+        """Close study.db and rename it, so that a new one can be made; where it is now."""
+        self._must_hold_lock()
+        if self._study is not None:
+            close_study(self._study)
+            self._study = None
+        for suffix in ("-wal", "-shm"):
+            (self.folder / f"study.db{suffix}").unlink(missing_ok=True)
+        return self.set_aside(self.folder / "study.db")
+
+    def set_aside(self, path: Path) -> Path:
+        """Rename a damaged file or folder of the study to a free name that ends in ``.damaged``; where it is now."""
+        self._must_hold_lock()
+        names = (path.with_name(f"{path.name}{count or ''}.damaged") for count in itertools.count())
+        aside = next(name for name in names if not name.exists())
+        path.replace(aside)
+        return aside
 
     def trial_folder(self, number: int) -> Path:
         """Where trial ``number`` keeps its files."""
