@@ -21,6 +21,7 @@ from autocompress.files import read_sealed, write_sealed
 from autocompress.measurement.baselines import measure_baselines
 from autocompress.measurement.export_stock import StockModels, build_baselines, stock_models
 from autocompress.measurement.fingerprint import hardware_fingerprint
+from autocompress.mending import mend, teacher_inputs
 from autocompress.phases import FIXED_S, Phase, Schedule
 from autocompress.preparation import (
     Inputs,
@@ -66,6 +67,7 @@ class Pipeline:
 
     def run(self, inputs: Inputs | None = None) -> None:
         """Do what is not done yet, within the schedule; afterwards the study is finished."""
+        mend(self.store, self.prepared, self.listener)
         write_sealed(self.store.folder / HARDWARE, hardware_fingerprint(self.problem.target.threads))
         with self._phase("teacher") as phase:
             self._prepare_teacher(phase, inputs)
@@ -93,7 +95,8 @@ class Pipeline:
         if self.prepared.has(TEACHER) or reuse(self.prepared, TEACHER, self.problem, self.listener):
             return
         budget_s = max(phase.planned_s - FIXED_S["teacher"], 0.4 * phase.planned_s)
-        prepare_teacher(self.prepared, inputs or load_inputs(self.problem), self.problem, budget_s, self.listener)
+        inputs = inputs or teacher_inputs(self.prepared, self.problem)
+        prepare_teacher(self.prepared, inputs, self.problem, budget_s, self.listener)
         remember(self.prepared, TEACHER, self.problem)
 
     def _baselines(self) -> tuple[StockModels, list[Baseline]]:

@@ -14,6 +14,8 @@ from autocompress.configuration import Configuration, EncoderShape, TransformerC
 from autocompress.distillation.hidden_states import HiddenStates
 from autocompress.distillation.layer_heads import NO_HEADS, LayerHeads
 from autocompress.distillation.transfer import TransferSet
+from autocompress.files import read_sealed
+from autocompress.measurement.requests import read_requests
 from autocompress.networks.compensation import Compensation
 from autocompress.networks.cut import cut
 from autocompress.networks.weights import load_weights, save_weights
@@ -57,6 +59,12 @@ class Prepared:
     def has_data(self) -> bool:
         """Whether the encoded splits and the requests are there."""
         return (self.study_folder / "data" / REQUESTS).is_file()
+
+    def check_data(self) -> None:
+        """Read all of ``data/``; StudyError, ValueError, KeyError or BadZipFile if it is not as it was written."""
+        EncodedDataset.load(self.study_folder / "data")
+        read_sealed(self.study_folder / "data" / "model.json")
+        read_requests(self.study_folder / "data" / REQUESTS)
 
     @cached_property
     def data(self) -> EncodedDataset:

@@ -1,11 +1,13 @@
 """Whole searches on a tiny model, through the Python interface and the command line, killed and resumed."""
 
 import json
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -17,9 +19,11 @@ from autocompress import labelling
 from autocompress.compilation import Compiled, serialise
 from autocompress.configuration import ExitConfiguration, TransformerConfiguration, configuration_digest, describe
 from autocompress.errors import InputError, StudyError
+from autocompress.events import Event
 from autocompress.exploration.study import StudyStore
 from autocompress.exploration.surrogate import STARTERS
 from autocompress.labelling import teacher_outputs
+from autocompress.mending import mend
 from autocompress.prepared import TEACHER, Prepared
 from autocompress.surrogates import LOSSES, exit_confidences, exit_designs, layer_outputs
 from autocompress.tasks.metrics import unexplained
@@ -173,6 +177,82 @@ def query(folder: Path, key: str) -> list[tuple[str]]:
     """The values of a user attribute, as they lie in the study's database."""
     with closing(sqlite3.connect(folder / "study.db")) as database:
         return database.execute("SELECT value_json FROM trial_user_attributes WHERE key = ?", (key,)).fetchall()
+
+
+@pytest.fixture
+def copy(study: autocompress.Study, tmp_path: Path) -> Iterator[StudyStore]:
+    """The study in a folder of its own, held as by a resuming process."""
+    shutil.copytree(study.folder, tmp_path / "tiny")
+    with StudyStore.resume(tmp_path, "tiny") as store:
+        yield store
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 8
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("data/dataset.json", None),
+        ("data/dataset.safetensors", None),
+        ("data/model.json", None),
+        ("data/requests.npz", None),
+        ("prepared/bilstm.safetensors", "bilstm"),
+        ("prepared/heads.safetensors", "transfer"),
+        ("prepared/outputs.safetensors", "teacher"),
+        ("state.json", None),
+    ],
+)
+def test_what_is_damaged_is_named_and_missing_or_made_again(copy: StudyStore, name: str, source: str | None):
+    prepared, before, notes = Prepared(copy.folder), (copy.folder / name).read_bytes(), []
+    flip(copy.folder / name)
+    mend(copy, prepared, notes.append)
+    told = " ".join(note.message for note in notes)
+    assert Path(name).name in told or Path(name).parent.name in told
+    if source is None:
+        assert name == "state.json" or (copy.folder / name).read_bytes() == before
+    else:
+        assert not prepared.has(source) and (copy.folder / f"{name}.damaged").is_file()
+    notes.clear()
+    mend(copy, prepared, notes.append)
+    assert not (copy.folder / "prepared" / "keys.json.damaged").exists() and (source is not None or not notes)
+
+
+def test_an_intact_study_needs_no_mending(copy: StudyStore):
+    notes: list[Event] = []
+    mend(copy, Prepared(copy.folder), notes.append)
+    assert notes == [] and not list(copy.folder.rglob("*.damaged"))
+
+
+def test_a_study_whose_teacher_is_damaged_cannot_go_on(copy: StudyStore):
+    flip(copy.folder / "prepared" / "checkpoint" / "model.safetensors")
+    with pytest.raises(StudyError, match=r"checkpoint must be as the study wrote it.*export what was found"):
+        mend(copy, Prepared(copy.folder), lambda event: None)
+
+
+def test_a_damaged_study_is_resumed_with_all_that_was_measured(copy: StudyStore):
+    before = {result.trial: result for result in copy.results()}
+    folder, studies = copy.folder, copy.folder.parent
+    copy.close()
+    for name in ("prepared/cnn.safetensors", "prepared/outputs.safetensors", "baselines/baselines.json", "study.db"):
+        flip(folder / name)
+    notes: list[str] = []
+    resumed = autocompress.resume(
+        "tiny",
+        studies_dir=studies,
+        trials=max(before) + 3,
+        time_budget_s=120.0,
+        on_event=lambda event: notes.append(event.message),
+    )
+    after = {result.trial: result for result in resumed.store.results()}
+    assert {number: after[number] for number in before} == before and len(after) == max(before) + 3
+    told = " ".join(notes)
+    for name in ("cnn.safetensors", "outputs.safetensors", "baselines.json"):
+        assert name in told
+    assert "fine-tuned first" not in told and resumed.state == "finished"
 
 
 def test_a_known_name_is_refused_with_what_changed(

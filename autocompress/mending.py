@@ -1,0 +1,79 @@
+"""What is damaged in the folder of a study that is resumed: set aside, named, and prepared again where that can be.
+
+Trials keep files of their own, so weights that are prepared again take nothing from what was measured. A teacher that
+was fine-tuned is another one if it is fine-tuned again: without its checkpoint a study with trials cannot go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from zipfile import BadZipFile
+
+from autocompress.errors import StudyError
+from autocompress.events import Event, Listener
+from autocompress.exploration.study import Progress, StudyStore
+from autocompress.networks.checkpoint import open_checkpoint
+from autocompress.preparation import Inputs, load_inputs, save_data
+from autocompress.prepared import TEACHER, Prepared
+from autocompress.problem import Problem
+from autocompress.reuse import KEYS, damaged, is_remembered
+
+
+def mend(store: StudyStore, prepared: Prepared, listener: Listener) -> None:
+    """Set aside what is damaged, so that the pipeline finds it missing; StudyError for what cannot be made again."""
+    _mend_state(store, listener)
+    _mend_data(store, prepared, listener)
+    try:
+        found = damaged(prepared)
+    except ValueError as error:
+        path = prepared.folder / KEYS
+        listener(Event("note", f"{path}: {error}; it is now {store.set_aside(path).name}"))
+        found = {}
+    for source, names in found.items():
+        _mend_source(store, prepared, names)
+        listener(Event("note", f"{source}: {', '.join(names)} not as written, set aside; it is prepared again"))
+
+
+def teacher_inputs(prepared: Prepared, problem: Problem) -> Inputs:
+    """What the teacher is prepared from: the problem's checkpoint, or the fine-tuned one where it is still there."""
+    if prepared.checkpoint.is_dir() and prepared.has_data:
+        return Inputs(prepared.data, open_checkpoint(str(prepared.checkpoint)))
+    return load_inputs(problem)
+
+
+def _mend_source(store: StudyStore, prepared: Prepared, names: Sequence[str]) -> None:
+    """Set aside these files; of a checkpoint all of it, unless trials were cut from that teacher."""
+    for path in {prepared.folder / PurePosixPath(name).parts[0] for name in names}:
+        if path == prepared.checkpoint and store.results():
+            raise StudyError(
+                f"{path} must be as the study wrote it, but it is damaged, and trials were cut from that teacher; "
+                f"export what was found, or start a new study"
+            )
+        if path.exists():
+            store.set_aside(path)
+
+
+def _mend_state(store: StudyStore, listener: Listener) -> None:
+    try:
+        store.progress()
+    except StudyError as error:
+        store.write_progress(Progress("unknown"))
+        listener(Event("note", f"{error}; the study goes on as an interrupted one"))
+
+
+def _mend_data(store: StudyStore, prepared: Prepared, listener: Listener) -> None:
+    """Encode the data anew where they are damaged; their source must still say the same."""
+    if not prepared.has_data:
+        return
+    try:
+        prepared.check_data()
+    except (StudyError, ValueError, KeyError, OSError, BadZipFile) as error:
+        aside = store.set_aside(prepared.study_folder / "data")
+        listener(Event("note", f"{error}; the data are encoded again, the old ones are {aside.name}"))
+        save_data(prepared, load_inputs(store.problem), store.problem)
+        if not is_remembered(prepared, TEACHER, store.problem):
+            raise StudyError(
+                "data or checkpoint must say what they said when the study was made, but they changed; "
+                "start a new study"
+            ) from error
