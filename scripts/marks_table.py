@@ -40,7 +40,7 @@ def rows(comparison: dict[str, Any]) -> list[str]:
     for model in sorted(within, key=lambda model: -model["speed_against_pytorch"]):
         reached = [model["speed_against_pytorch"], model["speed_against_anchor"]["all"]]
         reached += [size / model["size_bytes"] for size in sizes]
-        low, high = (-100 * bound for bound in reversed(model["difference_to_teacher"]["interval"]))
+        low, high = (0.0 - 100 * bound for bound in reversed(model["difference_to_teacher"]["interval"]))
         met = all(ratio >= mark for ratio, mark in zip(reached, asked, strict=True))
         cells = [task, f"{model['name']}: {model['note']}", f"{_loss(model):.2f} ({low:.2f} to {high:.2f})"]
         cells += [*(f"{ratio:.3g}x" for ratio in reached), "all met" if met else "not all"]
@@ -50,7 +50,7 @@ def rows(comparison: dict[str, Any]) -> list[str]:
 
 
 def _loss(model: dict[str, Any]) -> float:
-    return -100 * float(model["difference_to_teacher"]["value"])
+    return 0.0 - 100 * float(model["difference_to_teacher"]["value"])
 
 
 if __name__ == "__main__":

@@ -61,15 +61,16 @@ def answer_sentences(comparison: Comparison) -> list[str]:
     matched = [answer for answer in comparison.answers if answer.factor is not None]
     factors = [answer.factor for answer in matched if answer.factor is not None]
     span = f"{_times(min(factors))} to {_times(max(factors))} times as fast" if factors else "none"
-    better = [a.at_latency for a in comparison.answers if a.at_latency and a.at_latency.difference.value >= 0]
+    as_fast = [answer.at_latency.difference for answer in comparison.answers if answer.at_latency is not None]
+    equal, above = sum(not found.is_loss for found in as_fast), sum(found.value >= 0 for found in as_fast)
     half_widths = [100 * (row.to_teacher.interval[1] - row.to_teacher.interval[0]) / 2 for row in comparison.rows]
     return [
         f"Of the {len(rivals)} rivals the fastest is {fastest.model.name}: {fastest.quality.value:.4f} "
         f"{comparison.metric} in {fastest.mean_ms:.3g} ms.",
         f"For {len(matched)} of {len(rivals)} rivals the front has a point whose {comparison.metric} is not "
         f"significantly below, and the fastest such point is {span}.",
-        f"At the latency of each there is a point of equal or better {comparison.metric} for {len(better)} of "
-        f"{len(rivals)}.",
+        f"No slower than the rival there is a point not significantly below it for {equal} of {len(rivals)}, "
+        f"for {above} one of an equal or better figure.",
         f"With {comparison.test_rows:,} test rows differences below {max(half_widths):.1f} points can go unseen, so "
         "the differences stand beside the factors.",
     ]
