@@ -15,7 +15,7 @@ from autocompress.exploration.samplers import SAMPLERS
 from autocompress.exploration.study import StudyStore, check_name, study_names
 from autocompress.feasibility import check_feasible
 from autocompress.phases import Schedule
-from autocompress.pipeline import Pipeline, shipping_folder, shipping_results
+from autocompress.pipeline import Pipeline
 from autocompress.preparation import Inputs, load_inputs
 from autocompress.prepared import Prepared
 from autocompress.problem import Constraints, DataSource, Problem, Target, differences
@@ -25,6 +25,7 @@ from autocompress.report.picks import pick_point
 from autocompress.report.plot import write_plot
 from autocompress.report.record import write_record
 from autocompress.report.summary import FrontPoint, StudySummary
+from autocompress.shipping import shipping_folder, shipping_results
 from autocompress.trial import MODEL
 from autocompress.units import human_seconds
 from search_spaces import SEARCH_SPACES

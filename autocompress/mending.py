@@ -10,14 +10,20 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from zipfile import BadZipFile
 
+from autocompress.configuration import configuration_to_json
 from autocompress.errors import StudyError
 from autocompress.events import Event, Listener
+from autocompress.exploration.jobs import TrialRequest
 from autocompress.exploration.study import Progress, StudyStore
+from autocompress.figures import TrialResult
 from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.preparation import Inputs, load_inputs, save_data
 from autocompress.prepared import TEACHER, Prepared
 from autocompress.problem import Problem
+from autocompress.refinement import REFINED
 from autocompress.reuse import KEYS, damaged, is_remembered
+from autocompress.shipping import is_intact, shipping_folder
+from autocompress.trial import MODEL, TrialEvaluator
 
 
 def mend(store: StudyStore, prepared: Prepared, listener: Listener) -> None:
@@ -77,3 +83,24 @@ def _mend_data(store: StudyStore, prepared: Prepared, listener: Listener) -> Non
                 "data or checkpoint must say what they said when the study was made, but they changed; "
                 "start a new study"
             ) from error
+
+
+def mend_model(store: StudyStore, evaluator: TrialEvaluator, result: TrialResult, listener: Listener) -> bool:
+    """Replace a file that is not the one that was measured; False where that cannot be done.
+
+    For a refined file the trial's first one steps in; that is compiled again, and must come out the same.
+    """
+    folder = shipping_folder(store, result)
+    path = folder / MODEL
+    if folder.name == REFINED:
+        aside = store.set_aside(folder)
+        listener(Event("note", f"{path} is not the file that was measured; it is now in {aside.name}"))
+        return True
+    if path.exists():
+        store.set_aside(path)
+    configuration = configuration_to_json(result.configuration)
+    evaluator.build(TrialRequest(result.trial, result.attempt, configuration, result.digest, str(folder), 0))
+    same = is_intact(store, result)
+    outcome = "compiled again" if same else "left out, for it cannot be made again"
+    listener(Event("note", f"{path} is not the file that was measured; it is {outcome}"))
+    return same

@@ -21,7 +21,7 @@ from autocompress.files import read_sealed, write_sealed
 from autocompress.measurement.baselines import measure_baselines
 from autocompress.measurement.export_stock import StockModels, build_baselines, stock_models
 from autocompress.measurement.fingerprint import hardware_fingerprint
-from autocompress.mending import mend, teacher_inputs
+from autocompress.mending import mend, mend_model, teacher_inputs
 from autocompress.phases import FIXED_S, Phase, Schedule
 from autocompress.preparation import (
     Inputs,
@@ -34,9 +34,10 @@ from autocompress.preparation import (
 )
 from autocompress.prepared import TEACHER, TRANSFER, Prepared
 from autocompress.problem import Problem
-from autocompress.refinement import REFINED, better_of, how_many, refine_points
+from autocompress.refinement import how_many, refine_points
 from autocompress.reuse import remember, reuse
 from autocompress.selection import finalists, to_refine
+from autocompress.shipping import is_intact, shipping_folder, shipping_results
 from autocompress.surrogates import surrogate_of
 from autocompress.trial import TrialEvaluator
 from autocompress.units import human_seconds, human_size
@@ -185,9 +186,14 @@ class Pipeline:
             results = [result for result in results if result not in chosen]
 
     def _verify(self, baselines: Sequence[Baseline], stock: StockModels, constraints: Sequence[Constraint]) -> None:
-        results = shipping_results(self.store)
-        floor = baselines[0].figures.validation.value - USEFUL
-        chosen = finalists(results, DEFAULT, constraints, self._finalist_count(results), floor)
+        floor, lost = baselines[0].figures.validation.value - USEFUL, set[int]()
+        while True:
+            results = [result for result in shipping_results(self.store) if result.trial not in lost]
+            chosen = finalists(results, DEFAULT, constraints, self._finalist_count(results), floor)
+            damaged = [result for result in chosen if not is_intact(self.store, result)]
+            if not damaged:
+                break
+            lost |= {r.trial for r in damaged if not mend_model(self.store, self.evaluator, r, self.listener)}
         folders = {result.trial: shipping_folder(self.store, result) for result in chosen}
         verification = verify(self.evaluator, chosen, folders, baselines, stock)
         for result in self.store.results("verify"):
@@ -242,16 +248,3 @@ def write_baselines(study_folder: Path, baselines: Sequence[Baseline]) -> None:
     """Store the baselines' figures."""
     content = {"baselines": [baseline.to_json() for baseline in baselines]}
     write_sealed(study_folder / "baselines" / BASELINES, content)
-
-
-def shipping_results(store: StudyStore) -> list[TrialResult]:
-    """Per measured trial the better of its result and its refined result."""
-    return [better_of(r, store.result(r.trial, "refine")) for r in store.results() if r.figures is not None]
-
-
-def shipping_folder(store: StudyStore, result: TrialResult) -> Path:
-    """Where the model.onnx of a result is."""
-    folder = store.trial_folder(result.trial)
-    refined = store.result(result.trial, "refine")
-    ships_refined = refined is not None and refined.artifact_digest == result.artifact_digest
-    return folder / REFINED if ships_refined else folder

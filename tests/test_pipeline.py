@@ -22,6 +22,7 @@ from autocompress.errors import InputError, StudyError
 from autocompress.events import Event
 from autocompress.exploration.study import StudyStore
 from autocompress.exploration.surrogate import STARTERS
+from autocompress.files import sha256
 from autocompress.labelling import teacher_outputs
 from autocompress.mending import mend
 from autocompress.prepared import TEACHER, Prepared
@@ -64,8 +65,6 @@ def test_a_search_ends_with_verified_points_beside_the_baselines(study: autocomp
 
 
 def test_every_figure_is_that_of_the_file_which_ships(study: autocompress.Study, tmp_path: Path):
-    from autocompress.files import sha256
-
     for point in study.front:
         source = study.source(point)
         assert source.model.stat().st_size == point.figures.size_bytes
@@ -237,6 +236,8 @@ def test_a_damaged_study_is_resumed_with_all_that_was_measured(copy: StudyStore)
     before = {result.trial: result for result in copy.results()}
     folder, studies = copy.folder, copy.folder.parent
     copy.close()
+    for point in autocompress.open_study("tiny", studies).front:
+        flip(autocompress.open_study("tiny", studies).source(point).model)
     for name in ("prepared/cnn.safetensors", "prepared/outputs.safetensors", "baselines/baselines.json", "study.db"):
         flip(folder / name)
     notes: list[str] = []
@@ -250,9 +251,12 @@ def test_a_damaged_study_is_resumed_with_all_that_was_measured(copy: StudyStore)
     after = {result.trial: result for result in resumed.store.results()}
     assert {number: after[number] for number in before} == before and len(after) == max(before) + 3
     told = " ".join(notes)
-    for name in ("cnn.safetensors", "outputs.safetensors", "baselines.json"):
+    for name in ("cnn.safetensors", "outputs.safetensors", "baselines.json", "is not the file that was measured"):
         assert name in told
-    assert "fine-tuned first" not in told and resumed.state == "finished"
+    assert "fine-tuned first" not in told and resumed.state == "finished" and resumed.front
+    for point in resumed.front:
+        source = resumed.source(point)
+        assert sha256(source.model) == source.model_digest
 
 
 def test_a_known_name_is_refused_with_what_changed(

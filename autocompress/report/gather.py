@@ -13,9 +13,10 @@ from autocompress.exploration.pareto import non_dominated
 from autocompress.exploration.study import Progress, StudyStore
 from autocompress.figures import Baseline, TrialResult
 from autocompress.files import read_sealed
-from autocompress.pipeline import HARDWARE, read_baselines, shipping_results
+from autocompress.pipeline import HARDWARE, read_baselines
 from autocompress.problem import Problem
 from autocompress.report.summary import FrontPoint, Phase, State, StudySummary, speedups
+from autocompress.shipping import shipping_results
 from objectives import DEFAULT, constraints_for
 
 
