@@ -12,6 +12,7 @@ from autocompress.configuration import TransformerConfiguration
 from autocompress.distillation.hidden_states import HiddenStates, principal_components
 from autocompress.distillation.teacher import predict_logits
 from autocompress.events import Event, Listener
+from autocompress.labels_so_far import LabelsSoFar
 from autocompress.networks.checkpoint import load_classifier, open_checkpoint
 from autocompress.prepared import Prepared
 from autocompress.tasks.encoding import EncodedSplit
@@ -36,13 +37,15 @@ class TeacherOutputs:
     means: NDArray[np.float16] | None = None
 
 
-def teacher_outputs(prepared: Prepared, split: EncodedSplit, listener: Listener) -> TeacherOutputs:
+def teacher_outputs(
+    prepared: Prepared, split: EncodedSplit, listener: Listener, labels: LabelsSoFar | None = None
+) -> TeacherOutputs:
     """What the teacher says of ``split``, texts of similar length together.
 
     The 8-bit file is used if at most ``UNEXPLAINED`` of the variance of the exact outputs is lost in it, as read from
     validation rows; else PyTorch in the fastest precision of this processor, without hidden states. The components of
     the hidden states are those of the first ``CHUNK`` texts: what the head reads, and the middle layer and the last
-    but one.
+    but one. Texts that ``labels`` holds already are not asked again.
     """
     data, shape = prepared.data, prepared.teacher_shape
     compiled = Compiled(prepared, serialise_describing(prepared, TransformerConfiguration.uniform(shape)))
@@ -57,16 +60,15 @@ def teacher_outputs(prepared: Prepared, split: EncodedSplit, listener: Listener)
         return TeacherOutputs(predict_logits(model, split, data.pad_id))
     described = sorted({place for place in (depth // 2 - 1, depth - 2, depth - 1) if place >= 0})
     room = MEANS_BYTES // (2 * max(depth - 1, 1) * shape.hidden_size)
-    logits, values, means, components = [], [], [], None
-    for begin in range(0, len(split), CHUNK):
+    labels = labels or LabelsSoFar()
+    for begin in range(labels.count, len(split), CHUNK):
         listener(Event("progress", "labelling made-up texts", begin / len(split)))
         outputs = compiled.outputs(split.subset(np.arange(begin, min(begin + CHUNK, len(split)))))
         states = outputs[:, classes:].reshape(len(outputs), depth, shape.hidden_size)
         chosen = states[:, described].reshape(len(states), -1)
-        components = components or principal_components(chosen)
-        logits.append(outputs[:, :classes])
-        values.append(components.of(chosen))
-        means.append(states[: max(room - begin, 0), :-1].astype(np.float16))
-    assert components is not None
-    hidden = HiddenStates(np.concatenate(values), components.shares)
-    return TeacherOutputs(np.concatenate(logits), hidden, np.concatenate(means))
+        components = labels.components or principal_components(chosen)
+        means = states[: max(room - begin, 0), :-1].astype(np.float16)
+        labels.add(components, logits=outputs[:, :classes], values=components.of(chosen), means=means)
+    assert labels.components is not None
+    hidden = HiddenStates(labels.all("values").astype(np.float16), labels.components.shares)
+    return TeacherOutputs(labels.all("logits").astype(np.float32), hidden, labels.all("means").astype(np.float16))

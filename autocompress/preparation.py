@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -32,6 +33,7 @@ from autocompress.distillation.transfer import extended
 from autocompress.events import Event, Listener
 from autocompress.files import write_sealed
 from autocompress.labelling import TeacherOutputs, teacher_outputs
+from autocompress.labels_so_far import LabelsSoFar
 from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.networks.checkpoint import Checkpoint, load_classifier, open_checkpoint
 from autocompress.networks.elastic_encoder import ElasticEncoder
@@ -40,7 +42,7 @@ from autocompress.networks.import_checkpoint import import_encoder
 from autocompress.networks.importance import importance_scores
 from autocompress.networks.student_sizes import StudentSizes
 from autocompress.networks.students import INITIAL_STUDENTS, STUDENT_NETWORKS
-from autocompress.prepared import REQUESTS, TEACHER, Prepared
+from autocompress.prepared import REQUESTS, TEACHER, TRANSFER, Prepared
 from autocompress.problem import Problem
 from autocompress.reuse import content_key
 from autocompress.tasks.demo import demo_model_path, load_demo
@@ -154,9 +156,13 @@ def prepare_transfer(prepared: Prepared, problem: Problem, listener: Listener) -
     separators = set(data.special_ids) - {data.unknown_id}
     settings = AugmentationSettings(splice_share=PAIR_SPLICE_SHARE if data.task.pair else SPLICE_SHARE)
     split = extended(data.train, count, arrays["embeddings.word"], separators, settings, problem.seed)
-    outputs = teacher_outputs(prepared, split, listener)
+    teacher = hashlib.sha256(prepared.validation_outputs.tobytes()).hexdigest()
+    key = f"{content_key(prepared, TRANSFER, problem)} {teacher}"
+    labels = LabelsSoFar(prepared.folder / f"{TRANSFER}.training", key)
+    outputs = teacher_outputs(prepared, split, listener, labels)
     prepared.save_layer_heads(_layer_heads(prepared, outputs, listener))
     prepared.save_transfer(split, outputs.logits, outputs.hidden)
+    labels.discard()
 
 
 def _layer_heads(prepared: Prepared, known: TeacherOutputs, listener: Listener) -> LayerHeads:
