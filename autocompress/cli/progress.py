@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from rich.console import Console
 from rich.markup import escape
@@ -27,16 +32,39 @@ class InterruptedRunError(AutocompressError):
 
 @contextmanager
 def interruptible(study: str, studies_dir: Path) -> Iterator[None]:
-    """Turn Ctrl-C into InterruptedRunError, whose message says how to go on."""
+    """Turn Ctrl-C into InterruptedRunError, whose message says how to go on; a second one ends the process at once."""
+    place = "" if studies_dir == DEFAULT_STUDIES else f" --studies-dir {studies_dir}"
+    way = f"every finished trial is kept: go on with autocompress resume {study}{place}"
     try:
-        yield
+        with _impatient(f"error: stopped at once; {way}"):
+            yield
     except KeyboardInterrupt as error:
         if not (studies_dir / study).is_dir():
             raise InterruptedRunError("interrupted before the study began: nothing was written") from error
-        place = "" if studies_dir == DEFAULT_STUDIES else f" --studies-dir {studies_dir}"
-        raise InterruptedRunError(
-            f"interrupted; every finished trial is kept: go on with autocompress resume {study}{place}"
-        ) from error
+        raise InterruptedRunError(f"interrupted; {way}") from error
+
+
+@contextmanager
+def _impatient(last_words: str) -> Iterator[None]:
+    """The first SIGINT raises KeyboardInterrupt; one while that is being dealt with ends the process."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def give_up(number: int, frame: FrameType | None) -> NoReturn:
+        os.write(2, f"\n{last_words}\n".encode())
+        os._exit(InterruptedRunError.exit_code)
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        signal.signal(signal.SIGINT, give_up)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -1,6 +1,10 @@
 """Events as lines where nobody watches, and as a bar on a terminal."""
 
 import io
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -42,3 +46,38 @@ def test_a_terminal_has_a_bar_and_keeps_the_lines():
     assert "fine-tuning" in text
     for message in ("teacher: up to 3 min [of 15]", "5 of 6,000 rows cut", "trial 0: accuracy 0.900"):
         assert message in text
+
+
+SLOW_TO_END = """
+import signal, sys, time
+from pathlib import Path
+from autocompress.cli.progress import InterruptedRunError, interruptible
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    with interruptible("s", Path(sys.argv[1])):
+        try:
+            print("running", flush=True)
+            time.sleep(60)
+        finally:
+            print("ending", flush=True)
+            time.sleep(float(sys.argv[2]))
+except InterruptedRunError as error:
+    print(error, flush=True)
+    sys.exit(error.exit_code)
+"""
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(0.0, False), (60.0, True)])
+def test_the_second_ctrl_c_ends_the_process_at_once(tmp_path: Path, seconds: float, again: bool):
+    (tmp_path / "s").mkdir()
+    command = [sys.executable, "-c", SLOW_TO_END, str(tmp_path), str(seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "running\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "ending\n"
+        if again:
+            process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=30)
+    assert process.returncode == 130 and "Traceback" not in errors
+    assert ("stopped at once" in errors) == again and ("interrupted" in out) == (not again)
+    assert "autocompress resume s" in out + errors
