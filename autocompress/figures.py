@@ -19,13 +19,22 @@ RESULT_VERSION = 1
 
 @dataclass(frozen=True)
 class Quality:
-    """A task metric on one split: a fraction (0.907, not 90.7), higher is better; ``interval`` is 95% bootstrap."""
+    """A task metric on one split: a fraction (0.907, not 90.7), higher is better; ``interval`` is 95% bootstrap.
+
+    ``expected`` is what fresh texts are expected to give (tasks/expected.py), where that is known.
+    """
 
     metric: str
     value: float
     interval: tuple[float, float]
     count: int
     secondary: dict[str, float] = field(default_factory=dict)
+    expected: float | None = None
+
+    @property
+    def estimate(self) -> float:
+        """What choices rest on: the expected value, or the measured one where none is known."""
+        return self.value if self.expected is None else self.expected
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Quality:

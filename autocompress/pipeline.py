@@ -213,7 +213,7 @@ class Pipeline:
         """Whether a result was cut from the teacher itself and lost next to nothing: a slow training for no gain."""
         if result.figures is None or self.prepared.source_of(result.configuration) != TEACHER:
             return False
-        return result.figures.validation.value >= self.prepared.teacher_quality - LOST
+        return result.figures.validation.estimate >= self.prepared.teacher_quality - LOST
 
     def _has_refined(self, result: TrialResult) -> bool:
         return self.store.result_path(result.trial, "refine").is_file()

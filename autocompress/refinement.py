@@ -63,7 +63,7 @@ def better_of(result: TrialResult, refined: TrialResult | None) -> TrialResult:
     """The refined result where its validation quality is at least as good, else the one from the search."""
     if refined is None or refined.figures is None or result.figures is None:
         return result
-    return refined if refined.figures.validation.value >= result.figures.validation.value else result
+    return refined if refined.figures.validation.estimate >= result.figures.validation.estimate else result
 
 
 def _refine_one(

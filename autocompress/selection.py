@@ -60,7 +60,7 @@ def finalists(
     minimised, the logarithm): in all objectives at once the many ways to be tiny would crowd out what is fast and good.
     """
     every = [result for result in results if result.figures is not None]
-    measured = [r for r in every if r.figures and r.figures.validation.value >= floor] or every
+    measured = [r for r in every if r.figures and r.figures.validation.estimate >= floor] or every
     if not measured:
         return []
     feasible = [r for r in measured if r.figures and all(c.violation(r.figures) <= 0 for c in constraints)]
@@ -90,7 +90,7 @@ def _best_addition(costs: NDArray[np.float64], chosen: list[int]) -> list[int]:
 
 
 def _quality(result: TrialResult) -> float:
-    return result.figures.validation.value if result.figures else -np.inf
+    return result.figures.validation.estimate if result.figures else -np.inf
 
 
 def _mean_ms(result: TrialResult) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.statistics import quality_of
 from autocompress.prepared import REQUESTS, Prepared
 from autocompress.problem import Target
+from autocompress.tasks.expected import expected_quality
 
 MODEL = "model.onnx"
 BUILT = "built.json"
@@ -91,7 +92,12 @@ class TrialEvaluator:
         outputs = predict(Session(model, self.target.threads), split, self.target.batch_size, data.pad_id)
         if not np.isfinite(outputs).all():
             raise MeasurementError("the outputs must be finite, but the compiled model gave NaN or infinity")
-        return quality_of(data.task, outputs, split.labels)
+        quality = quality_of(data.task, outputs, split.labels)
+        if split_name != "validation":
+            return quality
+        return replace(
+            quality, expected=expected_quality(data.task, outputs, self.prepared.validation_outputs, split.labels)
+        )
 
     @property
     def requests(self) -> Path:

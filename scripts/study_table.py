@@ -10,14 +10,14 @@ from typing import Any
 
 from autocompress.units import human_size
 
-HEADER = "| | validation | test | {secondary} | mean ms | p95 ms | against int8 | against PyTorch | file | memory |"
+HEADER = "| | validation | expected | test | {secondary} | mean ms | p95 ms | against int8 | against PyTorch | file | memory |"
 
 
 def main() -> None:
     summary = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     secondary = next(iter(summary["baselines"][0]["quality"]["test_secondary"]))
     print(HEADER.format(secondary=f"{secondary} (test)"))
-    print("|---|" + "---:|" * 9)
+    print("|---|" + "---:|" * 10)
     for baseline in summary["baselines"]:
         print(row(baseline["name"], baseline, secondary))
     for point in summary["front"]:
@@ -28,6 +28,7 @@ def row(name: str, measured: dict[str, Any], secondary: str) -> str:
     quality, latency, speedup = measured["quality"], measured["latency_ms"], measured["speedup"]
     cells = [
         f"{quality['validation']:.4f}",
+        "-" if quality.get("expected") is None else f"{quality['expected']:.4f}",
         f"{quality['test']:.4f}",
         f"{quality['test_secondary'][secondary]:.4f}",
         f"{latency['mean']:.3f}",

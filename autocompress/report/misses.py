@@ -90,7 +90,7 @@ def measured(limit: Limit, figures: Figures, statistic: str) -> float:
     if limit.kind == "latency":
         return figures.latency_ms.statistic(statistic)
     if limit.kind == "quality":
-        return figures.validation.value
+        return figures.validation.estimate
     return float(figures.size_bytes if limit.kind == "size" else figures.memory_bytes)
 
 
@@ -102,7 +102,7 @@ def nearest_misses(
     bounds = limits(problem.constraints, statistic, teacher_quality)
     misses = [_miss(candidate, bounds, statistic) for candidate in candidates]
     misses = [miss for miss in misses if miss.violations]
-    misses.sort(key=lambda miss: (miss.distance, -miss.figures.validation.value, miss.trial))
+    misses.sort(key=lambda miss: (miss.distance, -miss.figures.validation.estimate, miss.trial))
     return Misses(tuple(misses[:count]), tuple(_relax(limit, bounds, candidates, statistic) for limit in bounds))
 
 
@@ -121,9 +121,9 @@ def _relax(limit: Limit, bounds: Sequence[Limit], candidates: Sequence[Candidate
     reachable = [c for c in candidates if keeps(c, [bound for bound in bounds if bound is not limit])]
     if not reachable:
         return Relaxation(limit, None, None, None, alone)
-    nearest = min(reachable, key=lambda c: (limit.excess(measured(limit, c[0], statistic)), -c[0].validation.value))
+    nearest = min(reachable, key=lambda c: (limit.excess(measured(limit, c[0], statistic)), -c[0].validation.estimate))
     return Relaxation(limit, measured(limit, nearest[0], statistic), nearest, max(reachable, key=_goodness), alone)
 
 
 def _goodness(candidate: Candidate) -> tuple[float, float]:
-    return candidate[0].validation.value, -candidate[0].latency_ms.mean
+    return candidate[0].validation.estimate, -candidate[0].latency_ms.mean

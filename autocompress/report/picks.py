@@ -31,7 +31,7 @@ def _knee(points: Sequence[FrontPoint], teacher: float) -> FrontPoint:
 
 
 def _quality(point: FrontPoint) -> float:
-    return point.figures.validation.value
+    return point.figures.validation.estimate
 
 
 def _latency(point: FrontPoint) -> float:

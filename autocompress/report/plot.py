@@ -63,7 +63,7 @@ def plot_data(summary: StudySummary) -> PlotData:
     def mark(figures: Figures, label: str, feasible: bool = True) -> Mark:
         quality = figures.validation
         latency = figures.latency_ms.statistic(statistic)
-        return Mark(latency, quality.value, figures.size_bytes, label, quality.interval, feasible)
+        return Mark(latency, quality.estimate, figures.size_bytes, label, quality.interval, feasible)
 
     return PlotData(
         title=f"{summary.study}: {len(summary.front)} on the front of {sum(summary.trials.values())} trials",
@@ -120,7 +120,7 @@ def _style(axes: Axes, data: PlotData) -> None:
     axes.set_xscale("log")
     axes.set_title(data.title, loc="left", fontsize=11)
     axes.set_xlabel(f"{data.statistic} latency per request (log scale)")
-    axes.set_ylabel(f"{data.metric} on validation data")
+    axes.set_ylabel(f"{data.metric} expected, from validation data")
     axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g} ms"))
     axes.xaxis.set_minor_formatter(NullFormatter())

@@ -114,6 +114,7 @@ def figures_to_json(figures: Figures) -> dict[str, Any]:
         "quality": {
             "metric": figures.validation.metric,
             "validation": figures.validation.value,
+            "expected": figures.validation.expected,
             "interval": list(figures.validation.interval),
             "test": None if figures.test is None else figures.test.value,
             "test_interval": None if figures.test is None else list(figures.test.interval),
