@@ -21,13 +21,13 @@ MARKS = {True: "yes", False: "no", None: "?"}
 def front_table(summary: StudySummary, most: int | None = None) -> Table:
     """Baselines on top, then the front in order of mean latency; at most ``most`` points, spread over it.
 
-    ``exp.`` is the metric to expect of fresh texts, by which points are chosen; ``ok`` says whether a point meets all
-    constraints; a question mark stands where it was not verified yet.
+    Below the validation metric stands the one to expect of fresh texts, by which points are chosen. ``ok`` says whether
+    a point meets all constraints; a question mark stands where it was not verified yet.
     """
     table = _table(f"{summary.study} ({summary.state}): {_counts(summary)}")
     table.add_column("trial", justify="right", no_wrap=True)
-    table.add_column("configuration", overflow="fold", ratio=1, min_width=10)
-    for header in (f"{summary.metric}\nvalid.", "\nexp.", "\ntest", "mean\nms", "p95\nms"):
+    table.add_column("configuration", overflow="fold", ratio=1, min_width=16)
+    for header in (f"{summary.metric}\nvalid.", "\ntest", "mean\nms", "p95\nms"):
         table.add_column(header, justify="right", no_wrap=True)
     for _, header in REFERENCES:
         table.add_column(header.replace(" ", "\n"), justify="right", no_wrap=True)
@@ -150,9 +150,10 @@ def _table(title: str | None) -> Table:
 
 
 def _cells(figures: Figures, speedup: Mapping[str, float]) -> list[str]:
+    quality = figures.validation
+    expected = "" if quality.expected is None else f"\n({quality.expected:.3f})"
     return [
-        f"{figures.validation.value:.3f}",
-        "-" if figures.validation.expected is None else f"{figures.validation.expected:.3f}",
+        f"{quality.value:.3f}{expected}",
         "-" if figures.test is None else f"{figures.test.value:.3f}",
         _number(figures.latency_ms.mean),
         _number(figures.latency_ms.p95),
