@@ -10,7 +10,10 @@ from typing import Any
 
 from autocompress.units import human_size
 
-HEADER = "| | validation | expected | test | {secondary} | mean ms | p95 ms | against int8 | against PyTorch | file | memory |"
+HEADER = (
+    "| | validation | expected | test | {secondary} | mean ms | p95 ms | against int8 | against PyTorch | file |"
+    " memory |"
+)
 
 
 def main() -> None:

@@ -1,0 +1,74 @@
+"""Is the accuracy that choices rest on nearer to the test split's than the one the validation labels say?
+
+    python scripts/compare_expected.py STUDY [STUDY ...] [--studies-dir studies]
+
+For each trial of finished studies, the file that would ship answers validation and test texts. What validation says of
+its difference to the teacher, measured and expected (tasks/expected.py), is held against the difference on test: the
+root mean square error and the mean error in points, over the trials within ``--within`` points of the teacher on test,
+and what each claims of its own best five. The test split has noise of its own, the same for both.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from autocompress import open_study
+from autocompress.artifact.session import Session
+from autocompress.distillation.teacher import predict_logits
+from autocompress.exploration.cores import usable_cores
+from autocompress.measurement.inference import predict
+from autocompress.networks.checkpoint import load_classifier, open_checkpoint
+from autocompress.prepared import Prepared
+from autocompress.shipping import shipping_folder, shipping_results
+from autocompress.tasks.expected import expected_quality
+from autocompress.tasks.metrics import metric_of
+from autocompress.trial import MODEL
+
+BATCH, BEST = 8, 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("studies", nargs="+")
+    parser.add_argument("--studies-dir", default="studies")
+    parser.add_argument("--within", type=float, default=4.0)
+    arguments = parser.parse_args()
+    print("| study | trials | judged by | error, points (rms) | mean error | its best five: claimed | on test |")
+    print("|---|---:|---|---:|---:|---:|---:|")
+    for name in arguments.studies:
+        found = differences(open_study(name, arguments.studies_dir).folder, name, arguments.studies_dir)
+        near = found[found[:, 2] > -arguments.within]
+        for column, kind in enumerate(("validation labels", "expected")):
+            error = near[:, column] - near[:, 2]
+            best = near[np.argsort(-near[:, column])[:BEST]].mean(axis=0)
+            cells = (f"{np.sqrt(np.square(error).mean()):.2f}", f"{error.mean():+.2f}")
+            cells += (f"{best[column]:+.2f}", f"{best[2]:+.2f}")
+            print(f"| {name} | {len(near)} | {kind} | {' | '.join(cells)} |", flush=True)
+
+
+def differences(folder: Path, name: str, studies_dir: str) -> np.ndarray:
+    """Points above the teacher [trials, 3]: measured on validation, expected from it, measured on test."""
+    prepared, store = Prepared(folder), open_study(name, studies_dir).store
+    data, known = prepared.data, prepared.validation_outputs
+    model, _ = load_classifier(open_checkpoint(str(prepared.checkpoint)), data.task.num_outputs, data.task.label_names)
+    labels = data.validation.labels
+    teacher = metric_of(data.task, known, labels)
+    teacher_test = metric_of(data.task, predict_logits(model, data.test, data.pad_id, exact=True), data.test.labels)
+    rows = []
+    for result in shipping_results(store):
+        session = Session(shipping_folder(store, result) / MODEL, len(usable_cores()))
+        outputs, on_test = (
+            predict(session, split, BATCH, data.pad_id, by_length=True) for split in (data.validation, data.test)
+        )
+        expected = expected_quality(data.task, outputs, known, labels)
+        assert expected is not None, "a regression has no expected accuracy"
+        test = metric_of(data.task, on_test, data.test.labels) - teacher_test
+        rows.append((metric_of(data.task, outputs, labels) - teacher, expected - teacher, test))
+    return 100 * np.array(rows)
+
+
+if __name__ == "__main__":
+    main()
