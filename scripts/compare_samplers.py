@@ -115,7 +115,7 @@ class Bench:
 
 def costs(figures: Figures) -> tuple[float, float, float]:
     """Quality in points, logarithms of latency and size."""
-    return 100 * figures.validation.value, float(np.log(figures.latency_ms.mean)), float(np.log(figures.size_bytes))
+    return 100 * figures.validation.estimate, float(np.log(figures.latency_ms.mean)), float(np.log(figures.size_bytes))
 
 
 def predicted(store: StudyStore) -> list[dict[str, float]]:
@@ -129,7 +129,7 @@ def predicted(store: StudyStore) -> list[dict[str, float]]:
         found.append(
             {
                 **{f"predicted_{name}": value for name, value in expected.items()},
-                "quality": figures.validation.value,
+                "quality": figures.validation.estimate,
                 "latency_ms": figures.latency_ms.mean,
                 "size_bytes": figures.size_bytes,
             }
