@@ -29,6 +29,7 @@ from autocompress.prepared import TEACHER, Prepared
 from autocompress.surrogates import LOSSES, exit_confidences, exit_designs, layer_outputs
 from autocompress.tasks.metrics import unexplained
 
+BUDGET_S = 170.0
 BASELINES = ["pytorch-fp32", "onnxruntime-fp32", "onnxruntime-int8"]
 
 
@@ -43,7 +44,7 @@ def study(studies: Path, tiny_checkpoint: str, tiny_data: dict[str, str]) -> aut
         tiny_checkpoint,
         **tiny_data,
         max_latency_ms=50.0,
-        time_budget_s=120.0,
+        time_budget_s=BUDGET_S,
         trials=8,
         study="tiny",
         studies_dir=studies,
@@ -97,7 +98,7 @@ def test_a_second_study_reuses_what_was_prepared(
     autocompress.search(
         tiny_checkpoint,
         **tiny_data,
-        time_budget_s=120.0,
+        time_budget_s=BUDGET_S,
         trials=2,
         study="again",
         studies_dir=studies,
@@ -162,7 +163,7 @@ def test_exit_designs_are_measured_after_the_spaces_own(study: autocompress.Stud
 def test_resume_adds_trials_and_keeps_the_old_ones(study: autocompress.Study, studies: Path):
     before = {result.trial: result for result in study.store.results()}
     trials = STARTERS + len(LOSSES) + 3
-    resumed = autocompress.resume("tiny", studies_dir=studies, trials=trials, time_budget_s=120.0)
+    resumed = autocompress.resume("tiny", studies_dir=studies, trials=trials, time_budget_s=BUDGET_S)
     after = {result.trial: result for result in resumed.store.results()}
     assert len(after) == trials and resumed.state == "finished"
     assert {number: after[number] for number in before} == before
@@ -245,7 +246,7 @@ def test_a_damaged_study_is_resumed_with_all_that_was_measured(copy: StudyStore)
         "tiny",
         studies_dir=studies,
         trials=max(before) + 3,
-        time_budget_s=120.0,
+        time_budget_s=BUDGET_S,
         on_event=lambda event: notes.append(event.message),
     )
     after = {result.trial: result for result in resumed.store.results()}
@@ -269,7 +270,7 @@ def test_a_known_name_is_refused_with_what_changed(
             study="tiny",
             studies_dir=studies,
             max_latency_ms=40.0,
-            time_budget_s=120.0,
+            time_budget_s=BUDGET_S,
             sampler="random",
         )
 
@@ -322,7 +323,7 @@ def start_search(name: str, checkpoint: str, data: dict[str, str], studies: Path
     """The real program, in the middle of its search: four trials are done."""
     options = [f"--{split}={path}" for split, path in data.items()]
     command = [sys.executable, "-m", "autocompress", "search", checkpoint, *options, f"--study={name}"]
-    command += [f"--studies-dir={studies}", "--time-budget=120s", "--max-latency=50ms", "--trials=12"]
+    command += [f"--studies-dir={studies}", f"--time-budget={BUDGET_S:g}s", "--max-latency=50ms", "--trials=12"]
     # A shell has its background jobs ignore SIGINT, and they pass that on; a signal that is handled is not passed on.
     inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

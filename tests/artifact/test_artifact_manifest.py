@@ -14,6 +14,7 @@ from autocompress.artifact.manifest import (
 )
 from autocompress.errors import InputError
 from autocompress.figures import Baseline, Figures, Latency, Quality
+from autocompress.files import read_sealed, write_sealed
 
 FIGURES = Figures(
     validation=Quality("accuracy", 0.9, (0.88, 0.92), 500, {"macro_f1": 0.87}),
@@ -50,8 +51,7 @@ def manifest_of(folder, student="transformer"):
 
 
 def edited(folder, **fields):
-    data = json.loads((folder / MANIFEST).read_text())
-    (folder / MANIFEST).write_text(json.dumps({**data, **fields}))
+    write_sealed(folder / MANIFEST, {**read_sealed(folder / MANIFEST), **fields})
     return folder
 
 
@@ -86,18 +86,24 @@ def test_a_missing_file_is_refused(folder, name):
         load_artifact(folder)
 
 
-@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b""])
-def test_bad_json_is_refused(folder, content):
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"", b"[]", b"3", b"{}", b'{"version": 1}'])
+def test_what_no_export_wrote_is_refused(folder, content):
     (folder / MANIFEST).write_bytes(content)
-    with pytest.raises(InputError, match="must be JSON"):
+    with pytest.raises(InputError, match=r"must be as an export wrote it.*; export the model again"):
         load_artifact(folder)
 
 
-@pytest.mark.parametrize("content", ["[]", "3", '{"version": 2}', "{}"])
-def test_another_version_is_refused(folder, content):
-    (folder / MANIFEST).write_text(content)
+def test_a_changed_manifest_is_refused(folder):
+    path = folder / MANIFEST
+    path.write_text(path.read_text().replace("0.89", "0.99"))
+    with pytest.raises(InputError, match="changed or damaged"):
+        load_artifact(folder)
+
+
+@pytest.mark.parametrize("version", [2, None, "1"])
+def test_another_version_is_refused(folder, version):
     with pytest.raises(InputError, match="manifest version must be 1"):
-        load_artifact(folder)
+        load_artifact(edited(folder, version=version))
 
 
 @pytest.mark.parametrize(
