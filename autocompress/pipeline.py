@@ -47,7 +47,7 @@ from search_spaces import SEARCH_SPACES, SearchSpace
 
 BASELINES = "baselines.json"
 HARDWARE = "hardware.json"
-REACH = 0.06
+REACH = 0.03
 USEFUL = 0.06
 LOST = 0.005
 
@@ -178,7 +178,7 @@ class Pipeline:
         deadline = time.monotonic() + phase.planned_s
         while results:
             count, beside = how_many(deadline - time.monotonic()), shipping_results(self.store)
-            chosen = to_refine(results, teacher, constraints, count, REACH, beside)
+            chosen = to_refine(results, DEFAULT, teacher, constraints, count, REACH, beside)
             if not chosen:
                 return
             folders = [self.store.trial_folder(result.trial) for result in chosen]

@@ -3,46 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.configuration import STUDENTS
 from autocompress.exploration.acquisition import box_points, greedy
 from autocompress.exploration.objective import Constraint, Objective
 from autocompress.exploration.pareto import non_dominated
 from autocompress.figures import TrialResult
 
-LIFT = 0.02
-FASTER, SMALLER = 1.25, 2.0
+HOPE = 0.5
 MARGIN = 0.1
 POINTS = 4096
 
 
 def to_refine(
     results: Sequence[TrialResult],
+    objectives: Sequence[Objective],
     teacher_quality: float,
     constraints: Sequence[Constraint],
     count: int,
     reach: float,
     beside: Sequence[TrialResult] = (),
 ) -> list[TrialResult]:
-    """At most ``count`` results that a training of their own may bring to the front.
+    """At most ``count`` results that would add most to the front if a training of their own did what is hoped of it.
 
-    Candidates meet every constraint that training cannot change, are at most ``reach`` of quality below the teacher
-    (or below the best of them where all are farther from it), and would not be dominated, by them or by ``beside``,
-    if training lifted them by ``LIFT``. The student types take turns, each with its best first: how much a training
-    lifts a student follows from its size, so what is small and far from the teacher stays so. Within a type the
-    chosen differ in latency by ``FASTER`` or in size by ``SMALLER``, for near twins would learn the same.
+    Hoped is that it closes ``HOPE`` of the distance to the teacher's quality. Candidates meet every constraint that
+    training cannot change and are at most ``reach`` of quality below the teacher (or below the best of them where all
+    are farther from it). What each adds is counted as in ``finalists``, over what was measured, ``beside`` included,
+    and over what is hoped of those chosen before it.
     """
     fixed = [constraint for constraint in constraints if constraint.name not in ("max_drop", "min_quality")]
     allowed = [r for r in results if r.figures and all(constraint.violation(r.figures) <= 0 for constraint in fixed)]
     floor = min(teacher_quality, max((_quality(r) for r in allowed), default=0.0)) - reach
-    hopeful = [r for r in allowed if _quality(r) >= floor and _may_rise(r, [*allowed, *beside])]
-    queues = [_unlike([r for r in hopeful if r.configuration.student == student]) for student in STUDENTS]
-    turns = [result for turn in zip_longest(*queues) for result in turn if result is not None]
-    return turns[:count]
+    near = [r for r in allowed if _quality(r) >= floor]
+    if not near:
+        return []
+    measured = _costs([*near, *(r for r in beside if r.figures)], objectives)
+    hoped = measured[: len(near)].copy()
+    hoped[:, 0] -= HOPE * np.maximum(teacher_quality - np.array([_quality(r) for r in near]), 0.0)
+    return [near[i] for i in _adding_most(hoped, measured, [], count)]
 
 
 def finalists(
@@ -65,60 +65,42 @@ def finalists(
         return []
     feasible = [r for r in measured if r.figures and all(c.violation(r.figures) <= 0 for c in constraints)]
     pool = feasible or measured
-    values = np.array([[objective.value(r.figures) for objective in objectives] for r in pool if r.figures])
-    directions = tuple(objective.direction for objective in objectives)
-    mask = non_dominated(values, directions)
-    front, values = [pool[int(i)] for i in np.flatnonzero(mask)], values[mask]
-    columns = zip(values.T, directions, strict=True)
-    costs = np.stack([-column if way == "maximize" else np.log(column) for column, way in columns], axis=1)
-    chosen = sorted({int(i) for i in costs.argmin(axis=0)})
-    pairs = [(0, other) for other in range(1, costs.shape[1])]
+    costs = _costs(pool, objectives)
+    mask = non_dominated(costs, ("minimize",) * len(objectives))
+    front, costs = [pool[int(i)] for i in np.flatnonzero(mask)], costs[mask]
+    best = sorted({int(i) for i in costs.argmin(axis=0)})
+    return [front[i] for i in _adding_most(costs, costs[:0], best, count)]
+
+
+def _costs(results: Sequence[TrialResult], objectives: Sequence[Objective]) -> NDArray[np.float64]:
+    """What the results [n] cost in each objective [n, m], the less the better; logarithms of what is minimised."""
+    values = np.array([[objective.value(r.figures) for objective in objectives] for r in results if r.figures])
+    columns = zip(values.T, objectives, strict=True)
+    return np.stack([-column if each.direction == "maximize" else np.log(column) for column, each in columns], axis=1)
+
+
+def _adding_most(costs: NDArray[np.float64], others: NDArray[np.float64], chosen: list[int], count: int) -> list[int]:
+    """``chosen`` and those rows of costs [n, m] that add most to the hypervolume of others [k, m] and of each other.
+
+    At most ``count`` in all, one for each pair of the first objective with another in turn, while any adds.
+    """
+    chosen, pairs = list(chosen), [(0, other) for other in range(1, costs.shape[1])]
     while len(chosen) < count and pairs:
         for pair in list(pairs):
-            found = _best_addition(costs[:, pair], chosen) if len(chosen) < count else []
+            standing = np.concatenate([others, costs[chosen]])[:, pair]
+            found = _best_addition(costs[:, pair], standing) if len(chosen) < count else []
             chosen += found
             if not found:
                 pairs.remove(pair)
-    return [front[i] for i in chosen]
+    return chosen
 
 
-def _best_addition(costs: NDArray[np.float64], chosen: list[int]) -> list[int]:
-    """The row of costs [n, 2] that adds most to the hypervolume of the ``chosen``, in a list; none where none adds."""
+def _best_addition(costs: NDArray[np.float64], standing: NDArray[np.float64]) -> list[int]:
+    """The row of costs [n, 2] that adds most to the hypervolume of ``standing`` [k, 2], in a list; else none."""
     low, high = costs.min(axis=0), costs.max(axis=0)
     points = box_points(low, high + MARGIN * (high - low) + 1e-9, 0, POINTS)
-    return greedy(costs, costs[chosen], points, 1)
+    return greedy(costs, standing, points, 1)
 
 
 def _quality(result: TrialResult) -> float:
     return result.figures.validation.estimate if result.figures else -np.inf
-
-
-def _mean_ms(result: TrialResult) -> float:
-    return result.figures.latency_ms.mean if result.figures else np.inf
-
-
-def _size(result: TrialResult) -> float:
-    return result.figures.size_bytes if result.figures else np.inf
-
-
-def _may_rise(result: TrialResult, others: Sequence[TrialResult]) -> bool:
-    """Whether nothing as fast and as small is better by ``LIFT``."""
-    lifted = _quality(result) + LIFT
-    return not any(
-        _mean_ms(other) <= _mean_ms(result) and _size(other) <= _size(result) and _quality(other) >= lifted
-        for other in others
-    )
-
-
-def _unlike(results: list[TrialResult]) -> list[TrialResult]:
-    """The results by falling quality, without those whose latency and size are near those of a better one."""
-    kept: list[TrialResult] = []
-    for result in sorted(results, key=lambda r: (-_quality(r), _mean_ms(r))):
-        if not any(_near(result, other) for other in kept):
-            kept.append(result)
-    return kept
-
-
-def _near(one: TrialResult, other: TrialResult) -> bool:
-    times, sizes = _mean_ms(one) / _mean_ms(other), _size(one) / _size(other)
-    return max(times, 1 / times) <= FASTER and max(sizes, 1 / sizes) <= SMALLER

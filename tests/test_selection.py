@@ -1,9 +1,7 @@
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocompress.configuration import BiLSTMConfiguration, CNNConfiguration
+from autocompress.configuration import BiLSTMConfiguration
 from autocompress.exploration.objective import Constraint
 from autocompress.figures import Figures, Latency, Quality, TrialResult
 from autocompress.selection import finalists, to_refine
@@ -30,31 +28,30 @@ def numbers(results: list[TrialResult]) -> list[int]:
 
 def test_refining_keeps_to_what_training_cannot_change_and_to_what_it_can_reach():
     results = [result(0, 0.9, 3.0), result(1, 0.84, 1.0), result(2, 0.815, 1.5), result(3, 0.5, 0.1)]
-    assert numbers(to_refine(results, 0.9, [FAST, GOOD], 4, reach=0.07)) == [1]
+    assert numbers(to_refine(results, DEFAULT, 0.9, [FAST, GOOD], 4, reach=0.07)) == [1]
+    assert to_refine(results, DEFAULT, 0.9, [FAST, GOOD], 0, reach=0.07) == []
+    assert to_refine(results[:1], DEFAULT, 0.9, [FAST], 4, reach=0.07) == []
 
 
-def test_the_best_are_refined_first_and_no_near_twins():
-    results = [result(i, 0.8 + i / 100, 0.1 * 1.2**i) for i in range(7)]
-    assert [r.trial for r in to_refine(results, 0.9, [], 6, reach=0.2)] == [6, 4, 2, 0]
-    assert [r.trial for r in to_refine(results, 0.9, [], 2, reach=0.2)] == [6, 4]
-    assert to_refine(results, 0.9, [], 0, reach=0.2) == []
+def test_what_may_add_most_is_refined_first_and_near_twins_are_not():
+    results = [result(0, 0.90, 8.0), result(1, 0.88, 0.1), result(2, 0.879, 0.101), result(3, 0.85, 0.05)]
+    assert [r.trial for r in to_refine(results, DEFAULT, 0.9, [], 4, reach=0.06)] == [1, 3]
 
 
 def test_what_training_cannot_bring_to_the_front_is_not_refined():
-    results = [result(0, 0.88, 0.1, 900), result(1, 0.87, 1.0), result(2, 0.85, 2.0), result(3, 0.89, 3.0)]
-    assert numbers(to_refine(results, 0.9, [], 8, reach=0.2)) == [0, 1, 3]
-    assert numbers(to_refine(results, 0.9, [], 8, reach=0.2, beside=[result(9, 0.9, 0.9, 950)])) == [0, 3]
+    results = [result(0, 0.88, 0.1, 900), result(1, 0.87, 1.0), result(2, 0.85, 2.0), result(3, 0.86, 0.05)]
+    assert numbers(to_refine(results, DEFAULT, 0.9, [], 8, reach=0.2)) == [0, 3]
+    assert numbers(to_refine(results, DEFAULT, 0.9, [], 8, reach=0.2, beside=[result(9, 0.9, 0.09, 850)])) == [3]
 
 
-def test_a_smaller_file_is_no_twin():
-    results = [result(0, 0.89, 0.4, 9000), result(1, 0.88, 0.4, 2000), result(2, 0.87, 0.41, 2000)]
-    assert [r.trial for r in to_refine(results, 0.9, [], 8, reach=0.2)] == [0, 1]
+def test_what_has_the_teachers_quality_is_refined_no_further():
+    results = [result(0, 0.9, 1.0), result(1, 0.91, 2.0), result(2, 0.88, 0.5)]
+    assert numbers(to_refine(results, DEFAULT, 0.9, [], 8, reach=0.2)) == [2]
 
 
-def test_every_student_type_has_its_turn():
-    cnn = replace(result(5, 0.86, 0.05), configuration=CNNConfiguration(8, 8, 1, 3, 100))
-    results = [result(0, 0.88, 0.1), result(1, 0.89, 1.0), cnn]
-    assert [r.trial for r in to_refine(results, 0.9, [], 2, reach=0.2)] == [1, 5]
+def test_a_small_file_is_worth_a_training_as_a_fast_one_is():
+    results = [result(0, 0.90, 4.0, 9000), result(1, 0.88, 0.4, 9000), result(2, 0.87, 0.5, 90)]
+    assert [r.trial for r in to_refine(results, DEFAULT, 0.9, [], 8, reach=0.2)] == [1, 2]
 
 
 def test_finalists_meet_the_constraints_where_any_does():
@@ -100,4 +97,4 @@ def test_what_nobody_would_choose_is_no_finalist_unless_there_is_nothing_else():
 
 def test_where_all_are_far_from_the_teacher_the_best_of_them_are_refined():
     results = [result(0, 0.5, 1.0), result(1, 0.47, 0.5), result(2, 0.2, 0.1)]
-    assert numbers(to_refine(results, 0.9, [], 4, reach=0.06)) == [0, 1]
+    assert numbers(to_refine(results, DEFAULT, 0.9, [], 4, reach=0.06)) == [0, 1]
