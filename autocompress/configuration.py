@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from autocompress.errors import InputError
+from autocompress.stored import Stored, fields_of, parsed
 
 VERSION = 1
 WEIGHT_BITS = (32, 8, 4, 2)
 
 
 @dataclass(frozen=True)
-class EncoderShape:
+class EncoderShape(Stored):
     """Sizes of a BERT-like encoder, in the words of Hugging Face.
 
     ``max_positions`` counts usable positions (RoBERTa's two reserved rows are not counted). ``head_pooling`` is
@@ -50,16 +51,9 @@ class EncoderShape:
         """The activation in the head after a layer."""
         return self.head_activation if layer == self.num_hidden_layers - 1 else "relu"
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> EncoderShape:
-        return cls(**data)
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class LayerConfiguration:
+class LayerConfiguration(Stored):
     """One kept encoder layer: ``index`` is its place in the teacher, ``sparsity`` the fraction of zero weights."""
 
     index: int
@@ -79,7 +73,7 @@ class LayerConfiguration:
 
 
 @dataclass(frozen=True)
-class ExitConfiguration:
+class ExitConfiguration(Stored):
     """Early exit by confidence (largest softmax probability; survey 3.5, DeeBERT's rule with a probability).
 
     ``layers`` are the teacher indices of kept layers, but the last, after which an exit stands. A batch leaves at an
@@ -97,7 +91,7 @@ class ExitConfiguration:
 
 
 @dataclass(frozen=True)
-class TransformerConfiguration:
+class TransformerConfiguration(Stored):
     """A sub-network of the elastic encoder."""
 
     hidden_size: int
@@ -148,7 +142,7 @@ class TransformerConfiguration:
 
 
 @dataclass(frozen=True)
-class BiLSTMConfiguration:
+class BiLSTMConfiguration(Stored):
     """A bidirectional LSTM over the teacher's word embeddings (survey 3.3; Tang et al. 2019).
 
     ``hidden_size`` is per direction; ``embedding_size`` leading channels of the teacher's embeddings are read.
@@ -168,7 +162,7 @@ class BiLSTMConfiguration:
 
 
 @dataclass(frozen=True)
-class CNNConfiguration:
+class CNNConfiguration(Stored):
     """Convolutions over the teacher's word embeddings (survey 3.3; Kim 2014, AdaBERT).
 
     ``hidden_size`` is the number of filters; layers after the first are residual.
@@ -204,23 +198,12 @@ def configuration_to_json(configuration: Configuration) -> dict[str, Any]:
 
 def configuration_from_json(data: Mapping[str, Any]) -> Configuration:
     """Read the JSON form; InputError names what is unknown, missing or out of range."""
-    if not isinstance(data, Mapping):
-        raise InputError(f"a configuration is a JSON object, but got {type(data).__name__}")
-    fields = dict(data)
-    version, student = fields.pop("version", None), fields.pop("student", None)
-    if version != VERSION:
-        raise InputError(f"configuration version must be {VERSION}, but got {version!r}")
-    if student not in STUDENTS:
+    fields = fields_of(data, "configuration", VERSION)
+    student = fields.pop("student", None)
+    if not isinstance(student, str) or student not in STUDENTS:
         raise InputError(f"student must be one of {', '.join(STUDENTS)}, but got {student!r}")
-    try:
-        if student == "transformer":
-            fields["layers"] = tuple(LayerConfiguration(**layer) for layer in fields["layers"])
-            if fields.get("exit") is not None:
-                exit_ = fields["exit"]
-                fields["exit"] = ExitConfiguration(layers=tuple(exit_["layers"]), threshold=exit_["threshold"])
-        return STUDENTS[student](**fields)
-    except (TypeError, KeyError) as error:
-        raise InputError(f"not a configuration of a {student} student: {error}") from error
+    configuration: Configuration = parsed(STUDENTS[student], fields)
+    return configuration
 
 
 def configuration_digest(configuration: Configuration) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import PlainValidator
 
 from autocompress.configuration import (
     Configuration,
@@ -12,13 +13,15 @@ from autocompress.configuration import (
     configuration_from_json,
     configuration_to_json,
 )
-from autocompress.errors import StudyError
+from autocompress.errors import InputError, StudyError
+from autocompress.stored import Stored, fields_of
 
 RESULT_VERSION = 1
+StoredConfiguration = Annotated[Configuration, PlainValidator(configuration_from_json)]
 
 
 @dataclass(frozen=True)
-class Quality:
+class Quality(Stored):
     """A task metric on one split: a fraction (0.907, not 90.7), higher is better; ``interval`` is 95% bootstrap.
 
     ``expected`` is what fresh texts are expected to give (tasks/expected.py), where that is known.
@@ -36,14 +39,9 @@ class Quality:
         """What choices rest on: the expected value, or the measured one where none is known."""
         return self.value if self.expected is None else self.expected
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Quality:
-        low, high = data["interval"]
-        return cls(**{**data, "interval": (low, high)})
-
 
 @dataclass(frozen=True)
-class Latency:
+class Latency(Stored):
     """Milliseconds per request at the problem's batch size and threads, over real token lengths.
 
     ``mean_interval`` is the 95% bootstrap interval of the mean; ``cpu_share`` is CPU time over wall time, whose fall
@@ -58,18 +56,13 @@ class Latency:
     cpu_share: float
     disturbed: bool = False
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Latency:
-        low, high = data["mean_interval"]
-        return cls(**{**data, "mean_interval": (low, high)})
-
     def statistic(self, name: str) -> float:
         """``mean``, ``p50`` or ``p95`` in milliseconds."""
         return {"mean": self.mean, "p50": self.p50, "p95": self.p95}[name]
 
 
 @dataclass(frozen=True)
-class Figures:
+class Figures(Stored):
     """Everything measured from one file. ``memory_bytes`` is the peak resident memory of a process that serves it."""
 
     validation: Quality
@@ -78,37 +71,17 @@ class Figures:
     memory_bytes: int
     test: Quality | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Figures:
-        return cls(
-            validation=Quality.from_json(data["validation"]),
-            latency_ms=Latency.from_json(data["latency_ms"]),
-            size_bytes=data["size_bytes"],
-            memory_bytes=data["memory_bytes"],
-            test=None if data.get("test") is None else Quality.from_json(data["test"]),
-        )
-
 
 @dataclass(frozen=True)
-class Baseline:
+class Baseline(Stored):
     """A stock path a user would take (``pytorch-fp32``, ``onnxruntime-fp32``, ``onnxruntime-int8``)."""
 
     name: str
     figures: Figures
 
-    def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "figures": self.figures.to_json()}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Baseline:
-        return cls(data["name"], Figures.from_json(data["figures"]))
-
 
 @dataclass(frozen=True)
-class TrialResult:
+class TrialResult(Stored):
     """The content of a result file: one configuration, compiled once and measured, or why that failed.
 
     ``artifact_digest`` is the SHA-256 of model.onnx, ``fingerprint`` the digest of the hardware fingerprint,
@@ -117,7 +90,7 @@ class TrialResult:
 
     trial: int
     attempt: int
-    configuration: Configuration
+    configuration: StoredConfiguration
     figures: Figures | None
     reason: str | None = None
     artifact_digest: str = ""
@@ -131,32 +104,19 @@ class TrialResult:
         return configuration_digest(self.configuration)
 
     def to_json(self) -> dict[str, Any]:
-        data = {name: getattr(self, name) for name in ("trial", "attempt", "reason", "artifact_digest", "fingerprint")}
-        return {
-            "version": RESULT_VERSION,
-            **data,
-            "seconds": self.seconds,
-            "stage": self.stage,
-            "configuration": configuration_to_json(self.configuration),
-            "digest": self.digest,
-            "figures": None if self.figures is None else self.figures.to_json(),
-        }
+        """The versioned JSON form, with the configuration's digest."""
+        own = {"configuration": configuration_to_json(self.configuration), "digest": self.digest}
+        return {"version": RESULT_VERSION, **super().to_json(), **own}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> TrialResult:
+    def from_json(cls, data: Any) -> TrialResult:
         """Read a result file's object; StudyError if it is not one or its digest does not fit."""
         try:
-            if data["version"] != RESULT_VERSION:
-                raise StudyError(f"result version must be {RESULT_VERSION}, but got {data['version']!r}")
-            fields = ("trial", "attempt", "reason", "artifact_digest", "fingerprint", "seconds", "stage")
-            result = cls(
-                configuration=configuration_from_json(data["configuration"]),
-                figures=None if data["figures"] is None else Figures.from_json(data["figures"]),
-                **{name: data[name] for name in fields},
-            )
-            stored = data["digest"]
-        except (KeyError, TypeError, ValueError) as error:
-            raise StudyError(f"not a trial's result: {type(error).__name__}: {error}") from error
-        if result.digest != stored:
-            raise StudyError(f"the result's configuration has digest {result.digest}, but the file says {stored}")
+            fields = fields_of(data, "result", RESULT_VERSION)
+            digest = fields.pop("digest", None)
+            result = super().from_json(fields)
+        except InputError as error:
+            raise StudyError(f"not a trial's result: {error}") from error
+        if result.digest != digest:
+            raise StudyError(f"the result's configuration has digest {result.digest}, but the file says {digest}")
         return result

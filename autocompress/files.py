@@ -26,8 +26,11 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON value in ``path``."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """The JSON value in ``path``; ValueError if there is none in it."""
+    try:
+        return json.loads(path.read_bytes(), parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
@@ -37,10 +40,14 @@ def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
 
 def read_sealed(path: Path) -> dict[str, Any]:
     """The object that ``write_sealed`` wrote; ValueError if it is none or was changed since."""
-    value = json.loads(path.read_bytes())
+    value = read_json(path)
     if not isinstance(value, dict) or value.pop(SEAL, None) != _seal(value):
         raise ValueError(f"its content must have the digest it was written with ({SEAL}), but was changed or damaged")
     return value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _seal(value: Mapping[str, Any]) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from autocompress.errors import InputError
+from autocompress.stored import Stored, fields_of
 
 VERSION = 1
 SHORTEST_BUDGET_S = 120.0
@@ -15,7 +15,7 @@ LATENCY_STATISTICS = ("mean", "p50", "p95")
 
 
 @dataclass(frozen=True)
-class DataSource:
+class DataSource(Stored):
     """Where the labelled text is: files (or one name the ``datasets`` library knows, in ``train``) and its columns.
 
     ``train`` is None for the built-in demo. Columns that are None are found by their usual names.
@@ -29,7 +29,7 @@ class DataSource:
 
 
 @dataclass(frozen=True)
-class Target:
+class Target(Stored):
     """How the model will be served: that is how it is measured."""
 
     batch_size: int = 1
@@ -47,7 +47,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Constraints:
+class Constraints(Stored):
     """Upper bounds on latency, size and memory, lower bounds on quality; None does not bind.
 
     ``max_drop`` is in points of the task's metric below the teacher (1.0 is 0.01 of accuracy); ``min_quality`` is a
@@ -72,7 +72,7 @@ class Constraints:
 
 
 @dataclass(frozen=True)
-class Problem:
+class Problem(Stored):
     """A whole search request. ``model`` is None for the built-in demo's checkpoint."""
 
     model: str | None = None
@@ -102,30 +102,12 @@ class Problem:
 
     def to_json(self) -> dict[str, Any]:
         """The versioned JSON form; ``from_json`` gives the equal value back."""
-        data = asdict(self)
-        columns = data["data"]["text_columns"]
-        data["data"]["text_columns"] = None if columns is None else list(columns)
-        return {"version": VERSION, **data}
+        return {"version": VERSION, **super().to_json()}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Problem:
-        """Read the JSON form; InputError if it is of another version or has unknown fields."""
-        values = dict(data)
-        version = values.pop("version", None)
-        if version != VERSION:
-            raise InputError(f"problem version must be {VERSION}, but got {version!r}")
-        try:
-            source = dict(values.pop("data"))
-            if source.get("text_columns") is not None:
-                source["text_columns"] = tuple(source["text_columns"])
-            return cls(
-                data=DataSource(**source),
-                target=Target(**values.pop("target")),
-                constraints=Constraints(**values.pop("constraints")),
-                **values,
-            )
-        except (TypeError, KeyError) as error:
-            raise InputError(f"not a problem: {error}") from error
+    def from_json(cls, data: Any) -> Problem:
+        """Read the JSON form; InputError if it is of another version or not a problem."""
+        return super().from_json(fields_of(data, "problem", VERSION))
 
 
 def differences(old: Problem, new: Problem) -> list[str]:

@@ -84,8 +84,8 @@ REFUSED: list[tuple[str, Any]] = [
     ("workers must be at least 1", lambda: Problem(workers=0)),
     ("seed must not be negative", lambda: Problem(seed=-1)),
     ("problem version must be 1, but got None", lambda: Problem.from_json({})),
-    ("not a problem", lambda: Problem.from_json({"version": 1})),
-    ("not a problem", lambda: Problem.from_json({**Problem().to_json(), "colour": "red"})),
+    ("version must be 1", lambda: Problem.from_json([])),
+    ("not a Problem: 'colour'", lambda: Problem.from_json({**Problem().to_json(), "colour": "red"})),
 ]
 
 

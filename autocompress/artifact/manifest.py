@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from autocompress.configuration import Configuration, configuration_from_json, configuration_to_json
+from autocompress.configuration import configuration_to_json
 from autocompress.errors import InputError
-from autocompress.figures import Baseline, Figures
+from autocompress.figures import Baseline, Figures, StoredConfiguration
 from autocompress.files import read_sealed, sha256, write_sealed
+from autocompress.stored import Stored, fields_of
 
 VERSION = 1
 MANIFEST, MODEL, TOKENIZER = "manifest.json", "model.onnx", "tokenizer.json"
 
 
 @dataclass(frozen=True)
-class Manifest:
+class Manifest(Stored):
     """What an artefact is, what was measured of it, where, and from which study and trial it comes.
 
     ``task`` is the JSON form of the task (kind, columns, labels); ``max_length`` counts tokens; ``fingerprint``
     describes the hardware and ``versions`` the libraries; ``files`` maps names in the folder to their SHA-256.
     """
 
-    configuration: Configuration
+    configuration: StoredConfiguration
     task: dict[str, Any]
     max_length: int
     batch_size: int
@@ -51,30 +51,14 @@ class Manifest:
         """The versioned JSON form; ``from_json`` gives the equal value back."""
         return {
             "version": VERSION,
-            **{name: getattr(self, name) for name in _PLAIN},
+            **super().to_json(),
             "configuration": configuration_to_json(self.configuration),
-            "figures": self.figures.to_json(),
-            "baselines": [baseline.to_json() for baseline in self.baselines],
         }
 
     @classmethod
     def from_json(cls, data: Any) -> Manifest:
         """Read the JSON form; InputError if it is of another version or not a manifest."""
-        if not isinstance(data, Mapping) or data.get("version") != VERSION:
-            found = data.get("version") if isinstance(data, Mapping) else type(data).__name__
-            raise InputError(f"manifest version must be {VERSION}, but got {found!r}; export the model again")
-        try:
-            return cls(
-                configuration=configuration_from_json(data["configuration"]),
-                figures=Figures.from_json(data["figures"]),
-                baselines=tuple(Baseline.from_json(baseline) for baseline in data["baselines"]),
-                **{name: data[name] for name in _PLAIN},
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"not a manifest: {type(error).__name__}: {error}; export the model again") from error
-
-
-_PLAIN = ("task", "max_length", "batch_size", "threads", "fingerprint", "versions", "study", "trial", "files")
+        return super().from_json(fields_of(data, "manifest", VERSION))
 
 
 @dataclass(frozen=True)
