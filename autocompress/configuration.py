@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from autocompress.errors import InputError
@@ -193,7 +193,7 @@ STUDENTS: dict[str, type[Configuration]] = {
 
 def configuration_to_json(configuration: Configuration) -> dict[str, Any]:
     """The versioned JSON form; ``configuration_from_json`` gives the equal value back."""
-    return {"version": VERSION, "student": configuration.student, **json.loads(json.dumps(asdict(configuration)))}
+    return {"version": VERSION, "student": configuration.student, **configuration.to_json()}
 
 
 def configuration_from_json(data: Mapping[str, Any]) -> Configuration:

@@ -19,8 +19,8 @@ class Stored:
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON would have them; ``from_json`` gives the equal value back."""
-        fields: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
+        """The fields in JSON's types; ``from_json`` gives the equal value back."""
+        fields: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # type: ignore[call-overload]
         return fields
 
     @classmethod

@@ -24,6 +24,7 @@ from autocompress.errors import AutocompressError, InputError
 from autocompress.figures import Baseline, Figures, Latency, Quality, TrialResult
 from autocompress.files import read_json, read_sealed, write_sealed
 from autocompress.problem import Constraints, DataSource, Problem
+from autocompress.tasks.task import Task
 
 SHAPE = EncoderShape(2, 48, 4, 96, 33, 64, 2, 2, 48)
 ENCODER = TransformerConfiguration(
@@ -52,6 +53,7 @@ PARSERS: dict[str, tuple[Any, Any, Any]] = {
     "shape": (EncoderShape.from_json, EncoderShape.to_json, SHAPE),
     "result": (TrialResult.from_json, TrialResult.to_json, TrialResult(3, 1, ENCODER, FIGURES, seconds={"cut": 0.1})),
     "manifest": (Manifest.from_json, Manifest.to_json, MANIFEST),
+    "task": (Task.from_json, Task.to_json, Task("classification", ("a", "b"), "label", ("no", "yes"))),
     "problem": (
         Problem.from_json,
         Problem.to_json,

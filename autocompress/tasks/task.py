@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from autocompress.errors import InputError
+from autocompress.stored import Stored
 
 KINDS = ("classification", "regression")
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(Stored):
     """One text, or a pair of texts, to a class or to a number. ``label_names`` is in the order of the outputs."""
 
     kind: str
@@ -44,16 +43,3 @@ class Task:
     def metric(self) -> str:
         """Name of the metric that steers, higher is better: ``accuracy`` or ``pearson``."""
         return "accuracy" if self.kind == "classification" else "pearson"
-
-    def to_json(self) -> dict[str, Any]:
-        """The JSON form; ``from_json`` gives the equal value back."""
-        return asdict(self) | {"text_columns": list(self.text_columns), "label_names": list(self.label_names)}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Task:
-        """Read the JSON form; InputError if fields are missing or wrong."""
-        try:
-            names = {name: tuple(data[name]) for name in ("text_columns", "label_names")}
-            return cls(kind=data["kind"], label_column=data["label_column"], **names)
-        except (KeyError, TypeError) as error:
-            raise InputError(f"not a task: {error}") from error

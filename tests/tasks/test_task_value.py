@@ -41,5 +41,5 @@ def test_impossible_tasks_are_refused(values, message: str) -> None:
 
 @pytest.mark.parametrize("data", [{}, {"kind": "regression", "text_columns": 3, "label_names": []}])
 def test_foreign_json_is_refused(data) -> None:
-    with pytest.raises(InputError, match="not a task"):
+    with pytest.raises(InputError, match="not a Task"):
         Task.from_json(data)
