@@ -140,6 +140,16 @@ class TransformerConfiguration(Stored):
             exit=exit,
         )
 
+    def has_whole_layers(self, shape: EncoderShape) -> bool:
+        """Whether the kept layers are the teacher's, nothing cut from them and in 8 bits or more."""
+        whole = (shape.num_attention_heads, shape.intermediate_size)
+        return self.hidden_size == shape.hidden_size and all(
+            (layer.num_attention_heads, layer.intermediate_size) == whole
+            and layer.sparsity == 0
+            and min(layer.attention_bits, layer.feed_forward_bits) >= 8
+            for layer in self.layers
+        )
+
 
 @dataclass(frozen=True)
 class BiLSTMConfiguration(Stored):

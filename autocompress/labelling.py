@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,9 +41,15 @@ class TeacherOutputs:
 
 
 def teacher_outputs(
-    prepared: Prepared, split: EncodedSplit, listener: Listener, labels: LabelsSoFar | None = None
+    prepared: Prepared,
+    split: EncodedSplit,
+    listener: Listener,
+    labels: LabelsSoFar | None = None,
+    deadline: float = math.inf,
 ) -> TeacherOutputs:
-    """What the teacher says of ``split``, texts of similar length together.
+    """What the teacher says of ``split``, or of as many of its first texts as it can until ``deadline``, one at least.
+
+    ``deadline`` is a ``time.monotonic`` reading, looked at after every ``CHUNK`` texts.
 
     The 8-bit file is used if at most ``UNEXPLAINED`` of the variance of the exact outputs is lost in it, as read from
     validation rows; else PyTorch in the fastest precision of this processor, without hidden states. The components of
@@ -57,13 +66,13 @@ def teacher_outputs(
         listener(Event("note", f"8 bits lose {lost:.1%} of the teacher's outputs: texts are labelled in PyTorch"))
         checkpoint = open_checkpoint(str(prepared.checkpoint))
         model, _ = load_classifier(checkpoint, data.task.num_outputs, data.task.label_names)
-        return TeacherOutputs(predict_logits(model, split, data.pad_id))
+        chunks = _chunks(split, 0, listener, deadline)
+        return TeacherOutputs(np.concatenate([predict_logits(model, chunk, data.pad_id) for _, chunk in chunks]))
     described = sorted({place for place in (depth // 2 - 1, depth - 2, depth - 1) if place >= 0})
     room = MEANS_BYTES // (2 * max(depth - 1, 1) * shape.hidden_size)
     labels = labels or LabelsSoFar()
-    for begin in range(labels.count, len(split), CHUNK):
-        listener(Event("progress", "labelling made-up texts", begin / len(split)))
-        outputs = compiled.outputs(split.subset(np.arange(begin, min(begin + CHUNK, len(split)))))
+    for begin, chunk in _chunks(split, labels.count, listener, deadline):
+        outputs = compiled.outputs(chunk)
         states = outputs[:, classes:].reshape(len(outputs), depth, shape.hidden_size)
         chosen = states[:, described].reshape(len(states), -1)
         components = labels.components or principal_components(chosen)
@@ -72,3 +81,11 @@ def teacher_outputs(
     assert labels.components is not None
     hidden = HiddenStates(labels.all("values").astype(np.float16), labels.components.shares)
     return TeacherOutputs(labels.all("logits").astype(np.float32), hidden, labels.all("means").astype(np.float16))
+
+
+def _chunks(split: EncodedSplit, begin: int, listener: Listener, deadline: float) -> Iterator[tuple[int, EncodedSplit]]:
+    """The rows from ``begin`` on, ``CHUNK`` at a time and where they begin, until the deadline."""
+    while begin < len(split) and (begin == 0 or time.monotonic() < deadline):
+        listener(Event("progress", "labelling made-up texts", begin / len(split)))
+        yield begin, split.subset(np.arange(begin, min(begin + CHUNK, len(split))))
+        begin += CHUNK

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from autocompress.configuration import describe
+from autocompress.configuration import TransformerConfiguration, describe
 from autocompress.errors import StudyError
 from autocompress.events import Event, Listener
 from autocompress.exploration.controller import Controller, TrialEvent
@@ -127,7 +127,7 @@ class Pipeline:
     def _prepare_super_networks(self, space: SearchSpace, phase: Phase) -> None:
         deadline = time.monotonic() + phase.planned_s
         if not (self.prepared.has(TRANSFER) or reuse(self.prepared, TRANSFER, self.problem, self.listener)):
-            prepare_transfer(self.prepared, self.problem, self.listener)
+            prepare_transfer(self.prepared, self.problem, phase.planned_s, self.listener)
             remember(self.prepared, TRANSFER, self.problem)
         for student, share in super_network_shares(self.prepared, space).items():
             if self.prepared.has(student) or reuse(self.prepared, student, self.problem, self.listener):
@@ -210,10 +210,13 @@ class Pipeline:
         return max(3, min(12, int(0.5 * self.schedule.left_s() / each_s)))
 
     def _needs_no_refining(self, result: TrialResult) -> bool:
-        """Whether a result was cut from the teacher itself and lost next to nothing: a slow training for no gain."""
-        if result.figures is None or self.prepared.source_of(result.configuration) != TEACHER:
+        """Whether training is slow and for no gain: what is the teacher's own, whole layers or almost its quality."""
+        configuration = result.configuration
+        if result.figures is None or self.prepared.source_of(configuration) != TEACHER:
             return False
-        return result.figures.validation.estimate >= self.prepared.teacher_quality - LOST
+        assert isinstance(configuration, TransformerConfiguration)
+        near = result.figures.validation.estimate >= self.prepared.teacher_quality - LOST
+        return near or configuration.has_whole_layers(self.prepared.teacher_shape)
 
     def _has_refined(self, result: TrialResult) -> bool:
         return self.store.result_path(result.trial, "refine").is_file()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -57,6 +58,7 @@ FEWEST_ROWS, MOST_EVALUATION_ROWS = 400, 2000
 COUNTED_PARAMETERS = 10.6e6
 TRANSFER_TOKENS_PER_SECOND = 4000
 COPIES = 40
+LABELLING_SHARE = 0.5
 SPLICE_SHARE, PAIR_SPLICE_SHARE = 1.0, 0.5
 SHARES = {"transformer": 0.36, "bilstm": 0.38, "cnn": 0.26}
 PAIR_SHARES = {"transformer": 0.8, "bilstm": 0.1, "cnn": 0.1}
@@ -148,20 +150,28 @@ def prepare_teacher(prepared: Prepared, inputs: Inputs, problem: Problem, budget
     keeper.discard()
 
 
-def prepare_transfer(prepared: Prepared, problem: Problem, listener: Listener) -> None:
-    """Leave the transfer set: the training texts and as many made-up ones as the time allows, with teacher outputs."""
+def prepare_transfer(prepared: Prepared, problem: Problem, budget_s: float, listener: Listener) -> None:
+    """Leave the transfer set: the training texts and as many made-up ones as the time allows, with teacher outputs.
+
+    On a slow machine it holds what could be labelled in ``LABELLING_SHARE`` of ``budget_s``, the training texts first.
+    """
+    deadline = time.monotonic() + LABELLING_SHARE * budget_s
     data, arrays = prepared.data, prepared.source(TEACHER)[0]
     parameters = encoder_parameters(open_checkpoint(str(prepared.checkpoint)))
     count = made_up_texts(data.train, problem.time_budget_s, parameters)
     separators = set(data.special_ids) - {data.unknown_id}
     settings = AugmentationSettings(splice_share=PAIR_SPLICE_SHARE if data.task.pair else SPLICE_SHARE)
-    split = extended(data.train, count, arrays["embeddings.word"], separators, settings, problem.seed)
+    train = data.train.subset(np.random.default_rng(problem.seed).permutation(len(data.train)))
+    split = extended(train, count, arrays["embeddings.word"], separators, settings, problem.seed)
     teacher = hashlib.sha256(prepared.validation_outputs.tobytes()).hexdigest()
     key = f"{content_key(prepared, TRANSFER, problem)} {teacher}"
     labels = LabelsSoFar(prepared.folder / f"{TRANSFER}.training", key)
-    outputs = teacher_outputs(prepared, split, listener, labels)
+    outputs = teacher_outputs(prepared, split, listener, labels, deadline)
     prepared.save_layer_heads(_layer_heads(prepared, outputs, listener))
-    prepared.save_transfer(split, outputs.logits, outputs.hidden)
+    known = len(outputs.logits)
+    if known < len(split):
+        listener(Event("note", f"there was time to label {known} of {len(split)} texts"))
+    prepared.save_transfer(split.subset(np.arange(known)), outputs.logits, outputs.hidden)
     labels.discard()
 
 

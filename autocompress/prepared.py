@@ -91,7 +91,7 @@ class Prepared:
         """The texts that students are distilled on, labelled by the teacher."""
         arrays: dict[str, Any] = dict(load_weights(self.folder / f"{TRANSFER}.safetensors")[0])
         split = EncodedSplit(arrays["tokens"], arrays["type_ids"], arrays["offsets"], arrays["labels"])
-        labelled = len(self.data.train)
+        labelled = min(len(self.data.train), len(split))
         hidden = HiddenStates(arrays["hidden"], arrays["hidden_shares"]) if "hidden" in arrays else None
         return TransferSet(split, arrays["logits"], labelled, self.data.pad_id, self.data.unknown_id, hidden)
 

@@ -15,7 +15,7 @@ from autocompress.prepared import TEACHER, TRANSFER, Prepared
 from autocompress.problem import Problem
 
 KEYS = "keys.json"
-FORMAT = 8
+FORMAT = 9
 
 
 def content_key(prepared: Prepared, source: str, problem: Problem) -> str:

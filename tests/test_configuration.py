@@ -157,3 +157,15 @@ def test_descriptions(configuration: Configuration, text: str):
 def test_a_shape_is_the_same_after_json():
     assert EncoderShape.from_json(json.loads(json.dumps(SHAPE.to_json()))) == SHAPE
     assert SHAPE.head_size == 32
+
+
+def test_whole_layers_are_those_that_nothing_was_cut_from():
+    shape = EncoderShape(3, 48, 4, 96, 33, 64, 2, 2, 48)
+    exit_ = ExitConfiguration((0,), 0.9)
+    assert TransformerConfiguration.uniform(shape, layers=(0, 1), vocabulary_size=20, exit=exit_).has_whole_layers(
+        shape
+    )
+    for changed in ({"sparsity": 0.5}, {"hidden_size": 32}, {"num_attention_heads": 2}, {"intermediate_size": 64}):
+        assert not TransformerConfiguration.uniform(shape, **changed).has_whole_layers(shape)
+    assert not TransformerConfiguration.uniform(shape, 4).has_whole_layers(shape)
+    assert TransformerConfiguration.uniform(shape, 32).has_whole_layers(shape)

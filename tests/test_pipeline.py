@@ -122,9 +122,21 @@ def test_the_teachers_8_bit_file_labels_texts_as_the_teacher_does(study: autocom
     assert not [event for event in notes if event.kind == "note"]
     monkeypatch.setattr(labelling, "UNEXPLAINED", 0.0)
     slow = teacher_outputs(prepared, validation, notes.append)
-    assert "labelled in PyTorch" in notes[-1].message
+    assert "labelled in PyTorch" in next(event.message for event in notes if event.kind == "note")
     assert unexplained(slow.logits, exact) < 1e-3 and slow.hidden is None
     assert not np.array_equal(slow.logits, quick.logits)
+
+
+def test_labelling_ends_when_its_time_is_over(study: autocompress.Study, monkeypatch):
+    prepared, notes = Prepared(study.folder), []
+    validation, exact = prepared.data.validation, prepared.validation_outputs
+    monkeypatch.setattr(labelling, "CHUNK", 50)
+    quick = teacher_outputs(prepared, validation, notes.append, deadline=0.0)
+    assert quick.hidden is not None and len(quick.logits) == len(quick.hidden.values) == 50
+    assert unexplained(quick.logits, exact[:50]) < labelling.UNEXPLAINED
+    monkeypatch.setattr(labelling, "UNEXPLAINED", 0.0)
+    assert len(teacher_outputs(prepared, validation, notes.append, deadline=0.0).logits) == 50
+    assert len(teacher_outputs(prepared, validation, notes.append).logits) == 120
 
 
 def test_how_sure_exits_are_is_read_from_the_super_network(study: autocompress.Study):
