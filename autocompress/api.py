@@ -10,7 +10,7 @@ from pathlib import Path
 
 from autocompress.errors import InputError, StudyError
 from autocompress.events import Listener, silent
-from autocompress.exploration.cores import split_cores, usable_cores
+from autocompress.exploration.ray_executor import Resources, check_cluster
 from autocompress.exploration.samplers import SAMPLERS
 from autocompress.exploration.study import StudyStore, check_name, study_names
 from autocompress.feasibility import check_feasible
@@ -173,7 +173,7 @@ def run(
     The budget counts from ``begun``, a reading of ``time.monotonic``, or from now.
     """
     schedule = Schedule(problem.time_budget_s, begun or time.monotonic())
-    name = study or default_name(problem)
+    name = default_name(problem) if study is None else study
     inputs = check(problem, name, studies_dir)
     with StudyStore.create(Path(studies_dir), name, problem) as store:
         Pipeline(store, schedule, on_event or silent, problem.trials).run(inputs)
@@ -185,8 +185,7 @@ def check(problem: Problem, name: str, studies_dir: str | Path = "studies") -> I
     for what, value, known in (("space", problem.space, SEARCH_SPACES), ("sampler", problem.sampler, SAMPLERS)):
         if value not in known:
             raise InputError(f"{what} must be one of {', '.join(known)}, but got {value!r}")
-    if problem.ray_address is None:
-        split_cores(usable_cores(), problem.target.threads)
+    check_cluster(Resources(problem.target.threads, problem.workers, problem.ray_address))
     _refuse_existing(Path(studies_dir), check_name(name), problem)
     inputs = load_inputs(problem)
     check_feasible(problem, inputs)
@@ -195,7 +194,7 @@ def check(problem: Problem, name: str, studies_dir: str | Path = "studies") -> I
 
 def plan(problem: Problem, *, study: str | None = None, studies_dir: str | Path = "studies") -> str:
     """What a search would do, after the same checks: text of several lines. Nothing is trained or written."""
-    name = study or default_name(problem)
+    name = default_name(problem) if study is None else study
     data = check(problem, name, studies_dir).data
     task = data.task
     kind = f"classes {', '.join(task.label_names)}" if task.label_names else "a number"
@@ -246,8 +245,9 @@ def list_studies(studies_dir: str | Path = "studies") -> list[StudySummary]:
 
 
 def default_name(problem: Problem) -> str:
-    """``demo``, or the training file's name, with the date and time."""
-    base = "demo" if problem.data.train is None else Path(problem.data.train).stem or "study"
+    """``demo``, or what of the training file's name can be in a study's, with the date and time."""
+    stem = "demo" if problem.data.train is None else Path(problem.data.train).stem.lstrip(".")
+    base = "".join(letter if letter.isprintable() and letter != "\\" else "-" for letter in stem[:40]) or "study"
     return f"{base}-{datetime.now():%Y%m%d-%H%M%S}"
 
 

@@ -11,6 +11,7 @@ from autocompress.stored import Stored, fields_of
 
 VERSION = 1
 SHORTEST_BUDGET_S = 120.0
+LARGEST_SEED = 2**32 - 1
 LATENCY_STATISTICS = ("mean", "p50", "p95")
 
 
@@ -26,6 +27,15 @@ class DataSource(Stored):
     test: str | None = None
     text_columns: tuple[str, ...] | None = None
     label_column: str | None = None
+
+    def __post_init__(self) -> None:
+        names = {name: getattr(self, name) for name in ("train", "validation", "test", "label_column")}
+        for name, value in names.items():
+            if value is not None and not value.strip():
+                raise InputError(f"{name} must not be empty, but got {value!r}; leave it out or name one")
+        beside = [name for name in ("validation", "test", "label_column", "text_columns") if getattr(self, name)]
+        if self.train is None and beside:
+            raise InputError(f"{beside[0]} goes with training data, but train is not given; give it too")
 
 
 @dataclass(frozen=True)
@@ -97,8 +107,10 @@ class Problem(Stored):
             raise InputError(f"trials must be at least 1, but got {self.trials}")
         if self.workers is not None and self.workers < 1:
             raise InputError(f"workers must be at least 1, but got {self.workers}")
-        if self.seed < 0:
-            raise InputError(f"seed must not be negative, but got {self.seed}")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise InputError(f"0 <= seed <= {LARGEST_SEED} must hold, but got {self.seed}")
+        if self.model is not None and not self.model.strip():
+            raise InputError(f"model must be a checkpoint folder or a hub name, but got {self.model!r}")
 
     def to_json(self) -> dict[str, Any]:
         """The versioned JSON form; ``from_json`` gives the equal value back."""

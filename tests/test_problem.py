@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from autocompress.errors import InputError
 from autocompress.problem import LATENCY_STATISTICS, Constraints, DataSource, Problem, Target, differences
 
-NAMES = st.text(min_size=1, max_size=12)
+NAMES = st.text(min_size=1, max_size=12).filter(str.strip)
 MAYBE = st.none() | NAMES
 COLUMNS = st.none() | st.lists(NAMES, min_size=1, max_size=2).map(tuple)
 BYTES = st.none() | st.integers(1, 10**12)
-SOURCES = st.builds(DataSource, MAYBE, MAYBE, MAYBE, COLUMNS, MAYBE)
+SOURCES = st.just(DataSource()) | st.builds(DataSource, NAMES, MAYBE, MAYBE, COLUMNS, MAYBE)
 TARGETS = st.builds(Target, st.integers(1, 64), st.integers(1, 64), st.sampled_from(LATENCY_STATISTICS))
 CONSTRAINTS = st.builds(
     Constraints,
@@ -82,7 +82,7 @@ REFUSED: list[tuple[str, Any]] = [
     ("the time budget must be at least 2m", lambda: Problem(time_budget_s=float("inf"))),
     ("trials must be at least 1", lambda: Problem(trials=0)),
     ("workers must be at least 1", lambda: Problem(workers=0)),
-    ("seed must not be negative", lambda: Problem(seed=-1)),
+    ("seed <= 4294967295 must hold", lambda: Problem(seed=-1)),
     ("problem version must be 1, but got None", lambda: Problem.from_json({})),
     ("version must be 1", lambda: Problem.from_json([])),
     ("not a Problem: 'colour'", lambda: Problem.from_json({**Problem().to_json(), "colour": "red"})),

@@ -90,7 +90,7 @@ def search(
     if dry_run:
         print(api.plan(problem, study=study, studies_dir=studies_dir))
         return
-    name = study or api.default_name(problem)
+    name = api.default_name(problem) if study is None else study
     with interruptible(name, studies_dir), progress(console) as listener:
         done = api.run(problem, study=name, studies_dir=studies_dir, on_event=listener, begun=BEGUN)
     show_outcome(done, export_to=Path("exported") / done.name if train is None else None)

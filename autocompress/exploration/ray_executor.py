@@ -140,7 +140,7 @@ class RayExecutor:
 
     def _join(self, address: str | None) -> None:
         if not ray.is_initialized() and address is not None:
-            _check_reachable(address)
+            check_cluster(self._resources)
             _show_token()
             self._exit.callback(ray.shutdown)
             try:
@@ -242,11 +242,24 @@ def _show_token() -> None:
         setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
 
 
+def check_cluster(resources: Resources) -> None:
+    """InputError at once for what would fail when the search begins: too few cores, an address nobody answers."""
+    address, cores = resources.ray_address, usable_cores()
+    if address is None:
+        split_cores(cores, resources.threads)
+        if resources.workers is not None and resources.workers > len(cores):
+            raise InputError(
+                f"workers must not exceed the machine's {len(cores)} usable cores, but got {resources.workers}"
+            )
+    elif address != "auto":
+        _check_reachable(address)
+
+
 def _check_reachable(address: str) -> None:
     """InputError at once where Ray would try for half a minute."""
-    host, separator, port = address.removeprefix("ray://").rpartition(":")
-    if not separator or not port.isdigit():
-        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise InputError(f"--ray-address must be HOST:PORT or auto, but got {address!r}")
     try:
         socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT_S).close()
     except OSError as error:

@@ -177,7 +177,8 @@ def _check(splits: Mapping[str, TextSplit], task: Task, origin: str) -> None:
     for name in ("validation", "test"):
         if len(splits[name]) < FEWEST_HELD_OUT_ROWS:
             raise InputError(
-                f"the {name} data must have at least {FEWEST_HELD_OUT_ROWS} rows, but has {len(splits[name])}"
+                f"the {name} data must have at least {FEWEST_HELD_OUT_ROWS} rows once rows without text and repeated "
+                f"rows are dropped, but has {len(splits[name])}; give more data"
             )
     for name, split in splits.items():
         if task.kind == "regression" and (len(split) == 0 or np.ptp(split.labels) == 0):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from autocompress.cli.main import run
+
 Failing = Callable[..., tuple[int, str]]
 
 ARGUMENTS = [
@@ -32,6 +34,19 @@ ARGUMENTS = [
     (["--seed", "-3"], "seed"),
     (["--study", "a/b"], "plain folder name"),
     (["--study", ".."], "plain folder name"),
+    (["--study", ""], "plain folder name"),
+    (["--study", "two\nlines"], "plain folder name"),
+    (["--study", "x" * 300], "plain folder name"),
+    (["--max-latency", "nanms"], "duration"),
+    (["--max-drop", "nan"], "max drop"),
+    (["--min-quality", "inf"], "min quality"),
+    (["--trials", "1e3"], "--trials"),
+    (["--seed", "99999999999999999999"], "seed"),
+    (["--workers", "100000"], "workers must not exceed"),
+    (["--ray-address", "nowhere"], "HOST:PORT"),
+    (["--ray-address", "127.0.0.1:1"], "does not answer"),
+    (["--validation", ""], "validation must not be empty"),
+    (["--text-column", "label"], "must have a label column"),
     (["--nonsense"], "nonsense"),
 ]
 
@@ -57,6 +72,19 @@ DATA = [
     ("notes.docx", [], "docx"),
     ("broken.jsonl", [], "line 2"),
     ("other_columns.csv", [], "alpha"),
+    ("inf.csv", [], "data row 4 has 'inf'"),
+    ("twice.csv", [], "'text' is there twice"),
+    ("ragged.csv", [], "data row 6 has 4"),
+    ("utf16.csv", [], "UTF-8"),
+    ("no_text.csv", [], "at least 20 rows"),
+    ("same_text.csv", [], "repeated rows"),
+    ("every_label.csv", [], "classes that recur"),
+    ("garbage.parquet", [], "Parquet"),
+    ("nested.jsonl", [], "must hold texts, but holds a dict"),
+    ("list.jsonl", [], "line 1 is a list"),
+    ("good.csv", ["--validation", "{folder}/other_labels.csv"], "one of the training data's"),
+    ("good.csv", ["--validation", "{folder}/good.csv"], "has none left"),
+    ("good.csv", ["--test", "{folder}/none.csv"], "none.csv"),
     ("good.csv", ["--text-column", "body"], "body"),
     ("good.csv", ["--label-column", "grade"], "grade"),
     ("good.csv", ["--text-column", "a", "--text-column", "b", "--text-column", "c"], "column"),
@@ -66,11 +94,38 @@ DATA = [
 @pytest.mark.parametrize(("name", "arguments", "message"), DATA, ids=[f"{n} {' '.join(a)}" for n, a, _ in DATA])
 def test_data(name: str, arguments: list[str], message: str, failing: Failing, folder: Path, tiny_checkpoint: str):
     studies = folder / "studies"
+    given = [argument.replace("{folder}", str(folder)) for argument in arguments]
     code, line = failing(
-        "search", tiny_checkpoint, "--train", str(folder / name), "--studies-dir", str(studies), *arguments
+        "search", tiny_checkpoint, "--train", str(folder / name), "--studies-dir", str(studies), *given
     )
     assert code == 2 and message.casefold() in line.casefold()
     assert not studies.exists()
+
+
+UNUSUAL = [
+    (["--train", "some_empty.csv"], "rows: train"),
+    (["--train", "unknown_words.csv"], "rows: train"),
+    (["--train", "huge_text.csv"], "at most 64 tokens"),
+    (["--train", "quotes and\nlines 'ü'.csv"], "rows: train"),
+    (["--train", "bom.csv"], "text -> label"),
+    (["--train", "null.jsonl"], "rows: train"),
+    (["--train", "good.csv", "--study", 'a b\'c "ümläut"'], 'study a b\'c "ümläut":'),
+]
+
+
+@pytest.mark.parametrize(("arguments", "expected"), UNUSUAL, ids=[repr(a[1:]) for a, _ in UNUSUAL])
+def test_what_is_unusual_but_right_is_taken(
+    arguments: list[str],
+    expected: str,
+    folder: Path,
+    tiny_checkpoint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.chdir(folder)
+    assert run(["search", tiny_checkpoint, "--dry-run", *arguments]) == 0
+    assert expected in capsys.readouterr().out
+    assert not (folder / "studies").exists()
 
 
 @pytest.mark.parametrize(
@@ -81,6 +136,8 @@ def test_data(name: str, arguments: list[str], message: str, failing: Failing, f
         ("no_type", "checkpoint"),
         ("no_config", "config.json"),
         ("no/such-model", "no/such-model"),
+        ("good.csv", "config.json"),
+        (" ", "model must be"),
     ],
 )
 def test_checkpoints(model: str, message: str, failing: Failing, folder: Path):
@@ -104,6 +161,13 @@ def test_checkpoints(model: str, message: str, failing: Failing, folder: Path):
         (["show", "../etc"], 2),
         (["verify", "nowhere", "--data", "nothing.csv"], 2),
         (["search", "a", "b"], 2),
+        (["search", "--validation", "data.csv"], 2),
+        (["search", "--label-column", "grade"], 2),
+        (["resume", "nothing", "--time-budget", "soon"], 2),
+        (["show", "nothing", "--json"], 4),
+        (["verify", "nowhere"], 2),
+        (["plot", "nothing", "-o", "plot.txt"], 4),
+        (["export", "nothing", "--pick", "best", "-o", "out"], 4),
         (["surch"], 2),
         (["export", "nothing"], 2),
     ],
