@@ -14,6 +14,7 @@ from autocompress.exploration.ray_executor import Resources, check_cluster
 from autocompress.exploration.samplers import SAMPLERS
 from autocompress.exploration.study import StudyStore, check_name, study_names
 from autocompress.feasibility import check_feasible
+from autocompress.networks.checkpoint import load_classifier
 from autocompress.phases import Schedule
 from autocompress.pipeline import Pipeline
 from autocompress.preparation import Inputs, load_inputs
@@ -188,6 +189,7 @@ def check(problem: Problem, name: str, studies_dir: str | Path = "studies") -> I
     check_cluster(Resources(problem.target.threads, problem.workers, problem.ray_address))
     _refuse_existing(Path(studies_dir), check_name(name), problem)
     inputs = load_inputs(problem)
+    load_classifier(inputs.checkpoint, inputs.data.task.num_outputs, inputs.data.task.label_names)
     check_feasible(problem, inputs)
     return inputs
 

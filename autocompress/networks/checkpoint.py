@@ -132,7 +132,7 @@ def _load(factory: Any, reference: str, **options: Any) -> Any:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         return factory.from_pretrained(reference, trust_remote_code=False, **options)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+    except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
             f"the model must be a checkpoint folder or the name of one that can be loaded, "
