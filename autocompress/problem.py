@@ -33,9 +33,9 @@ class DataSource(Stored):
         for name, value in names.items():
             if value is not None and not value.strip():
                 raise InputError(f"{name} must not be empty, but got {value!r}; leave it out or name one")
-        beside = [name for name in ("validation", "test", "label_column", "text_columns") if getattr(self, name)]
+        beside = [name for name in ("validation", "test", "text_columns", "label_column") if getattr(self, name)]
         if self.train is None and beside:
-            raise InputError(f"{beside[0]} goes with training data, but train is not given; give it too")
+            raise InputError(f"training data must be given too, but got only {', '.join(beside)}; add --train")
 
 
 @dataclass(frozen=True)
