@@ -189,8 +189,8 @@ def check(problem: Problem, name: str, studies_dir: str | Path = "studies") -> I
     check_cluster(Resources(problem.target.threads, problem.workers, problem.ray_address))
     _refuse_existing(Path(studies_dir), check_name(name), problem)
     inputs = load_inputs(problem)
-    load_classifier(inputs.checkpoint, inputs.data.task.num_outputs, inputs.data.task.label_names)
-    check_feasible(problem, inputs)
+    model, _ = load_classifier(inputs.checkpoint, inputs.data.task.num_outputs, inputs.data.task.label_names)
+    check_feasible(problem, inputs, model)
     return inputs
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autocompress.artifact.emit import GraphInputs, emit
 from autocompress.compression.vocabulary import vocabulary_order
@@ -19,7 +19,6 @@ from autocompress.files import write_bytes
 from autocompress.measurement.process import MeasuredLatency, measure_in_fresh_process
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.requests import draw_requests, write_requests
-from autocompress.networks.checkpoint import load_classifier
 from autocompress.networks.cut import cut
 from autocompress.networks.import_checkpoint import import_encoder
 from autocompress.networks.students import initial_student
@@ -27,6 +26,9 @@ from autocompress.preparation import Inputs, largest_sizes
 from autocompress.problem import Problem
 from autocompress.units import format_duration_ms, human_size
 from search_spaces import SEARCH_SPACES, SearchSpace
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 SLACK = 1.5
 QUICK = LatencyProtocol(min_requests=100, min_seconds=0.1, repeats=1)
@@ -51,13 +53,13 @@ class SmallestTrial:
         return low
 
 
-def check_feasible(problem: Problem, inputs: Inputs) -> None:
-    """InputError if the smallest designs of the space miss the size, or miss latency or memory by a wide margin."""
+def check_feasible(problem: Problem, inputs: Inputs, model: PreTrainedModel) -> None:
+    """InputError if the smallest designs cut from ``model`` miss the size, or latency or memory by a wide margin."""
     asked = problem.constraints
     if asked.max_size_bytes is None and asked.max_latency_ms is None and asked.max_memory_bytes is None:
         return
     with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
-        files = _smallest_files(problem, inputs, Path(folder))
+        files = _smallest_files(problem, inputs, model, Path(folder))
         size = min(path.stat().st_size for path in files.values())
         if asked.max_size_bytes is not None and size > asked.max_size_bytes:
             raise InputError(
@@ -90,9 +92,8 @@ def _check_measured(problem: Problem, inputs: Inputs, files: dict[str, Path], re
         )
 
 
-def _smallest_files(problem: Problem, inputs: Inputs, folder: Path) -> dict[str, Path]:
+def _smallest_files(problem: Problem, inputs: Inputs, model: PreTrainedModel, folder: Path) -> dict[str, Path]:
     data = inputs.data
-    model, _ = load_classifier(inputs.checkpoint, data.task.num_outputs, data.task.label_names)
     shape, arrays = import_encoder(model)
     space = SEARCH_SPACES[problem.space](shape, data.task.kind == "regression")
     order = vocabulary_order(data.train.tokens, shape.vocab_size, data.special_ids)

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ import psutil
 from matplotlib.figure import Figure
 
 from autocompress.configuration import EncoderShape, configuration_from_json
-from autocompress.exploration.controller import Controller, TrialEvent
+from autocompress.exploration.controller import Controller
 from autocompress.exploration.jobs import BUILD, Finished, TrialRequest, run_job
 from autocompress.exploration.study import StudyStore
 from autocompress.exploration.surrogate import Region, Surrogate
@@ -66,12 +67,13 @@ class Simulated:
 
     builders: int
     seconds: Callable[[str], float]
-    window: int = 0
     busy_s: float = 0.0
     jobs: list[tuple[float, str, TrialRequest]] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.window = self.builders + 1
+    @property
+    def window(self) -> int:
+        """As on real cores: one more than can be built at a time."""
+        return self.builders + 1
 
     def submit(self, step: str, request: TrialRequest) -> None:
         """Begin a job."""
@@ -122,13 +124,13 @@ def main() -> None:
     }
     write_json(arguments.out / "scale.json", report)
     figure = plot(blocks)
-    with tempfile.NamedTemporaryFile(suffix=".png") as file:
-        figure.savefig(file.name, dpi=120)
-        write_bytes(arguments.out / "scale.png", Path(file.name).read_bytes())
+    picture = BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
+    write_bytes(arguments.out / "scale.png", picture.getvalue())
     print(table(report))
 
 
-def searching(store: StudyStore, executor: Simulated, on_event: Callable[[TrialEvent], None]) -> Controller:
+def searching(store: StudyStore, executor: Simulated) -> Controller:
     """The product's search on a simulated machine."""
     space = SEARCH_SPACES["joint"](MINILM)
     return Controller(
@@ -139,7 +141,6 @@ def searching(store: StudyStore, executor: Simulated, on_event: Callable[[TrialE
         sampler="surrogate",
         executor=executor,
         seed=0,
-        on_event=on_event,
         surrogate=Surrogate(space, Region(0.0)),
     )
 
@@ -148,11 +149,12 @@ def grow(folder: Path, trials: int) -> list[dict[str, float]]:
     """Seconds per trial of asking and of committing, and resident bytes, per block of trials."""
     process, blocks = psutil.Process(), []
     with StudyStore.create(folder, "scale", Problem()) as store:
-        controller = searching(store, Simulated(1, lambda _step: 0.0), lambda _event: None)
+        controller = searching(store, Simulated(1, lambda _step: 0.0))
         while controller.finished < trials:
-            before = dict(controller.overhead_s)
-            controller.run(max_trials=min(controller.finished + BLOCK, trials))
-            spent = {name: (controller.overhead_s[name] - before[name]) / BLOCK for name in before}
+            before, finished = dict(controller.overhead_s), controller.finished
+            controller.run(max_trials=min(finished + BLOCK, trials))
+            ended = controller.finished - finished
+            spent = {name: (controller.overhead_s[name] - before[name]) / ended for name in before}
             blocks.append({"trials": controller.finished, **spent, "memory_bytes": process.memory_info().rss})
             print({name: round(value, 4) for name, value in blocks[-1].items()}, flush=True)
     return blocks
@@ -176,7 +178,7 @@ def timed(folder: Path) -> dict[str, float]:
         seconds[name] = round(time.perf_counter() - begin, 2)
     begin = time.perf_counter()
     with StudyStore.resume(folder, "scale") as store:
-        controller = searching(store, Simulated(1, lambda _step: 0.0), lambda _event: None)
+        controller = searching(store, Simulated(1, lambda _step: 0.0))
         controller.run(max_trials=controller.finished + 1)
     seconds["resume, to the next trial's end"] = round(time.perf_counter() - begin, 2)
     return seconds
@@ -187,7 +189,7 @@ def share_busy(folder: Path, workers: int, trials: int) -> float:
     rng = np.random.default_rng(0)
     executor = Simulated(workers, lambda s: float(rng.uniform(SHORTEST_S, LONGEST_S)) if s == BUILD else MEASURED_S)
     with StudyStore.create(folder, "busy", Problem()) as store:
-        controller = searching(store, executor, lambda _event: None)
+        controller = searching(store, executor)
         controller.run(max_trials=workers)
         executor.busy_s, begin = 0.0, time.monotonic()
         controller.run(max_trials=trials)

@@ -11,7 +11,6 @@ and what each claims of its own best five. The test split has noise of its own, 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from autocompress import open_study
 from autocompress.artifact.session import Session
 from autocompress.distillation.teacher import predict_logits
 from autocompress.exploration.cores import usable_cores
+from autocompress.exploration.study import StudyStore
 from autocompress.measurement.inference import predict
 from autocompress.networks.checkpoint import load_classifier, open_checkpoint
 from autocompress.prepared import Prepared
@@ -39,7 +39,7 @@ def main() -> None:
     print("| study | trials | judged by | error, points (rms) | mean error | its best five: claimed | on test |")
     print("|---|---:|---|---:|---:|---:|---:|")
     for name in arguments.studies:
-        found = differences(open_study(name, arguments.studies_dir).folder, name, arguments.studies_dir)
+        found = differences(open_study(name, arguments.studies_dir).store)
         near = found[found[:, 2] > -arguments.within]
         for column, kind in enumerate(("validation labels", "expected")):
             error = near[:, column] - near[:, 2]
@@ -49,9 +49,9 @@ def main() -> None:
             print(f"| {name} | {len(near)} | {kind} | {' | '.join(cells)} |", flush=True)
 
 
-def differences(folder: Path, name: str, studies_dir: str) -> np.ndarray:
+def differences(store: StudyStore) -> np.ndarray:
     """Points above the teacher [trials, 3]: measured on validation, expected from it, measured on test."""
-    prepared, store = Prepared(folder), open_study(name, studies_dir).store
+    prepared = Prepared(store.folder)
     data, known = prepared.data, prepared.validation_outputs
     model, _ = load_classifier(open_checkpoint(str(prepared.checkpoint)), data.task.num_outputs, data.task.label_names)
     labels = data.validation.labels

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from autocompress.configuration import (
     configuration_from_json,
     configuration_to_json,
 )
-from autocompress.errors import AutocompressError, InputError
+from autocompress.errors import AutocompressError
 from autocompress.figures import Baseline, Figures, Latency, Quality, TrialResult
 from autocompress.files import read_json, read_sealed, write_sealed
 from autocompress.problem import Constraints, DataSource, Problem
@@ -134,10 +135,8 @@ def test_a_file_with_any_byte_changed_is_refused(tmp_path: Path, data: st.DataOb
     place = data.draw(st.integers(0, len(content) - 1))
     content[place] ^= data.draw(st.integers(1, 255))
     path.write_bytes(content)
-    try:
-        assert read_sealed(path) == json.loads(json.dumps(MANIFEST.to_json()))
-    except ValueError as error:
-        assert not isinstance(error, InputError)
+    with suppress(ValueError):
+        assert read_sealed(path) == MANIFEST.to_json()
 
 
 @pytest.mark.parametrize("content", [b"[" * 10**5, b"NaN", b'{"a": Infinity}', b"1" * 5000, b"\xff", b"{", b""])

@@ -16,12 +16,17 @@ SOURCES = sorted(
     path for name in ("autocompress", "search_spaces", "objectives") for path in (ROOT / name).rglob("*.py")
 )
 UNTRUSTING = {"torch.load", "pickle.load", "pickle.loads", "eval", "exec", "os.system", "joblib.load", "yaml.load"}
+UNTRUSTED = {"pickle", "cloudpickle", "joblib", "yaml", "marshal", "shelve"}
 SETTINGS = {"allow_pickle", "trust_remote_code", "shell"}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=[str(path.relative_to(ROOT)) for path in SOURCES])
 def test_our_code_unpickles_and_runs_nothing(path: Path):
-    for call in [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]:
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert not UNTRUSTED & {name.split(".")[0] for name in imported}
+    for call in [node for node in nodes if isinstance(node, ast.Call)]:
         assert ast.unparse(call.func) not in UNTRUSTING, f"line {call.lineno}"
         for keyword in call.keywords:
             if keyword.arg in SETTINGS:
@@ -43,14 +48,14 @@ def test_a_pickle_in_a_checkpoint_is_refused_unread(copied: Path, refused: Calla
     for path in copied.glob("*.safetensors"):
         path.unlink()
     (copied / "pytorch_model.bin").write_bytes(pickle.dumps({"weight": Evil(trace)}))
-    assert "is not" in refused(copied)
+    assert "that can be loaded" in refused(copied)
     assert not trace.exists()
 
 
 def test_damaged_weights_are_refused(copied: Path, refused: Callable[[Path], str]):
     (path,) = copied.glob("*.safetensors")
     path.write_bytes(path.read_bytes()[:1000])
-    assert "is not" in refused(copied)
+    assert "that can be loaded" in refused(copied)
 
 
 @pytest.fixture

@@ -58,7 +58,10 @@ class Manifest(Stored):
     @classmethod
     def from_json(cls, data: Any) -> Manifest:
         """Read the JSON form; InputError if it is of another version or not a manifest."""
-        return super().from_json(fields_of(data, "manifest", VERSION))
+        try:
+            return super().from_json(fields_of(data, "manifest", VERSION))
+        except InputError as error:
+            raise InputError(f"{error}; export the model again") from error
 
 
 @dataclass(frozen=True)

@@ -259,7 +259,7 @@ def _check_reachable(address: str) -> None:
     """InputError at once where Ray would try for half a minute."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
-        raise InputError(f"--ray-address must be HOST:PORT or auto, but got {address!r}")
+        raise InputError(f"--ray-address must be HOST:PORT or auto, but got {address!r}; start one: ray start --head")
     try:
         socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT_S).close()
     except OSError as error:

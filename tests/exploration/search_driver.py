@@ -1,4 +1,4 @@
-"""A controller in a process of its own, for tests that kill it or the Ray it uses: STUDIES_DIR DELAY_S [ADDRESS]."""
+"""A controller with Ray in a process of its own, for tests that kill it: STUDIES_DIR DELAY_S."""
 
 import sys
 from pathlib import Path
@@ -12,11 +12,10 @@ from search_spaces import SEARCH_SPACES
 
 
 def main() -> None:
-    folder, delay, *address = Path(sys.argv[1]), float(sys.argv[2]), *sys.argv[3:]
-    resources = Resources(ray_address=address[0] if address else None)
+    folder, delay = Path(sys.argv[1]), float(sys.argv[2])
     with (
         StudyStore.resume(folder, "s") as store,
-        RayExecutor(FormulaEvaluator({}, delay), resources) as executor,
+        RayExecutor(FormulaEvaluator({}, delay), Resources()) as executor,
     ):
         space = SEARCH_SPACES["precision"](TINY)
         controller = Controller(
