@@ -10,7 +10,7 @@ from pathlib import Path
 
 from autocompress.errors import InputError, StudyError
 from autocompress.events import Listener, silent
-from autocompress.exploration.ray_executor import Resources, check_cluster
+from autocompress.exploration.ray_cluster import Resources, check_cluster
 from autocompress.exploration.samplers import SAMPLERS
 from autocompress.exploration.study import StudyStore, check_name, study_names
 from autocompress.feasibility import check_feasible

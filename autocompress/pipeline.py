@@ -13,7 +13,8 @@ from autocompress.errors import StudyError
 from autocompress.events import Event, Listener
 from autocompress.exploration.controller import Controller, TrialEvent
 from autocompress.exploration.objective import Constraint
-from autocompress.exploration.ray_executor import RayExecutor, Resources
+from autocompress.exploration.ray_cluster import Resources
+from autocompress.exploration.ray_host import HostedRay
 from autocompress.exploration.samplers import SURROGATE
 from autocompress.exploration.study import Progress, StudyStore
 from autocompress.figures import Baseline, TrialResult
@@ -142,7 +143,7 @@ class Pipeline:
         problem = self.problem
         resources = Resources(problem.target.threads, problem.workers, problem.ray_address)
         surrogate = surrogate_of(problem, self.prepared, space) if problem.sampler == SURROGATE else None
-        with RayExecutor(self.evaluator, resources) as executor:
+        with HostedRay(self.evaluator, resources) as executor:
             controller = Controller(
                 self.store,
                 space=space,

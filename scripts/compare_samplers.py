@@ -24,7 +24,8 @@ from matplotlib.figure import Figure
 
 from autocompress.exploration.controller import Controller, TrialEvent
 from autocompress.exploration.pareto import hypervolume
-from autocompress.exploration.ray_executor import RayExecutor, Resources
+from autocompress.exploration.ray_cluster import Resources
+from autocompress.exploration.ray_host import HostedRay
 from autocompress.exploration.samplers import SURROGATE
 from autocompress.exploration.study import StudyStore
 from autocompress.figures import Figures
@@ -92,7 +93,7 @@ class Bench:
         evaluator = TrialEvaluator(self.prepared, problem.target)
         with tempfile.TemporaryDirectory(dir=self.store.folder.parent) as folder:
             store = StudyStore.create(Path(folder), "run", problem)
-            with RayExecutor(evaluator, resources) as executor:
+            with HostedRay(evaluator, resources) as executor:
                 controller = Controller(
                     store,
                     space=self.space,

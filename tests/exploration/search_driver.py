@@ -1,4 +1,4 @@
-"""A controller with Ray in a process of its own, for tests that kill it: STUDIES_DIR DELAY_S."""
+"""A controller in a process of its own, for tests that kill it or the Ray it uses: STUDIES_DIR DELAY_S [ADDRESS]."""
 
 import sys
 from pathlib import Path
@@ -6,16 +6,18 @@ from pathlib import Path
 from search_parts import OBJECTIVES, TINY, FormulaEvaluator
 
 from autocompress.exploration.controller import Controller
-from autocompress.exploration.ray_executor import RayExecutor, Resources
+from autocompress.exploration.ray_cluster import Resources
+from autocompress.exploration.ray_host import HostedRay
 from autocompress.exploration.study import StudyStore
 from search_spaces import SEARCH_SPACES
 
 
 def main() -> None:
-    folder, delay = Path(sys.argv[1]), float(sys.argv[2])
+    folder, delay, *address = Path(sys.argv[1]), float(sys.argv[2]), *sys.argv[3:]
+    resources = Resources(ray_address=address[0] if address else None)
     with (
         StudyStore.resume(folder, "s") as store,
-        RayExecutor(FormulaEvaluator({}, delay), Resources()) as executor,
+        HostedRay(FormulaEvaluator({}, delay), resources) as executor,
     ):
         space = SEARCH_SPACES["precision"](TINY)
         controller = Controller(

@@ -16,7 +16,8 @@ from autocompress.configuration import configuration_to_json
 from autocompress.errors import InputError
 from autocompress.exploration.controller import Controller
 from autocompress.exploration.jobs import TrialRequest
-from autocompress.exploration.ray_executor import RayExecutor, Resources
+from autocompress.exploration.ray_cluster import Resources
+from autocompress.exploration.ray_host import HostedRay
 from autocompress.exploration.study import StudyStore
 from autocompress.problem import Problem
 from search_spaces import SEARCH_SPACES
@@ -24,7 +25,7 @@ from search_spaces import SEARCH_SPACES
 
 @pytest.fixture(autouse=True)
 def _workers_find_this_folder(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
 
 
 def states(store: StudyStore) -> list[str]:
@@ -57,7 +58,7 @@ def test_lost_workers_are_replaced_and_the_cores_given_back(tmp_path):
     faults = {1: "exit once", 2: "memory", 3: "diverged", 99: "hang"}
     with (
         StudyStore.create(tmp_path, "s", Problem()) as store,
-        RayExecutor(FormulaEvaluator(faults), Resources()) as executor,
+        HostedRay(FormulaEvaluator(faults), Resources()) as executor,
     ):
         assert executor.builders == max(1, len(before) - 1)
         make_controller(store, executor, events).run(max_trials=5)
@@ -89,7 +90,7 @@ def check_cancel(executor, store, result):
 
 def test_an_address_that_nobody_answers():
     with pytest.raises(InputError, match="must be a running Ray cluster"):
-        RayExecutor(FormulaEvaluator({}), Resources(ray_address="127.0.0.1:1"))
+        HostedRay(FormulaEvaluator({}), Resources(ray_address="127.0.0.1:1"))
 
 
 def test_a_killed_controller_leaves_nothing_running_and_its_study_goes_on(tmp_path):
