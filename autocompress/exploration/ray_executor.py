@@ -11,7 +11,7 @@ from math import inf
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from autocompress.errors import AutocompressError
 from autocompress.exploration.cores import Cores, pin, pinned, split_cores, usable_cores
@@ -21,6 +21,7 @@ from autocompress.figures import TrialResult
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
 _LOOK_EVERY_S = 5.0
+_START_WITHIN_S = 60.0
 
 
 class _Worker:
@@ -34,6 +35,10 @@ class _Worker:
                 return
         pin(cores.measuring if step == MEASURE else cores.building)
 
+    def lives(self) -> bool:
+        """Answers once the worker is there."""
+        return True
+
     def run(self, step: str, request: TrialRequest) -> TrialResult | None:
         """Run one job of a trial."""
         return run_job(self._evaluator, step, request)
@@ -45,9 +50,11 @@ class _Slot:
 
     step: str
     actor: Any = None
-    reference: Any = None
-    request: TrialRequest | None = None
     started: float = inf
+    lives: Any = None
+    request: TrialRequest | None = None
+    submitted: float = inf
+    reference: Any = None
 
 
 class RayExecutor:
@@ -83,10 +90,8 @@ class RayExecutor:
     def submit(self, step: str, request: TrialRequest) -> None:
         """Start a job in a free slot of its kind."""
         slot = next(slot for slot in self._slots if slot.step == step and slot.request is None)
-        if slot.actor is None:
-            self._start_actor(slot)
-        slot.request = request
-        slot.reference = slot.actor.run.remote(step, request)
+        slot.submitted = time.monotonic()
+        self._run(slot, request)
 
     def wait(self, timeout_s: float) -> list[Finished]:
         """The jobs that ended, as soon as there is one; none after ``timeout_s``."""
@@ -95,7 +100,8 @@ class RayExecutor:
         busy = {slot.reference: slot for slot in self._slots if slot.request is not None}
         if busy and not self._ended:
             ready, _ = ray.wait(list(busy), num_returns=1, timeout=min(timeout_s, _LOOK_EVERY_S))
-            self._ended = [self._finish(busy[reference]) for reference in ready]
+            finished = [self._finish(busy[reference]) for reference in ready]
+            self._ended = [job for job in finished if job is not None]
         ended, self._ended = self._ended, []
         return ended
 
@@ -160,8 +166,14 @@ class RayExecutor:
         actor_class = ray.remote(**options)(_Worker)
         where = self._resources.threads, self._cores, self._bench_nodes
         slot.actor, slot.started = actor_class.remote(self._evaluator, slot.step, *where), time.monotonic()
+        slot.lives = slot.actor.lives.remote()
 
-    def _finish(self, slot: _Slot) -> Finished:
+    def _run(self, slot: _Slot, request: TrialRequest) -> None:
+        if slot.actor is None:
+            self._start_actor(slot)
+        slot.request, slot.reference = request, slot.actor.run.remote(slot.step, request)
+
+    def _finish(self, slot: _Slot) -> Finished | None:
         request, step, reference = slot.request, slot.step, slot.reference
         assert request is not None
         slot.request = slot.reference = None
@@ -174,8 +186,13 @@ class RayExecutor:
             if isinstance(cause, AutocompressError):
                 return Finished(request, step, error=cause)
             return self._faulty(slot, request, step, cause)
-        except (RayActorError, GetTimeoutError, RayError) as error:
-            return self._faulty(slot, request, step, error)
+        except RayError as error:
+            begun = _has_lived(slot) or time.monotonic() > slot.submitted + _START_WITHIN_S
+            ended = self._faulty(slot, request, step, error)
+            if begun:
+                return ended
+            self._run(slot, request)
+            return None
 
     def _faulty(self, slot: _Slot, request: TrialRequest, step: str, error: BaseException) -> Finished:
         self._drop(slot)
@@ -188,6 +205,18 @@ class RayExecutor:
                 ray.kill(slot.actor)
         slot.actor = slot.reference = slot.request = None
         slot.started = inf
+
+
+def _has_lived(slot: _Slot) -> bool:
+    """Whether the slot's actor was ever there, or could not be because of itself."""
+    if not ray.wait([slot.lives], timeout=0)[0]:
+        return False
+    try:
+        return bool(ray.get(slot.lives))
+    except RayActorError as error:
+        return error.actor_init_failed
+    except RayError:
+        return False
 
 
 def _fault(error: BaseException) -> str:

@@ -28,7 +28,7 @@ def main() -> None:
             sampler="random",
             executor=executor,
             seed=0,
-            on_event=lambda event: print(event.kind, event.number, flush=True),
+            on_event=lambda event: print(event.kind, event.number, event.message, flush=True),
         )
         controller.run(max_trials=12, enqueue=space.anchors())
 

@@ -49,7 +49,7 @@ def search(folder: Path, harm: Callable[[psutil.Process], None], *address: str, 
     assert process.returncode == 0, errors[-2000:]
     with StudyStore.resume(folder, "s") as store:
         trials = store.optuna_study([objective.direction for objective in OBJECTIVES]).get_trials(deepcopy=False)
-        assert all(trial.state == optuna.trial.TrialState.COMPLETE for trial in trials)
+        assert all(trial.state == optuna.trial.TrialState.COMPLETE for trial in trials), "\n".join(lines)
         measured = [trial for trial in trials if "duplicate_of" not in trial.user_attrs]
         digests = [result.digest for result in store.results()]
     assert len(measured) == len(digests) == len(set(digests)) == TRIALS
