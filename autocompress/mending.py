@@ -16,6 +16,7 @@ from autocompress.events import Event, Listener
 from autocompress.exploration.jobs import TrialRequest
 from autocompress.exploration.study import Progress, StudyStore
 from autocompress.figures import TrialResult
+from autocompress.files import sweep
 from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.preparation import Inputs, load_inputs, save_data
 from autocompress.prepared import TEACHER, Prepared
@@ -27,7 +28,11 @@ from autocompress.trial import MODEL, TrialEvaluator
 
 
 def mend(store: StudyStore, prepared: Prepared, listener: Listener) -> None:
-    """Set aside what is damaged, so that the pipeline finds it missing; StudyError for what cannot be made again."""
+    """Set aside what is damaged, so that the pipeline finds it missing; StudyError for what cannot be made again.
+
+    What a killed process was writing is removed.
+    """
+    sweep(store.folder)
     _mend_state(store, listener)
     _mend_data(store, prepared, listener)
     try:

@@ -1,48 +1,60 @@
-"""Kill a real search at random moments, again and again, and hold what is left against the promise.
+"""Do harm to real searches, again and again, and hold what is left against the promise that nothing is lost.
 
-    python scripts/soak.py [--kills 50] [--time-budget 6m] [--folder DIR] [--report studies/reliability/soak.json]
+    python scripts/soak.py [--rounds 8] [--time-budget 2m] [--long-budget 10m] [--seed 0] [--folder DIR]
+                           [--model DIR --train F --validation F --test F] [--report studies/reliability/soak.json]
 
-The demo is searched; the controller is killed with SIGKILL after a random time and resumed, until the kills are used up
-and the last run ends by itself. After each kill, and at the end, `autocompress show --json --all` must tell every trial
-that was reported finished with the same figures as before, none twice and, at the end, none unfinished; a training that
-was killed must have kept its state within the last minute. Prints a line per kill and a table per phase.
+A round is one search of the demo (or of the model and files given), whose controller is killed with SIGKILL at a random
+moment of each phase and resumed, and whose builder, measuring worker and raylet are killed while it searches; then
+``export`` is killed twice. The first round has the long budget, so that trainings take minutes. After each kill, and
+at the end, ``autocompress show --json --all`` must tell every trial that was finished with the same figures as before,
+none measured twice and, at the end, none unfinished and the front that its trials' figures give; a training that was
+killed must have kept its state within the last minute. Prints a line per harm and the report; exits with 1 if broken.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import re
-import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from autocompress.artifact.manifest import MANIFEST
+from autocompress.exploration.cores import split_cores, usable_cores
 from autocompress.files import write_json
 
 PROGRAM = [sys.executable, "-m", "autocompress"]
-STUDY = "soak"
-SHORTEST_S, LONGEST_S = 4.0, 45.0
+STUDY, LIMIT_MS = "soak", 20.0
+PHASES = ("teacher", "baselines", "super-network", "search", "refine", "verify")
+PARTS = ("builder", "measuring worker", "raylet")
+SHARE = 0.7
+"""The harm comes within this share of a phase's planned time, for a phase may need less."""
 MOST_LOST_S = 60.0
-PHASE = re.compile(r"^(teacher|baselines|super-network|search|refine|verify): .* planned")
+HEADING = re.compile(r"^(\S+): (?:(\d+) min ?)?(?:([\d.]+) s)? ?planned")
 
 
 @dataclass
 class Watch:
-    """What was seen so far: the finished trials, kills by phase, and what broke the promise."""
+    """What was seen so far: harm by kind, the finished trials of this round, and what broke the promise."""
 
-    finished: dict[int, dict[str, Any]] = field(default_factory=dict)
-    kills: Counter[str] = field(default_factory=Counter)
+    harm: Counter[str] = field(default_factory=Counter)
+    trials: int = 0
+    oldest_training_s: float = 0.0
     broken: list[str] = field(default_factory=list)
+    finished: dict[int, dict[str, Any]] = field(default_factory=dict)
 
-    def check(self, shown: dict[str, Any], ended: bool) -> None:
+    def check(self, shown: dict[str, Any]) -> None:
         """Compare a study's own account with the one before."""
         trials = {trial["trial"]: trial for trial in shown["all_trials"]}
         for number, before in self.finished.items():
@@ -52,42 +64,185 @@ class Watch:
         done = {number: trial for number, trial in trials.items() if trial["state"] in ("complete", "failed")}
         digests = Counter(trial["digest"] for trial in done.values())
         self.broken += [f"configuration {digest} was measured {n} times" for digest, n in digests.items() if n > 1]
-        if ended:
-            stuck = sorted(set(trials) - set(done))
-            self.broken += [f"trial {number} is {trials[number]['state']}" for number in stuck]
-            self.broken += [] if shown["state"] == "finished" else [f"the study is {shown['state']}"]
-        later = ("refine", "verify")
-        self.finished = {n: {k: v for k, v in trial.items() if k not in later} for n, trial in done.items()}
+        self.finished = {n: {k: v for k, v in trial.items() if k != "verify"} for n, trial in done.items()}
+
+    def check_end(self, shown: dict[str, Any]) -> None:
+        """A search that ended by itself leaves nothing open, and the front that its trials give."""
+        states = {trial["trial"]: trial["state"] for trial in shown["all_trials"]}
+        stuck = sorted(set(states) - set(self.finished))
+        self.broken += [f"trial {number} is {states[number]}" for number in stuck]
+        self.broken += [] if shown["state"] == "finished" else [f"the study is {shown['state']}"]
+        front, told = front_of(shown["all_trials"]), sorted(point["trial"] for point in shown["front"])
+        self.broken += [] if front == told else [f"the front is {told}, but the trials give {front}"]
+        self.trials += len(self.finished)
+        self.finished = {}
+
+
+def front_of(trials: list[dict[str, Any]]) -> list[int]:
+    """The trials whose verified figures no other's dominate, among those that meet the latency asked for."""
+    found = {}
+    for trial in trials:
+        if (figures := trial.get("verify")) and figures["latency_ms"]["p95"] <= LIMIT_MS:
+            mean, size = figures["latency_ms"]["mean"], figures["size_bytes"]
+            found[trial["trial"]] = (-figures["quality"]["expected"], mean, size)
+    better = {
+        number: [all(a <= b for a, b in zip(other, own, strict=True)) and other != own for other in found.values()]
+        for number, own in found.items()
+    }
+    return sorted(number for number, others in better.items() if not any(others))
+
+
+@dataclass
+class Round:
+    """One search in a folder of its own, and the harm that is done to it."""
+
+    search: list[str]
+    folder: Path
+    rng: random.Random
+    watch: Watch
+
+    def run(self, phases: list[str]) -> None:
+        """Kill the controller once in each of ``phases``, and on the way a part of Ray in each search."""
+        parts, command = list(PARTS), self.search
+        for phase in [*phases, None]:
+            in_search = phase in ("search", "refine", "verify")
+            killed = self.harmed(command, phase, parts.pop(0) if in_search and parts else None)
+            shown = self.show()
+            if shown is not None:
+                self.watch.check(shown)
+                command = ["resume", STUDY]
+            if phase is None and not killed and shown is not None:
+                self.watch.check_end(shown)
+        self.export()
+
+    def harmed(self, command: list[str], phase: str | None, part: str | None) -> bool:
+        """Run the program and kill it in ``phase``, and ``part`` while it searches; whether it was killed."""
+        process = psutil.Popen(
+            [*PROGRAM, *command, "--studies-dir", str(self.folder)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        timers: list[threading.Timer] = []
+        said: list[str] = []
+        for line in process.stdout:
+            said.append(line)
+            if (found := HEADING.match(line)) is None:
+                continue
+            name, planned_s = found[1], 60.0 * float(found[2] or 0) + float(found[3] or 0)
+            if name == phase:
+                timers.append(self.later(planned_s, lambda: self.kill(process, f"controller in {phase}")))
+            if name == "search" and part is not None:
+                timers.append(self.later(planned_s, lambda: self.kill(found_part(process, part), part)))
+        code = process.wait()
+        for timer in timers:
+            timer.cancel()
+        if code not in (0, 3, -9):
+            self.watch.broken.append(f"{' '.join(command[:2])} ended with {code}: {''.join(said[-3:])}")
+        return bool(code == -9)
+
+    def later(self, planned_s: float, act: Any) -> threading.Timer:
+        """``act`` at a random moment of a phase that is planned to take ``planned_s``."""
+        timer = threading.Timer(self.rng.uniform(0.0, SHARE * planned_s), act)
+        timer.start()
+        return timer
+
+    def kill(self, process: psutil.Process | None, kind: str) -> None:
+        """Kill and count; a training that is under way must have kept its state not long ago."""
+        if process is None:
+            return
+        ages = [time.time() - path.stat().st_mtime for path in (self.folder / STUDY / "prepared").glob("*.training")]
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+            self.watch.harm[kind] += 1
+            print(f"killed: {kind}, {len(self.watch.finished)} trials known to be finished", flush=True)
+        if kind.startswith("controller") and ages:
+            self.watch.oldest_training_s = max(self.watch.oldest_training_s, min(ages))
+            if min(ages) > MOST_LOST_S:
+                self.watch.broken.append(f"{kind}: the training was last kept {min(ages):.0f} s before")
+
+    def show(self) -> dict[str, Any] | None:
+        """The study's own account; None before there is a study."""
+        if not (self.folder / STUDY / "problem.json").is_file():
+            return None
+        command = [*PROGRAM, "show", STUDY, "--json", "--all", "--studies-dir", str(self.folder)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode:
+            self.watch.broken.append(f"show ended with {done.returncode}: {done.stderr.strip()}")
+            return None
+        return dict(json.loads(done.stdout))
+
+    def export(self) -> None:
+        """Kill two exports; each leaves a whole one or none, and the next one succeeds and leaves nothing beside it."""
+        place = self.folder / "exports" / "model"
+        command = [*PROGRAM, "export", STUDY, "-o", str(place), "--studies-dir", str(self.folder)]
+        begun = time.monotonic()
+        subprocess.run(command, check=True, capture_output=True)
+        taken_s = time.monotonic() - begun
+        for _ in range(2):
+            process = psutil.Popen([*command, "--force"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(self.rng.uniform(0.5, 1.0) * taken_s)
+            if process.poll() is None:
+                self.kill(process, "controller in export")
+            process.wait()
+            if place.exists() and not (place / MANIFEST).is_file():
+                self.watch.broken.append("a killed export left half a folder")
+        code = subprocess.run([*command, "--force"], check=False, capture_output=True).returncode
+        if code or [path.name for path in place.parent.iterdir()] != ["model"]:
+            self.watch.broken.append(f"the export after a killed one ended with {code} or left something beside it")
+
+
+def found_part(controller: psutil.Process, part: str) -> psutil.Process | None:
+    """The process of a part of Ray below the controller; the measuring worker runs on the last core."""
+    measuring = list(split_cores(usable_cores(), 1).measuring)
+    with suppress(psutil.NoSuchProcess):
+        for process in controller.children(recursive=True):
+            with suppress(psutil.NoSuchProcess, IndexError):
+                name = process.cmdline()[0]
+                if part == "raylet" and Path(name).name == "raylet":
+                    return process
+                if name.startswith("ray::_Worker"):
+                    measures = process.cpu_affinity() == measuring
+                    if part == ("measuring worker" if measures else "builder"):
+                        return process
+    return None
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--time-budget", default="6m")
-    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--time-budget", default="2m")
+    parser.add_argument("--long-budget", default="10m")
+    parser.add_argument("--phases", default=",".join(PHASES))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--model", nargs="?")
+    for split in ("train", "validation", "test"):
+        parser.add_argument(f"--{split}")
     parser.add_argument("--report", type=Path)
     arguments = parser.parse_args()
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="autocompress-soak-"))
-    rng, watch, begun = random.Random(arguments.seed), Watch(), time.monotonic()
-    command = ["search", "--max-latency", "20ms", "--time-budget", arguments.time_budget, "--study", STUDY]
-    for number in range(arguments.kills + 1):
-        wait_s = rng.uniform(SHORTEST_S, LONGEST_S) if number < arguments.kills else None
-        phase, ended = run(command, folder, wait_s)
-        shown = show(folder)
-        if shown is not None:
-            watch.check(shown, ended)
-            command = ["resume", STUDY]
-        if not ended:
-            watch.kills[phase] += 1
-            late = training_age_s(folder)
-            if late is not None and late > MOST_LOST_S:
-                watch.broken.append(f"a training in {phase} was last kept {late:.0f} s before it was killed")
-        print(f"{number + 1}: {'ended' if ended else f'killed in {phase}'}, {len(watch.finished)} trials", flush=True)
+    data = [f"--{split}={path}" for split in ("train", "validation", "test") if (path := vars(arguments)[split])]
+    what = [*([arguments.model] if arguments.model else []), *data, f"--max-latency={LIMIT_MS:g}ms", f"--study={STUDY}"]
+    watch, begun = Watch(), time.monotonic()
+    for number in range(arguments.rounds):
+        budget = arguments.time_budget if number else arguments.long_budget
+        search = ["search", *what, f"--time-budget={budget}", f"--seed={number}"]
+        place = folder / f"round-{number}"
+        place.mkdir(parents=True, exist_ok=True)
+        Round(search, place, random.Random(arguments.seed + number), watch).run(arguments.phases.split(","))
+        print(f"round {number}: {sum(watch.harm.values())} kills, {watch.trials} trials, {watch.broken}", flush=True)
     report = {
-        "kills": sum(watch.kills.values()),
-        "by_phase": dict(watch.kills),
-        "trials": len(watch.finished),
+        "rounds": arguments.rounds,
+        "kills": sum(n for kind, n in watch.harm.items() if kind.startswith("controller")),
+        "harm": dict(sorted(watch.harm.items())),
+        "trials": watch.trials,
+        "lost": sum("and is now" in told for told in watch.broken),
+        "stuck": sum(told.startswith("trial") and "and is now" not in told for told in watch.broken),
+        "measured_twice": sum(told.startswith("configuration") for told in watch.broken),
+        "oldest_training_s": round(watch.oldest_training_s, 1),
         "broken": watch.broken,
         "seconds": round(time.monotonic() - begun),
     }
@@ -95,44 +250,6 @@ def main() -> None:
     if arguments.report is not None:
         write_json(arguments.report, report)
     sys.exit(1 if watch.broken else 0)
-
-
-def run(command: list[str], folder: Path, wait_s: float | None) -> tuple[str, bool]:
-    """Run the program for ``wait_s`` seconds (None: to its end); the phase it was in, and whether it ended by itself.
-
-    A killed run's training file is as old as it was at the moment of the kill.
-    """
-    log = folder / "log"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            [*PROGRAM, *command, "--studies-dir", str(folder)], stdout=stream, stderr=subprocess.STDOUT
-        )
-        try:
-            process.wait(wait_s)
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    phases = [found[1] for found in map(PHASE.match, lines) if found]
-    killed = process.returncode == -signal.SIGKILL
-    if not killed and process.returncode not in (0, 3):
-        print("\n".join(lines[-5:]), flush=True)
-    return (phases[-1] if phases else "start"), not killed
-
-
-def show(folder: Path) -> dict[str, Any] | None:
-    """The study's own account; None before there is a study."""
-    if not (folder / STUDY / "problem.json").is_file():
-        return None
-    command = [*PROGRAM, "show", STUDY, "--json", "--all", "--studies-dir", str(folder)]
-    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return found
-
-
-def training_age_s(folder: Path) -> float | None:
-    """Seconds since a training that is not done was last kept; None if there is none."""
-    ages = [time.time() - path.stat().st_mtime for path in (folder / STUDY / "prepared").glob("*.training")]
-    return min(ages, default=None)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autocompress.errors import StorageError
-from autocompress.files import read_json, read_sealed, replacing, sha256, write_bytes, write_json, write_sealed
+from autocompress.files import read_json, read_sealed, replacing, sha256, sweep, write_bytes, write_json, write_sealed
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
@@ -130,6 +130,20 @@ def test_a_kill_at_any_moment_leaves_a_whole_file(tmp_path: Path):
     process.wait()
     content = path.read_bytes()
     assert len(content) == 200_000 and len(set(content)) == 1
+
+
+def test_what_a_killed_writer_left_is_swept_away(tmp_path: Path):
+    code = (
+        "import os, sys; from pathlib import Path; from autocompress.files import replacing\n"
+        "with replacing(Path(sys.argv[1])) as path: path.write_bytes(b'half'); os.kill(os.getpid(), 9)"
+    )
+    inner = tmp_path / "inner"
+    write_bytes(inner / "kept.tmp", b"")
+    write_bytes(inner / ".kept", b"")
+    subprocess.run([sys.executable, "-c", code, str(inner / "whole.bin")], check=False)
+    assert len(list(inner.iterdir())) == 3
+    sweep(tmp_path)
+    assert sorted(path.name for path in inner.iterdir()) == [".kept", "kept.tmp"]
 
 
 def test_the_digest_is_that_of_hashlib(tmp_path: Path):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from glob import escape
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
 from typing import Any
 
+import psutil
 from tokenizers import Tokenizer
 
 from autocompress.artifact.manifest import MANIFEST, MODEL, TOKENIZER, Manifest, file_digests, write_manifest
@@ -55,7 +58,8 @@ def write_export(source: ExportSource, summary: StudySummary, directory: Path, *
     work: Path | None = None
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
+        _sweep(place)
+        work = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}.{os.getpid()}."))
         new = work / "new"
         new.mkdir()
         _build(source, summary, new)
@@ -70,6 +74,14 @@ def write_export(source: ExportSource, summary: StudySummary, directory: Path, *
         if work is not None:
             shutil.rmtree(work, ignore_errors=True)
     return directory
+
+
+def _sweep(place: Path) -> None:
+    """Remove what exports to the same place left behind whose processes were killed."""
+    for path in place.parent.glob(f".{escape(place.name)}.*.*"):
+        owner = path.name.removeprefix(f".{place.name}.").partition(".")[0]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _check_place(directory: Path, place: Path, force: bool) -> None:

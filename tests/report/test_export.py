@@ -1,3 +1,4 @@
+import os
 import resource
 import subprocess
 import sys
@@ -151,6 +152,16 @@ def test_force_replaces_an_earlier_export(made, tmp_path):
     assert load_artifact(folder).manifest.task == TWO_TEXTS.to_json()
     assert not (folder / "old").exists()
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_what_a_killed_export_left_is_swept_away_but_not_what_one_is_writing(one, tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for name in (f".out.{dead.pid}.abc", f".out.{os.getpid()}.abc", f".other.{dead.pid}.abc", ".out.notes"):
+        (tmp_path / name / "new").mkdir(parents=True)
+    write_export(one.source, one.summary, tmp_path / "out")
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"out", f".out.{os.getpid()}.abc", f".other.{dead.pid}.abc", ".out.notes"}
 
 
 def test_a_link_to_an_export_stays_a_link(made, tmp_path):
