@@ -72,8 +72,8 @@ class Simulated:
 
     @property
     def window(self) -> int:
-        """As on real cores: one more than can be built at a time."""
-        return self.builders + 1
+        """As on real cores: twice what can be built at a time."""
+        return 2 * self.builders
 
     def submit(self, step: str, request: TrialRequest) -> None:
         """Begin a job."""

@@ -182,7 +182,7 @@ class Round:
         taken_s = time.monotonic() - begun
         for _ in range(2):
             process = psutil.Popen([*command, "--force"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            with suppress(subprocess.TimeoutExpired):
+            with suppress(psutil.TimeoutExpired):
                 process.wait(self.rng.uniform(0.5, 1.0) * taken_s)
             if process.poll() is None:
                 self.kill(process, "controller in export")

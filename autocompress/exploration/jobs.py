@@ -61,7 +61,8 @@ class Finished:
 class Executor(Protocol):
     """Runs jobs: up to ``builders`` builds at a time, and one measurement that no other disturbs.
 
-    ``window`` is how many trials are in flight; 1 where a build would disturb a measurement.
+    ``window`` is how many trials are in flight: twice the builders, for trials are committed in their order, and a slow
+    one should not keep the others idle; 1 where a build would disturb a measurement.
     """
 
     builders: int

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from autocompress.configuration import (
     Configuration,
@@ -16,8 +16,9 @@ from autocompress.configuration import (
     configuration_to_json,
 )
 from autocompress.exploration.objective import FAILED, Constraint, Objective
+from autocompress.exploration.seen import Point
+from autocompress.exploration.storage import add_running, stored_trial
 from autocompress.exploration.study import StudyStore
-from autocompress.exploration.surrogate import Point
 from autocompress.figures import TrialResult
 
 CONFIGURATION, DUPLICATE_OF, PREDICTED = "configuration", "duplicate_of", "predicted"
@@ -52,7 +53,9 @@ class Ledger:
         self._constraints = tuple(constraints)
         self.study = store.optuna_study([objective.direction for objective in objectives])
         self._first: dict[str, int] = {}
-        self._measured: dict[int, Point] = {}
+        self._measured: list[Point] = []
+        self._open: dict[int, Configuration] = {}
+        self._ids: dict[int, int] = {}
         self.asked = 0
         self.finished = 0
         for trial in self.study.get_trials(deepcopy=False):
@@ -65,22 +68,33 @@ class Ledger:
     def register(self, trial: optuna.Trial, configuration: Configuration) -> int | None:
         """Store the configuration of a trial just asked for; the number of the first trial with it, if not this."""
         trial.set_user_attr(CONFIGURATION, configuration_to_json(configuration))
-        self.asked += 1
-        first = self._first.setdefault(configuration_digest(configuration), trial.number)
+        first = self._note(trial.number, trial._trial_id, configuration)
         return None if first == trial.number else first
 
-    def predict(self, number: int, point: Point) -> None:
-        """Store what the surrogate expected of a trial."""
-        self._trial(number).set_user_attr(PREDICTED, point.figures())
+    def add(self, configuration: Configuration, chosen: FixedTrial, predicted: Point | None) -> OpenTrial:
+        """Ask for a new configuration, whose parameters are ``chosen``, at once and as a whole.
 
-    def measured(self) -> list[Point]:
+        ``predicted`` is what the surrogate expects of it, if that proposed it.
+        """
+        attributes: dict[str, object] = {CONFIGURATION: configuration_to_json(configuration)}
+        if predicted is not None:
+            attributes[PREDICTED] = predicted.figures()
+        number, identifier = add_running(self.study, chosen, attributes)
+        self._note(number, identifier, configuration)
+        return OpenTrial(number, configuration)
+
+    def _note(self, number: int, identifier: int, configuration: Configuration) -> int:
+        self.asked += 1
+        self._ids[number], self._open[number] = identifier, configuration
+        return self._first.setdefault(configuration_digest(configuration), number)
+
+    def measured(self) -> Sequence[Point]:
         """The figures of the measured trials in order of their numbers; duplicates and failures are not among them."""
-        return [self._measured[number] for number in sorted(self._measured)]
+        return self._measured
 
     def open_trials(self) -> list[OpenTrial]:
         """The trials that were asked for and not told, in order."""
-        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return [self._open(trial) for trial in running if CONFIGURATION in trial.user_attrs]
+        return [OpenTrial(number, self._open[number]) for number in sorted(self._open)]
 
     def commit(self, number: int, result: TrialResult) -> None:
         """Tell a result whose file is on disk: missing constraints first, then the values."""
@@ -92,12 +106,12 @@ class Ledger:
         self._tell(number, values or self._worst_seen(), violations)
         self.finished += 1
         if values is not None:
-            self._remember(number, result.configuration, values)
+            self._remember(result.configuration, values)
 
-    def _remember(self, number: int, configuration: Configuration, values: Sequence[float]) -> None:
+    def _remember(self, configuration: Configuration, values: Sequence[float]) -> None:
         named = dict(zip((objective.name for objective in self._objectives), values, strict=True))
         if {"quality", "latency", "size"} <= set(named):
-            self._measured[number] = Point(configuration, named["quality"], named["latency"], named["size"])
+            self._measured.append(Point(configuration, named["quality"], named["latency"], named["size"]))
 
     def commit_duplicate(self, number: int, first: int) -> None:
         """Tell the values of ``first``, which is finished, for a trial with the same configuration."""
@@ -112,6 +126,7 @@ class Ledger:
     def fail(self, number: int) -> None:
         """Give up a trial; samplers do not see it."""
         self.study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+        self._open.pop(number, None)
 
     def forget(self, number: int, digest: str) -> None:
         """Give up a trial and let its configuration be tried again under another number."""
@@ -144,6 +159,7 @@ class Ledger:
         return trial.constraints.get(FAILED) == failed and (values is None or values == trial.values)
 
     def _read(self, trial: FrozenTrial) -> None:
+        self._ids[trial.number] = trial._trial_id
         if CONFIGURATION not in trial.user_attrs:
             return
         self.asked += 1
@@ -154,11 +170,10 @@ class Ledger:
             return
         configuration = configuration_from_json(trial.user_attrs[CONFIGURATION])
         self._first.setdefault(configuration_digest(configuration), trial.number)
+        if trial.state == TrialState.RUNNING:
+            self._open[trial.number] = configuration
         if trial.state == TrialState.COMPLETE and not duplicate and trial.constraints.get(FAILED) == 0.0:
-            self._remember(trial.number, configuration, trial.values)
-
-    def _open(self, trial: FrozenTrial) -> OpenTrial:
-        return OpenTrial(trial.number, configuration_from_json(trial.user_attrs[CONFIGURATION]))
+            self._remember(configuration, trial.values)
 
     def _values(self, result: TrialResult) -> list[float] | None:
         """The objectives' values; None where the configuration failed or a value is not finite."""
@@ -181,6 +196,7 @@ class Ledger:
 
     def _tell(self, number: int, values: Sequence[float], violations: dict[str, float]) -> None:
         stored = self._frozen(number)
+        self._open.pop(number, None)
         if stored.state.is_finished():
             return
         trial = self._trial(number)
@@ -190,10 +206,10 @@ class Ledger:
         self.study.tell(number, list(values), skip_if_finished=True)
 
     def _frozen(self, number: int) -> FrozenTrial:
-        return self.study.get_trials(deepcopy=False)[number]
+        return stored_trial(self.study, self._ids[number])
 
     def _trial(self, number: int) -> optuna.Trial:
-        return optuna.Trial(self.study, self._frozen(number)._trial_id)
+        return optuna.Trial(self.study, self._ids[number])
 
 
 def _finite(value: float, otherwise: float) -> float:

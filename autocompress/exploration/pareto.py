@@ -17,15 +17,18 @@ DIRECTIONS = get_args(Direction)
 def non_dominated(values: ArrayLike, directions: Sequence[str]) -> NDArray[np.bool_]:
     """Mask [n] of the rows that no other row dominates (at least as good everywhere, better somewhere).
 
-    Equal rows stand or fall together. A row with NaN is never in the front and dominates nothing.
+    Equal rows stand or fall together. A row with NaN is never in the front and dominates nothing. Each member of the
+    front found removes what it dominates (Kung 1975, by culling), so n rows cost n times the front's size.
     """
     costs = _costs(values, directions)
-    valid = np.asarray(~np.isnan(costs).any(axis=1), dtype=np.bool_)
-    mask: NDArray[np.bool_] = np.array(valid)
-    for row in np.flatnonzero(valid):
-        others = costs[valid]
-        better = (others <= costs[row]).all(axis=1) & (others < costs[row]).any(axis=1)
-        mask[row] = not better.any()
+    rows = np.flatnonzero(~np.isnan(costs).any(axis=1))
+    rows = rows[np.lexsort(costs[rows].T[::-1])]
+    costs, member = costs[rows], 0
+    while member < len(rows):
+        kept = (costs < costs[member]).any(axis=1) | (costs == costs[member]).all(axis=1)
+        rows, costs, member = rows[kept], costs[kept], member + 1
+    mask = np.zeros(len(np.asarray(values)), np.bool_)
+    mask[rows] = True
     return mask
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import optuna
-from optuna.trial import TrialState
 
 from autocompress.configuration import Configuration, configuration_digest
 from autocompress.errors import InputError, StudyError
 from autocompress.exploration.ledger import Ledger, OpenTrial
 from autocompress.exploration.samplers import ask_seed, fresh_sampler
-from autocompress.exploration.surrogate import Point, Surrogate
+from autocompress.exploration.seen import Point
+from autocompress.exploration.surrogate import Surrogate
 from search_spaces import SearchSpace
 
 DUPLICATES_IN_A_ROW = 20
@@ -56,16 +56,18 @@ class Proposer:
         for _ in range(DUPLICATES_IN_A_ROW):
             queued = self._next_queued()
             expected = self._expected() if queued is None else None
-            found = self._ask(queued if expected is None else expected.configuration)
-            if found is not None and expected is not None and found.configuration == expected.configuration:
-                self._ledger.predict(found.number, expected)
+            if expected is not None:
+                return self._add(expected.configuration, expected)
+            if queued is not None:
+                return self._add(queued)
+            found = self._ask()
             if found is not None:
                 return found
         rng = np.random.default_rng(ask_seed(self._seed, self._ledger.asked))
         for _ in range(RANDOM_TRIES):
             configuration = self._space.sample(rng)
             if not self._is_known(configuration):
-                return self._ask(configuration)
+                return self._add(configuration)
         return None
 
     def _expected(self) -> Point | None:
@@ -86,14 +88,19 @@ class Proposer:
                 return configuration
         return None
 
-    def _ask(self, wanted: Configuration | None) -> OpenTrial | None:
+    def _add(self, wanted: Configuration, expected: Point | None = None) -> OpenTrial:
+        """Ask for a configuration that is not known yet."""
+        chosen = optuna.trial.FixedTrial(dict(self._space.parameters(wanted)))
+        configuration = self._space.suggest(chosen)
+        try:
+            return self._ledger.add(configuration, chosen, expected)
+        except ValueError as error:
+            raise _other_space(error) from error
+
+    def _ask(self) -> OpenTrial | None:
+        """Ask the sampler; None if what it says is known."""
         study = self._ledger.study
         study.sampler = fresh_sampler(self._sampler, self._seed, self._ledger.asked)
-        waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        if wanted is not None and not waiting:
-            study.enqueue_trial(self._space.parameters(wanted))
-        elif wanted is not None:
-            self._queue.appendleft(wanted)
         trial = study.ask()
         configuration = self._suggest(trial)
         first = self._ledger.register(trial, configuration)
@@ -107,7 +114,11 @@ class Proposer:
             return self._space.suggest(trial)
         except (ValueError, InputError) as error:
             self._ledger.fail(trial.number)
-            raise StudyError(
-                f"the study must have been made with this search space, but its parameters do not fit: {error}; "
-                f"start a new study"
-            ) from error
+            raise _other_space(error) from error
+
+
+def _other_space(error: Exception) -> StudyError:
+    return StudyError(
+        f"the study must have been made with this search space, but its parameters do not fit: {error}; "
+        f"start a new study"
+    )

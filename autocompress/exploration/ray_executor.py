@@ -134,7 +134,7 @@ class RayExecutor:
             return
         cores = self._cores = split_cores(usable_cores(), threads)
         self.builders = (workers or len(cores.building)) if cores.apart else 1
-        self.window = self.builders + 1 if cores.apart else 1
+        self.window = 2 * self.builders if cores.apart else 1
         self._exit.enter_context(pinned(cores.building))
         self._exit.callback(ray.shutdown)
         start_private(self.builders)
@@ -144,7 +144,7 @@ class RayExecutor:
         self._bench_nodes = bench_nodes()
         cores = max(1, cluster_cores() - self._resources.threads)
         self.builders = min(self._resources.workers or cores, cores)
-        self.window = self.builders + 1
+        self.window = 2 * self.builders
 
     def _follow_cluster(self) -> None:
         """Count the builders anew: where a core is gone, Ray would let the last one that was started wait for ever."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.trial import FixedTrial, FrozenTrial, TrialState
 from sqlalchemy import event
 
 from autocompress.errors import StorageError, StudyError
@@ -53,6 +54,23 @@ def open_study(path: Path, directions: Sequence[Direction]) -> optuna.Study:
     if stored != list(directions):
         raise StudyError(f"the study has objectives to {stored}, but got {list(directions)}; start a new study")
     return study
+
+
+def add_running(study: optuna.Study, chosen: FixedTrial, attributes: dict[str, Any]) -> tuple[int, int]:
+    """Store a trial with its parameters and user attributes in one transaction; its number and Optuna's identifier.
+
+    ``ask`` takes one transaction per parameter. ValueError if the study knows other options of a parameter.
+    """
+    template = optuna.trial.create_trial(
+        state=TrialState.RUNNING, params=chosen.params, distributions=chosen.distributions, user_attrs=attributes
+    )
+    identifier = study._storage.create_new_trial(study._study_id, template_trial=template)
+    return stored_trial(study, identifier).number, identifier
+
+
+def stored_trial(study: optuna.Study, identifier: int) -> FrozenTrial:
+    """A trial as it is stored, without reading the others."""
+    return study._storage.get_trial(identifier)
 
 
 def close_study(study: optuna.Study) -> None:

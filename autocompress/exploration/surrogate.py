@@ -9,7 +9,7 @@ reported is measured.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -20,8 +20,8 @@ from autocompress.exploration.acquisition import box_points, improvements
 from autocompress.exploration.cost_model import fit_weights
 from autocompress.exploration.costs import LATENCY_PRIOR, SIZE_PRIOR, Confidences, latency_terms, size_terms
 from autocompress.exploration.features import quality_features
-from autocompress.exploration.pareto import non_dominated
 from autocompress.exploration.quality_model import MOST, QualityModel, from_log_loss, log_loss
+from autocompress.exploration.seen import Point, Seen
 from search_spaces import SearchSpace
 
 Array = NDArray[np.float64]
@@ -30,20 +30,6 @@ TRIAL_S = 0.8
 NEIGHBOURS, STRANGERS = 160, 40
 RATES = (0.03, 0.1, 0.3)
 OPTIMISM = (0.0, 0.5, 1.0)
-
-
-@dataclass(frozen=True)
-class Point:
-    """A configuration with its figures, measured or predicted: a fraction, mean milliseconds, bytes."""
-
-    configuration: Configuration
-    quality: float
-    latency_ms: float
-    size_bytes: float
-
-    def figures(self) -> dict[str, float]:
-        """The figures by name."""
-        return {name: value for name, value in asdict(self).items() if name != "configuration"}
 
 
 @dataclass(frozen=True)
@@ -87,6 +73,7 @@ class Surrogate:
         self._describe = lru_cache(maxsize=4096)(self._described)
         self._origins = origins
         self._designs = [design for design in designs if design in space]
+        self._seen = Seen(region.quality, MOST)
 
     def starters(self) -> list[Configuration]:
         """The designs to measure before any proposal; the space's others are candidates beside the neighbours."""
@@ -104,24 +91,25 @@ class Surrogate:
         ``measured`` are the points of finished trials in order, ``pending`` what is being measured.
         """
         rng = np.random.default_rng(seed)
-        drawn = dict.fromkeys(self._candidates(measured, rng))
+        self._seen.follow(measured)
+        drawn = dict.fromkeys(self._candidates(rng))
         candidates = [configuration for configuration in drawn if not is_known(configuration)]
         if not candidates:
             return None
         every = [*candidates, *pending]
-        figures, deviations, top = self._predicted(every, measured)
+        figures, deviations, top = self._predicted(every)
         count = len(candidates)
         hopeful = figures.copy()
         hopeful[:count, 0] = _hopeful(figures[:count, 0], deviations[:count], top, float(rng.choice(OPTIMISM)))
-        known = np.array([[p.quality, p.latency_ms, p.size_bytes] for p in measured]).reshape(-1, 3)
-        gains = self._gains(hopeful[:count], np.concatenate([known, figures[count:]]), seed)
+        known = np.concatenate([self._seen.front.figures, figures[count:]])
+        gains = self._gains(hopeful[:count], known, seed)
         gains /= TRIAL_S + self._requests * figures[:count, 1] / 1000
         best = int(np.argmax(gains)) if gains.any() else int(np.argmax(hopeful[:count, 0]))
         return Point(candidates[best], *map(float, figures[best]))
 
-    def _candidates(self, measured: Sequence[Point], rng: np.random.Generator) -> Iterable[Configuration]:
+    def _candidates(self, rng: np.random.Generator) -> Iterable[Configuration]:
         """Neighbours and crossings of the front's members, then designs and random points."""
-        front = _front(measured, self._region.quality)
+        front = [point.configuration for point in self._seen.front.points]
         for _ in range(NEIGHBOURS if front else 0):
             parent = front[int(rng.integers(len(front)))]
             kin = [member for member in front if member.student == parent.student]
@@ -131,15 +119,13 @@ class Surrogate:
         for _ in range(STRANGERS):
             yield self._space.sample(rng)
 
-    def _predicted(
-        self, configurations: Sequence[Configuration], measured: Sequence[Point]
-    ) -> tuple[Array, Array, float]:
+    def _predicted(self, configurations: Sequence[Configuration]) -> tuple[Array, Array, float]:
         """Quality, latency and size [n, 3]; the deviations [n] of the log loss; and what quality is counted from."""
         figures, deviations = np.zeros((len(configurations), 3)), np.zeros(len(configurations))
-        top = max((point.quality for point in measured), default=1.0)
+        top = self._seen.top if self._seen.first else 1.0
         for student in {configuration.student for configuration in configurations}:
             rows = [i for i, configuration in enumerate(configurations) if configuration.student == student]
-            like = _window([point for point in measured if point.configuration.student == student])
+            like = self._seen.window(student)
             wanted, seen = self._terms([configurations[i] for i in rows]), self._terms([p.configuration for p in like])
             model = QualityModel(seen[2], np.array([point.quality for point in like]), top)
             loss, deviations[rows] = model.predict(wanted[2])
@@ -165,9 +151,9 @@ class Surrogate:
 
     def _gains(self, candidates: Array, known: Array, seed: int) -> Array:
         """Improvement of the hypervolume within the region, in quality and the logarithms of latency and size."""
-        first = known[0] if len(known) else candidates.max(axis=0)
-        region = self._region
-        worst = np.array([region.quality, min(first[1], region.latency_ms), min(first[2], region.size_bytes)])
+        region, first = self._region, self._seen.first
+        latency_ms, size_bytes = (first.latency_ms, first.size_bytes) if first else candidates.max(axis=0)[1:]
+        worst = np.array([region.quality, min(latency_ms, region.latency_ms), min(size_bytes, region.size_bytes)])
         costs, front = _costs(candidates), _costs(known) if len(known) else np.empty((0, 3))
         high = _costs(worst[None])[0]
         low = np.minimum(np.concatenate([costs, front]).min(axis=0), high - 1e-9)
@@ -175,23 +161,8 @@ class Surrogate:
         return improvements(costs, inside, box_points(low, high, seed))
 
 
-def _window(points: Sequence[Point]) -> list[Point]:
-    """The first and the latest, so that an answer takes no longer in a long study."""
-    return [*points[:MOST], *points[MOST:][-MOST:]]
-
-
 def _hopeful(quality: Array, deviations: Array, top: float, optimism: float) -> Array:
     return from_log_loss(log_loss(quality, top) - optimism * deviations, top)
-
-
-def _front(measured: Sequence[Point], floor: float) -> list[Configuration]:
-    """The configurations that no other dominates, above the floor if any is."""
-    above = [point for point in measured if point.quality >= floor] or list(measured)
-    if not above:
-        return []
-    values = [[point.quality, point.latency_ms, point.size_bytes] for point in above]
-    mask = non_dominated(values, ("maximize", "minimize", "minimize"))
-    return [point.configuration for point, kept in zip(above, mask, strict=True) if kept]
 
 
 def _costs(figures: Array) -> Array:

@@ -21,7 +21,8 @@ from autocompress.exploration.costs import LATENCY_PRIOR, SIZE_PRIOR, latency_te
 from autocompress.exploration.features import quality_features
 from autocompress.exploration.pareto import hypervolume
 from autocompress.exploration.quality_model import QualityModel, from_log_loss, log_loss
-from autocompress.exploration.surrogate import Point, Region, Surrogate
+from autocompress.exploration.seen import Point
+from autocompress.exploration.surrogate import Region, Surrogate
 from search_spaces import SEARCH_SPACES
 
 SHAPE = EncoderShape(4, 96, 4, 384, 9000, 64, 2, 3, 96)
