@@ -2,10 +2,12 @@
 
 import csv
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from full_disk import SmallDisk
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when huggingface_hub is imported
 
@@ -91,3 +93,11 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     )
     BertModel(config).save_pretrained(folder)
     return str(folder)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """Room for a study of the tiny checkpoint."""
+    disk = SmallDisk(tmp_path / "disk", "300m")
+    yield disk
+    disk.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from full_disk import SmallDisk
 
 import autocompress
 from autocompress import labelling
@@ -299,22 +300,27 @@ def test_the_impossible_is_told_before_training(
     assert not (tmp_path / "none").exists()
 
 
-def test_killed_in_the_middle_of_the_search_nothing_is_lost(
-    tiny_checkpoint: str, tiny_data: dict[str, str], studies: Path, study: autocompress.Study
+def test_on_a_full_disk_the_search_ends_with_an_error_and_goes_on_when_there_is_room(
+    tiny_checkpoint: str, tiny_data: dict[str, str], study: autocompress.Study, small_disk: SmallDisk
 ):
-    process = start_search("killed", tiny_checkpoint, tiny_data, studies)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    store = StudyStore.read(studies, "killed")
+    studies = small_disk.folder
+    shutil.copytree(study.folder, studies / "tiny")
+    process = start_search("full", tiny_checkpoint, tiny_data, studies)
+    small_disk.fill()
+    _, errors = process.communicate(timeout=120)
+    last = errors.strip().splitlines()[-1]
+    assert process.returncode == 1 and "Traceback" not in errors
+    assert last.startswith("error: ") and "must be writable" in last and "free some space" in last
+    store = StudyStore.read(studies, "full")
     before = {result.trial: result for result in store.results()}
     assert len(before) >= 4 and store.state() == "interrupted"
-    resumed = autocompress.resume("killed", studies_dir=studies)
+    small_disk.free()
+    resumed = autocompress.resume("full", studies_dir=studies)
     after = {result.trial: result for result in resumed.store.results()}
     assert {number: after[number] for number in before} == before
     counts = resumed.summary.trials
     assert counts["complete"] == 12 and counts.get("running", 0) == counts.get("interrupted", 0) == 0
-    values = np.array([point.figures.latency_ms.mean for point in resumed.front])
-    assert (np.diff(values) >= 0).all()
+    assert resumed.state == "finished" and not list(resumed.folder.rglob(".*.tmp"))
 
 
 def test_ctrl_c_in_the_middle_of_the_search_says_how_to_go_on_and_loses_nothing(

@@ -13,7 +13,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Ke
 
 SMALLEST_LOSS = 0.01
 FEWEST, FITTED = 3, 8
-MOST = 256
+MOST = 128
 Array = NDArray[np.float64]
 
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from autocompress.distillation.keeping import Keeper
 from autocompress.distillation.training import TrainingReport, TrainingSettings, train
+from autocompress.errors import StorageError
 
 SETTINGS = TrainingSettings(0.05, 1e6, 6.0, batch_size=8)
 INPUTS = torch.randn(44, 3, generator=torch.Generator().manual_seed(0))
@@ -53,6 +54,20 @@ def test_a_finished_training_takes_no_further_step(tmp_path: Path):
     assert torch.equal(found, expected) and batches == []
     Keeper(path, "key").discard()
     assert not path.exists()
+
+
+def test_what_was_kept_outlives_a_full_disk(small_disk):
+    path = small_disk.folder / "teacher.training"
+    with pytest.raises(KilledError):
+        fit(Keeper(path, "key", every_s=0.0), 20)
+    kept = path.read_bytes()
+    small_disk.fill()
+    with pytest.raises(StorageError, match=r"training must be writable, but .*No space left on device.*; free"):
+        fit(Keeper(path, "key", every_s=0.0))
+    assert path.read_bytes() == kept
+    small_disk.free()
+    found, _, _ = fit(Keeper(path, "key", every_s=0.0))
+    assert torch.equal(found, fit(None)[0])
 
 
 def test_nothing_is_kept_before_it_is_due(tmp_path: Path):

@@ -9,6 +9,7 @@ from search_parts import CONSTRAINTS, OBJECTIVES, TINY, Crash, Lab, formula_figu
 from autocompress.configuration import configuration_digest, configuration_from_json
 from autocompress.errors import AutocompressError, MeasurementError, StorageError, StudyError
 from autocompress.exploration.samplers import SAMPLERS
+from autocompress.exploration.study import StudyStore
 
 
 def told(trial):
@@ -175,6 +176,29 @@ def test_a_full_disk_is_told_in_one_line(lab, monkeypatch):
     connection.close()
     with pytest.raises(StorageError, match="must be writable"):
         controller.run(max_trials=30)
+
+
+def test_a_study_on_a_full_disk_goes_on_when_there_is_room_again(small_disk):
+    lab = Lab(small_disk.folder / "studies")
+    controller = lab.controller()
+
+    def fill(event):
+        if event.kind == "finished" and event.finished == 3:
+            small_disk.fill()
+
+    controller._on_event = fill
+    with pytest.raises(StorageError, match=r"must be writable, but .*; free some space"):
+        controller.run(max_trials=8)
+    lab.close()
+    read = StudyStore.read(lab.folder, "s")
+    before = {result.trial: result for result in read.results()}
+    assert len(before) >= 3 and read.state() == "interrupted"
+    small_disk.free()
+    lab.controller().run(max_trials=8)
+    after = {result.trial: result for result in lab.store.results()}
+    assert len(after) == 8 and {number: after[number] for number in before} == before
+    assert {trial.state.name for trial in lab.trials()} <= {"COMPLETE", "FAIL"}
+    lab.close()
 
 
 def test_interrupting_leaves_a_study_that_goes_on(lab):

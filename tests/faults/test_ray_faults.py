@@ -31,8 +31,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def search(folder: Path, harm: Callable[[psutil.Process], None], *address: str, delay_s: float = 0.3) -> list[str]:
-    """Run the search, do ``harm`` when three trials are finished, and check what is there at its end; its events."""
+Harm = Callable[[psutil.Process], None]
+
+
+def search(folder: Path, harm: dict[int, Harm], *address: str, delay_s: float = 0.3) -> list[str]:
+    """Run the search, do ``harm`` when so many trials are finished, and check what is there at its end; its events."""
     process = subprocess.Popen(
         [sys.executable, str(DRIVER), str(folder), str(delay_s), *address],
         stdout=subprocess.PIPE,
@@ -43,8 +46,9 @@ def search(folder: Path, harm: Callable[[psutil.Process], None], *address: str, 
     lines: list[str] = []
     for line in process.stdout:
         lines.append(line.strip())
-        if sum(known.startswith("finished") for known in lines) == 3 and line.startswith("finished"):
-            harm(psutil.Process(process.pid))
+        finished = sum(known.startswith("finished") for known in lines)
+        if line.startswith("finished") and finished in harm:
+            harm[finished](psutil.Process(process.pid))
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors[-2000:]
     with StudyStore.resume(folder, "s") as store:
@@ -73,17 +77,19 @@ def test_workers_that_are_killed_are_replaced(folder: Path):
         for worker in workers:
             worker.kill()
 
-    lines = search(folder, harm)
+    lines = search(folder, {3: harm})
     assert any(line.startswith("retried") for line in lines)
 
 
-@pytest.mark.parametrize("name", ["raylet", "gcs_server"])
-def test_a_private_ray_that_is_killed_is_started_again(folder: Path, name: str):
-    def harm(driver: psutil.Process) -> None:
-        (found,) = named(driver, name)
-        found.kill()
+def test_a_private_ray_that_is_killed_is_started_again(folder: Path):
+    def kill(name: str) -> Harm:
+        def harm(driver: psutil.Process) -> None:
+            (found,) = named(driver, name)
+            found.kill()
 
-    search(folder, harm, delay_s=1.0)
+        return harm
+
+    search(folder, {2: kill("raylet"), 7: kill("gcs_server")}, delay_s=1.0)
 
 
 NODE_ENVIRONMENT = {
@@ -147,7 +153,7 @@ def nodes() -> Iterator[Nodes]:
 
 def test_a_node_lost_in_the_middle_costs_only_the_trials_in_flight(folder: Path, nodes: Nodes):
     second = nodes.join(cores=2)
-    lines = search(folder, lambda _driver: nodes.kill(second), nodes.address, delay_s=1.0)
+    lines = search(folder, {3: lambda _driver: nodes.kill(second)}, nodes.address, delay_s=1.0)
     assert any(line.startswith("retried") for line in lines)
 
 

@@ -187,6 +187,13 @@ def test_a_full_disk_leaves_nothing_behind(one, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_export_to_a_disk_that_is_full_leaves_nothing_behind(one, small_disk):
+    small_disk.fill()
+    with pytest.raises(StorageError, match="out must be writable, but No space left on device; free"):
+        write_export(one.source, one.summary, small_disk.folder / "out")
+    assert [path.name for path in small_disk.folder.iterdir()] == ["filler"]
+
+
 def test_a_full_disk_keeps_the_earlier_export(one, tmp_path):
     folder = write_export(one.source, one.summary, tmp_path / "out")
     before = load_artifact(folder)
