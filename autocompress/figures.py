@@ -45,7 +45,8 @@ class Latency(Stored):
     """Milliseconds per request at the problem's batch size and threads, over real token lengths.
 
     ``mean_interval`` is the 95% bootstrap interval of the mean; ``cpu_share`` is CPU time over wall time, whose fall
-    below 1 shows a disturbed run; ``disturbed`` is set where repeating did not help.
+    below 1 shows a disturbed run; ``disturbed`` is set where repeating did not help. ``energy_mj`` is what the
+    processor packages used per request, in millijoules, with all else that ran; None where the system does not tell.
     """
 
     mean: float
@@ -55,6 +56,7 @@ class Latency(Stored):
     count: int
     cpu_share: float
     disturbed: bool = False
+    energy_mj: float | None = None
 
     def statistic(self, name: str) -> float:
         """``mean``, ``p50`` or ``p95`` in milliseconds."""

@@ -8,8 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from full_disk import SmallDisk
+from hypothesis import settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when huggingface_hub is imported
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 GOOD = ["fine", "great", "lovely", "bright", "happy", "superb"]
 BAD = ["poor", "awful", "dull", "broken", "sad", "dreadful"]

@@ -1,8 +1,8 @@
 """The timing loop: warm-up until stable, whole cycles over the same requests, and a check that nothing disturbed it.
 
-A run is disturbed where its threads were not on a processor (another process was) or the hypervisor took the
-processor away; such a run is repeated, and marked where repeating does not help. With several threads, which spin
-while they wait for each other, the processor time of all of them counts.
+A run is disturbed where its threads were not on a processor or had to leave it often (another process was there), the
+hypervisor took the processor away, or its clock changed; such a run is repeated, and marked where repeating does not
+help. With several threads, which spin while they wait for each other, the processor time of all of them counts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from autocompress.errors import InputError
 from autocompress.figures import Latency
+from autocompress.measurement.conditions import Conditions, between, read_conditions
 from autocompress.measurement.requests import Request
 from autocompress.measurement.statistics import summarise_latency
 
@@ -35,7 +35,9 @@ class LatencyProtocol:
     ``min_requests`` and ``min_seconds`` are reached, or after the cycle in which ``max_seconds`` passed; after that
     nothing is repeated either. Warm-up runs windows of the same ``warmup_requests`` requests until one takes within
     ``warmup_tolerance`` of the one before. ``blocks`` is the number of rounds of an interleaved measurement, fewer when
-    ``max_seconds`` per model have passed.
+    ``max_seconds`` per model have passed. A run is disturbed below ``min_cpu_share`` of the processor time that its
+    threads could have had, or above the other limits: the share of the time that was stolen, involuntary context
+    switches per second, and the fraction by which the clock changed.
     """
 
     min_requests: int = 200
@@ -46,6 +48,8 @@ class LatencyProtocol:
     warmup_max_seconds: float = 1.0
     min_cpu_share: float = 0.9
     max_stolen_share: float = 0.05
+    max_switches_per_s: float = 250.0
+    max_clock_change: float = 0.1
     repeats: int = 2
     blocks: int = 5
 
@@ -65,20 +69,26 @@ class Timing:
     samples_ms: NDArray[np.float64]
     cpu_share: float
     disturbed: bool
+    energy_mj: float | None = None
 
     def latency(self) -> Latency:
         """The summary that is stored."""
-        return summarise_latency(self.samples_ms, self.cpu_share, self.disturbed)
+        return summarise_latency(self.samples_ms, self.cpu_share, self.disturbed, self.energy_mj)
 
 
 @dataclass(frozen=True)
 class _Attempt:
     samples_ns: list[int]
     cpu_share: float
-    stolen_share: float
+    conditions: Conditions
 
     def disturbed(self, protocol: LatencyProtocol) -> bool:
-        return self.cpu_share < protocol.min_cpu_share or self.stolen_share > protocol.max_stolen_share
+        return (
+            self.cpu_share < protocol.min_cpu_share
+            or self.conditions.stolen_share > protocol.max_stolen_share
+            or self.conditions.switches_per_s > protocol.max_switches_per_s
+            or self.conditions.clock_change > protocol.max_clock_change
+        )
 
 
 def measure(run: Run, requests: Sequence[Request], protocol: LatencyProtocol, *, threads: int = 1) -> Timing:
@@ -145,7 +155,7 @@ def _least_disturbed(
     attempts = [_attempt(run, requests, protocol, threads, cycles)]
     while attempts[-1].disturbed(protocol):
         if len(attempts) > protocol.repeats or time.perf_counter() > deadline:
-            return max(attempts, key=lambda attempt: attempt.cpu_share - attempt.stolen_share)
+            return max(attempts, key=lambda attempt: attempt.cpu_share - attempt.conditions.stolen_share)
         attempts.append(_attempt(run, requests, protocol, threads, cycles))
     return attempts[-1]
 
@@ -156,7 +166,7 @@ def _attempt(
     clock = time.perf_counter_ns
     samples: list[int] = []
     with _no_garbage_collection():
-        stolen, cpu, begin = _stolen_seconds(), time.process_time_ns(), clock()
+        before, begin = read_conditions(), clock()
         while True:
             for request in requests:
                 start = clock()
@@ -165,10 +175,9 @@ def _attempt(
             seconds = (clock() - begin) / 1e9
             if cycles is not None or _enough(len(samples), seconds, protocol):
                 break
-        wall = max(clock() - begin, 1)
-        share = (time.process_time_ns() - cpu) / (wall * min(threads, _processors()))
-        taken = max(after - before for before, after in zip(stolen, _stolen_seconds(), strict=True))
-    return _Attempt(samples, min(share, 1.0), taken / (wall / 1e9))
+        conditions = between(before, read_conditions())
+    share = conditions.cpu_seconds / (conditions.seconds * min(threads, _processors()))
+    return _Attempt(samples, min(share, 1.0), conditions)
 
 
 def _enough(count: int, seconds: float, protocol: LatencyProtocol) -> bool:
@@ -180,21 +189,13 @@ def _timing(attempts: Sequence[_Attempt], protocol: LatencyProtocol) -> Timing:
     counts = [len(attempt.samples_ns) for attempt in attempts]
     samples = np.concatenate([np.asarray(attempt.samples_ns, np.float64) for attempt in attempts]) / 1e6
     share = float(np.average([attempt.cpu_share for attempt in attempts], weights=counts))
-    return Timing(samples, share, any(attempt.disturbed(protocol) for attempt in attempts))
+    joules = [attempt.conditions.joules for attempt in attempts]
+    energy_mj = None if None in joules else 1000.0 * sum(used for used in joules if used is not None) / sum(counts)
+    return Timing(samples, share, any(attempt.disturbed(protocol) for attempt in attempts), energy_mj)
 
 
 def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _stolen_seconds() -> list[float]:
-    """Seconds that the hypervisor took from each processor this process may use; zero where that is not told."""
-    statistics = Path("/proc/stat")
-    if not statistics.exists() or not hasattr(os, "sched_getaffinity"):
-        return [0.0]
-    allowed = {f"cpu{number}" for number in os.sched_getaffinity(0)}
-    rows = [line.split() for line in statistics.read_text(encoding="ascii").splitlines() if line.startswith("cpu")]
-    return [float(row[8]) / os.sysconf("SC_CLK_TCK") for row in rows if row[0] in allowed and len(row) > 8] or [0.0]
 
 
 @contextmanager

@@ -104,7 +104,9 @@ def paired_difference_interval(
     return bootstrap_interval(first - second, level=level, resamples=resamples, rng=rng)
 
 
-def summarise_latency(samples_ms: ArrayLike, cpu_share: float, disturbed: bool) -> Latency:
+def summarise_latency(
+    samples_ms: ArrayLike, cpu_share: float, disturbed: bool, energy_mj: float | None = None
+) -> Latency:
     """Mean, p50, p95 and the interval of the mean of ``samples_ms`` [n], milliseconds per request."""
     samples = _finite_vector(samples_ms, "samples_ms")
     return Latency(
@@ -115,6 +117,7 @@ def summarise_latency(samples_ms: ArrayLike, cpu_share: float, disturbed: bool) 
         count=int(samples.size),
         cpu_share=float(cpu_share),
         disturbed=bool(disturbed),
+        energy_mj=energy_mj,
     )
 
 

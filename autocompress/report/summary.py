@@ -127,6 +127,7 @@ def figures_to_json(figures: Figures) -> dict[str, Any]:
             "p95": latency.p95,
             "mean_interval": list(latency.mean_interval),
             "disturbed": latency.disturbed,
+            "energy_mj": latency.energy_mj,
         },
         "size_bytes": figures.size_bytes,
         "memory_bytes": figures.memory_bytes,

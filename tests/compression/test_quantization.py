@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -51,7 +51,6 @@ def test_scales_do_not_depend_on_the_other_rows(bits):
     np.testing.assert_array_equal(weight_scales(weight, bits)[650:], weight_scales(weight[650:], bits))
 
 
-@settings(deadline=None)
 @given(matrices, st.sampled_from([8, 4, 2]))
 def test_codes_stay_in_range_and_signs_are_kept(weight, bits):
     codes, scales = quantize(weight, bits)
@@ -61,14 +60,12 @@ def test_codes_stay_in_range_and_signs_are_kept(weight, bits):
     assert (scales[~weight.any(1)] == 1).all()
 
 
-@settings(deadline=None)
 @given(matrices)
 def test_eight_bits_are_off_by_half_a_step_at_most(weight):
     codes, scales = quantize(weight, 8)
     assert (np.abs(dequantize(codes, scales) - weight) <= scales[:, None] * 0.501).all()
 
 
-@settings(deadline=None)
 @given(matrices, st.sampled_from([8, 4, 2]))
 def test_the_negative_of_a_weight_has_the_negative_codes(weight, bits):
     np.testing.assert_array_equal(quantize(-weight, bits)[0], -quantize(weight, bits)[0])

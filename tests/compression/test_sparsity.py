@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -19,7 +19,6 @@ def test_a_table_by_hand():
     assert values.tolist() == [-3.0, 2.0, 5.0]
 
 
-@settings(deadline=None)
 @given(floats, st.floats(0, 0.9))
 def test_exactly_the_asked_number_of_smallest_weights_goes(weight, sparsity):
     mask = magnitude_mask(weight, sparsity)
@@ -28,13 +27,11 @@ def test_exactly_the_asked_number_of_smallest_weights_goes(weight, sparsity):
         assert np.abs(weight[~mask]).max() <= np.abs(weight[mask]).min()
 
 
-@settings(deadline=None)
 @given(floats)
 def test_no_sparsity_changes_nothing(weight):
     assert prune(weight, 0.0) is weight
 
 
-@settings(deadline=None)
 @given(st.one_of(floats, codes))
 def test_packing_round_trips(dense):
     bits, values = pack(dense)
@@ -43,7 +40,6 @@ def test_packing_round_trips(dense):
     np.testing.assert_array_equal(unpack(bits, values, dense.shape), dense)
 
 
-@settings(deadline=None)
 @given(arrays(np.bool_, st.integers(1, 40)))
 def test_masks_round_trip(mask):
     np.testing.assert_array_equal(unpack_mask(pack_mask(mask), mask.size), mask)

@@ -8,6 +8,7 @@ import pytest
 
 from autocompress.errors import InputError
 from autocompress.measurement import protocol as module
+from autocompress.measurement.conditions import Reading
 from autocompress.measurement.protocol import LatencyProtocol, measure, measure_interleaved, warm_up
 
 REQUESTS = [{"input_ids": np.full((1, 1), i)} for i in range(10)]
@@ -21,14 +22,26 @@ class Machine:
         self.cpu_ns = 0.0
         self.stolen = 0.0
         self.share = 1.0
+        self.switches = 0
+        self.khz = 3e6
+        self.microjoules = 0
         clock = SimpleNamespace(
             perf_counter=lambda: self.now_ns / 1e9,
             perf_counter_ns=lambda: self.now_ns,
-            process_time_ns=lambda: int(self.cpu_ns),
         )
         monkeypatch.setattr(module, "time", clock)
-        monkeypatch.setattr(module, "_stolen_seconds", lambda: [0.0, self.stolen])
+        monkeypatch.setattr(module, "read_conditions", self.reading)
         self.seen = []
+
+    def reading(self):
+        return Reading(
+            self.now_ns,
+            int(self.cpu_ns),
+            self.switches,
+            {"cpu0": 0.0, "cpu1": self.stolen},
+            {"cpu0": 3e6, "cpu1": self.khz},
+            {"package": (self.microjoules, 2**32)},
+        )
 
     def run(self, name="model", milliseconds=1.0, share=None):
         def answer(request):
@@ -100,14 +113,38 @@ def test_nothing_is_repeated_after_the_deadline(machine):
     assert len(machine.seen) == 2 + 10
 
 
-def test_stolen_time_disturbs(machine):
+@pytest.mark.parametrize(
+    ("name", "change", "disturbs"),
+    [
+        ("stolen", 0.001, True),
+        ("stolen", 0.0001, False),
+        ("switches", 2, True),
+        ("switches", 1, False),
+        ("khz", -4e4, True),
+        ("khz", -2e4, False),
+    ],
+)
+def test_what_the_system_tells_disturbs_beyond_a_limit(machine, name, change, disturbs):
     answer = machine.run()
 
     def run(request):
         answer(request)
-        machine.stolen += 0.001
+        setattr(machine, name, getattr(machine, name) + change)
 
-    assert measure(run, REQUESTS, LatencyProtocol(min_requests=10, min_seconds=0.0)).disturbed
+    protocol = LatencyProtocol(min_requests=10, min_seconds=0.0)
+    assert measure(run, REQUESTS, protocol).disturbed == disturbs
+
+
+def test_energy_is_counted_per_request(machine):
+    answer = machine.run()
+
+    def run(request):
+        answer(request)
+        machine.microjoules += 1500
+
+    assert measure(
+        run, REQUESTS, LatencyProtocol(min_requests=30, min_seconds=0.0)
+    ).latency().energy_mj == pytest.approx(1.5)
 
 
 def test_processor_time_counts_per_thread_that_can_run(machine, monkeypatch):

@@ -18,7 +18,13 @@ from autocompress.tasks.dataset import SPLITS, TextDataset, TextSplit
 from autocompress.tasks.encoding import encode
 
 PROTOCOL = LatencyProtocol(
-    min_requests=10, min_seconds=0, warmup_max_seconds=0.05, min_cpu_share=0, max_stolen_share=1e9, repeats=0
+    min_requests=10,
+    min_seconds=0,
+    warmup_max_seconds=0.05,
+    min_cpu_share=0,
+    max_stolen_share=1e9,
+    max_switches_per_s=1e9,
+    repeats=0,
 )
 WORDS = ["fine", "great", "poor", "awful", "the", "film", "was", "and", "very", "people", "strange", "it"]
 

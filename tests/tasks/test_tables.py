@@ -31,7 +31,7 @@ def test_what_pandas_writes_is_read(tmp_path: Path, suffix: str) -> None:
     assert columns(read_file(str(path))) == VALUES
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(
     rows=st.lists(
         st.tuples(*[st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"))] * 2), min_size=1
