@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test check lint docs clean
+.PHONY: demo test check lint docs audit clean
 
 demo: $(VENV)/.installed
 	$(BIN)/autocompress search --max-latency 20ms
@@ -23,6 +23,11 @@ lint: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python scripts/generate_cli_reference.py --check
+
+# Known holes of the installed packages, by name and version; asks a service on the network.
+audit: $(VENV)/.installed-dev
+	$(BIN)/pip install -q pip-audit
+	$(BIN)/pip-audit --local
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -158,6 +158,7 @@ class Pipeline:
             for note in controller.notes:
                 self.listener(Event("note", note))
             controller.run(trials, deadline, surrogate.starters() if surrogate else space.anchors())
+        self.store.remove_given_up()
 
     def _on_trial(self, event: TrialEvent) -> None:
         if event.result is None:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,11 +17,19 @@ import pytest
 from full_disk import SmallDisk
 
 import autocompress
-from autocompress import labelling
+from autocompress import labelling, trial
 from autocompress.compilation import Compiled, serialise
-from autocompress.configuration import ExitConfiguration, TransformerConfiguration, configuration_digest, describe
+from autocompress.configuration import (
+    ExitConfiguration,
+    TransformerConfiguration,
+    configuration_digest,
+    configuration_from_json,
+    configuration_to_json,
+    describe,
+)
 from autocompress.errors import InputError, StudyError
 from autocompress.events import Event
+from autocompress.exploration.jobs import BUILD, MEASURE, TrialRequest, run_job
 from autocompress.exploration.study import StudyStore
 from autocompress.exploration.surrogate import STARTERS
 from autocompress.files import sha256
@@ -29,6 +38,7 @@ from autocompress.mending import mend
 from autocompress.prepared import TEACHER, Prepared
 from autocompress.surrogates import LOSSES, exit_confidences, exit_designs, layer_outputs
 from autocompress.tasks.metrics import unexplained
+from autocompress.trial import TrialEvaluator
 
 BUDGET_S = 170.0
 BASELINES = ["pytorch-fp32", "onnxruntime-fp32", "onnxruntime-int8"]
@@ -85,6 +95,47 @@ def test_an_exported_model_serves_in_a_bare_process_with_the_manifests_quality(
     assert report.quality.value == pytest.approx(manifest["figures"]["test"]["value"], abs=1e-9)
     with pytest.raises(InputError, match="empty"):
         study.export(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [("cut short", "ONNX Runtime must load"), ("no ONNX", "ONNX Runtime must load"), ("NaN", "must be finite")],
+)
+def test_a_file_that_cannot_serve_fails_its_trial(
+    study: autocompress.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: str, reason: str
+):
+    harms = {
+        "cut short": lambda content: content[:-2000],
+        "no ONNX": lambda content: b"{}",
+        "NaN": lambda content: content,
+    }
+    monkeypatch.setattr(trial, "serialise", lambda *parts: harms[harm](serialise(*parts)))
+    evaluator, request = trial_0_again(study, tmp_path)
+    if harm == "NaN":
+        arrays, shape = evaluator.prepared.weights(configuration_from_json(request.configuration))
+        broken = {name: np.full_like(array, np.nan) for name, array in arrays.items()}
+        monkeypatch.setattr(Prepared, "weights", lambda *_: (broken, shape))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        result = run_job(evaluator, BUILD, request)
+    assert result is not None and result.figures is None and reason in str(result.reason)
+
+
+def test_a_file_that_is_damaged_before_it_is_measured_fails_its_trial(study: autocompress.Study, tmp_path: Path):
+    evaluator, request = trial_0_again(study, tmp_path)
+    assert run_job(evaluator, BUILD, request) is None
+    (tmp_path / "model.onnx").write_bytes((tmp_path / "model.onnx").read_bytes()[:-2000])
+    result = run_job(evaluator, MEASURE, request)
+    assert result is not None and result.figures is None and "ONNX Runtime must load" in str(result.reason)
+
+
+def trial_0_again(study: autocompress.Study, folder: Path) -> tuple[TrialEvaluator, TrialRequest]:
+    """The study's own evaluator, and its first trial as another number in another folder."""
+    known = study.store.result(0)
+    assert known is not None
+    configuration = configuration_to_json(known.configuration)
+    evaluator = TrialEvaluator(Prepared(study.folder), study.store.problem.target)
+    return evaluator, TrialRequest(99, 0, configuration, known.digest, str(folder), 0)
 
 
 def test_no_configuration_is_measured_twice(study: autocompress.Study):

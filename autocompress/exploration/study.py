@@ -6,6 +6,7 @@ import fcntl
 import itertools
 import json
 import os
+import shutil
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -164,6 +165,13 @@ class StudyStore:
         except OSError as error:
             raise StorageError(f"{folder} must be writable, but {error.strerror or error}; free some space") from error
         return folder
+
+    def remove_given_up(self) -> None:
+        """Remove the folders of trials without a result: once a search has ended, nobody comes back to them."""
+        self._must_hold_lock()
+        for number in self.trial_numbers():
+            if not self.result_path(number).exists():
+                shutil.rmtree(self.trial_folder(number), ignore_errors=True)
 
     def result_path(self, number: int, stage: str = "search") -> Path:
         """The result file of a stage (search, refine, verify) of trial ``number``."""

@@ -144,6 +144,9 @@ def test_what_hangs_past_the_deadline_is_given_up(lab):
     controller.run(deadline=time.monotonic() + 0.1)
     assert {trial.state.name for trial in lab.trials()[1:]} == {"FAIL"}
     assert [event.kind for event in lab.events].count("discarded") == len(lab.trials()) - 1
+    assert lab.store.counts()["running"] == len(lab.trials()) - 1
+    lab.store.remove_given_up()
+    assert lab.store.counts() == {"complete": 1, "failed": 0, "running": 0}
     given_up = configuration_from_json(lab.trials()[1].user_attrs["configuration"])
     lab.controller().run(max_trials=2, enqueue=[given_up])
     assert lab.store.results()[-1].configuration == given_up
