@@ -44,9 +44,10 @@ class Quality(Stored):
 class Latency(Stored):
     """Milliseconds per request at the problem's batch size and threads, over real token lengths.
 
-    ``mean_interval`` is the 95% bootstrap interval of the mean; ``cpu_share`` is CPU time over wall time, whose fall
-    below 1 shows a disturbed run; ``disturbed`` is set where repeating did not help. ``energy_mj`` is what the
-    processor packages used per request, in millijoules, with all else that ran; None where the system does not tell.
+    ``mean_interval`` is where another such measurement's mean is expected at 95% (statistics.repeat_interval);
+    ``cpu_share`` is CPU time over wall time, whose fall below 1 shows a disturbed run; ``disturbed`` is set where
+    repeating did not help. ``energy_mj`` is what the processor packages used per request, in millijoules, with all
+    else that ran; None where the system does not tell.
     """
 
     mean: float

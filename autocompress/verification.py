@@ -14,6 +14,7 @@ from autocompress.measurement.baselines import stock_evaluation, stock_paths
 from autocompress.measurement.export_stock import StockModels
 from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fingerprint
 from autocompress.measurement.process import ONNX_WORKER, Evaluation, MeasuredLatency, measure_and_predict
+from autocompress.measurement.protocol import FINAL
 from autocompress.measurement.statistics import quality_of
 from autocompress.trial import MODEL, TrialEvaluator
 
@@ -79,7 +80,7 @@ def _measure(
             {**stock_files, **ours},
             evaluator.requests,
             target,
-            evaluator.protocol,
+            FINAL,
             evaluations=wishes,
             timeout_s=TIMEOUT_S,
             worker=worker,

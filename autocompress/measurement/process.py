@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from autocompress.errors import MeasurementError
 from autocompress.figures import Latency
 from autocompress.files import read_json, write_json
-from autocompress.measurement.protocol import LatencyProtocol
+from autocompress.measurement.protocol import LatencyProtocol, Timing
 from autocompress.measurement.requests import Split, write_split
 from autocompress.problem import Target
 
@@ -117,16 +117,20 @@ def measure_and_predict(
         answer = run_worker(specification, timeout_s, worker=worker, python=python)
         outputs = _read_outputs(specification)
         with np.load(samples, allow_pickle=False) as file:
-            raw = {name: file[name] for name in models}
+            timings = {name: _timing(answer["models"][name], file[name]) for name in models}
     memory = {name: int(answer["memory_bytes"]) for name in models}
     if len(models) > 1:
         for name, path in paths.items():
             alone = Specification({name: path}, target.threads, str(requests), latency=False, affinity=pinned)
             memory[name] = int(run_worker(alone, timeout_s, worker=worker, python=python)["memory_bytes"])
     measured = {
-        name: MeasuredLatency(Latency.from_json(answer["models"][name]), memory[name], raw[name]) for name in models
+        name: MeasuredLatency(timing.latency(), memory[name], timing.samples_ms) for name, timing in timings.items()
     }
     return measured, outputs
+
+
+def _timing(told: Mapping[str, Any], samples_ms: NDArray[np.float64]) -> Timing:
+    return Timing(**{**told, "samples_ms": samples_ms, "rounds_ms": np.array(told["rounds_ms"], np.float64)})
 
 
 def predict_in_fresh_process(

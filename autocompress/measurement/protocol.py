@@ -25,6 +25,7 @@ from autocompress.measurement.requests import Request
 from autocompress.measurement.statistics import summarise_latency
 
 Run = Callable[[Request], Any]
+ROUNDS = 16
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,10 @@ class LatencyProtocol:
     ``min_requests`` and ``min_seconds`` are reached, or after the cycle in which ``max_seconds`` passed; after that
     nothing is repeated either. Warm-up runs windows of the same ``warmup_requests`` requests until one takes within
     ``warmup_tolerance`` of the one before. ``blocks`` is the number of rounds of an interleaved measurement, fewer when
-    ``max_seconds`` per model have passed. A run is disturbed below ``min_cpu_share`` of the processor time that its
-    threads could have had, or above the other limits: the share of the time that was stolen, involuntary context
-    switches per second, and the fraction by which the clock changed.
+    ``max_seconds`` per model have passed; they are spread over ``min_span_seconds``, in which the models go on serving,
+    since a neighbour on the machine slows everything for seconds at a time. A run is disturbed below ``min_cpu_share``
+    of the processor time that its threads could have had, or above the other limits: the share of the time that was
+    stolen, involuntary context switches per second, and the fraction by which the clock changed.
     """
 
     min_requests: int = 200
@@ -52,28 +54,41 @@ class LatencyProtocol:
     max_clock_change: float = 0.1
     repeats: int = 2
     blocks: int = 5
+    min_span_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("min_requests", "warmup_requests", "blocks"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, but got {getattr(self, name)}")
-        for name in ("min_seconds", "max_seconds", "warmup_tolerance", "warmup_max_seconds", "repeats"):
+        for name in (
+            "min_seconds", "max_seconds", "warmup_tolerance", "warmup_max_seconds", "repeats", "min_span_seconds"
+        ):  # fmt: skip
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name} must not be negative, but got {getattr(self, name)}")
 
 
+FINAL = LatencyProtocol(blocks=16, min_span_seconds=16.0)
+"""For the figures that a user takes away."""
+
+
 @dataclass(frozen=True)
 class Timing:
-    """Raw samples [n] in milliseconds per request, whole cycles in the order of the requests."""
+    """Raw samples [n] in milliseconds per request, whole cycles in the order of the requests.
+
+    ``rounds_ms`` are the means of parts of them, one after the other in time.
+    """
 
     samples_ms: NDArray[np.float64]
+    rounds_ms: NDArray[np.float64]
     cpu_share: float
     disturbed: bool
     energy_mj: float | None = None
 
     def latency(self) -> Latency:
         """The summary that is stored."""
-        return summarise_latency(self.samples_ms, self.cpu_share, self.disturbed, self.energy_mj)
+        return summarise_latency(
+            self.samples_ms, self.cpu_share, self.disturbed, rounds_ms=self.rounds_ms, energy_mj=self.energy_mj
+        )
 
 
 @dataclass(frozen=True)
@@ -96,7 +111,10 @@ def measure(run: Run, requests: Sequence[Request], protocol: LatencyProtocol, *,
     _check(requests)
     warm_up(run, requests, protocol)
     deadline = time.perf_counter() + protocol.max_seconds
-    return _timing([_least_disturbed(run, requests, protocol, threads, deadline)], protocol)
+    attempt = _least_disturbed(run, requests, protocol, threads, deadline)
+    cycles = np.asarray(attempt.samples_ns, np.float64).reshape(-1, len(requests)).mean(axis=1) / 1e6
+    rounds = [part.mean() for part in np.array_split(cycles, min(len(cycles), ROUNDS))]
+    return _timing([attempt], np.array(rounds), protocol)
 
 
 def measure_interleaved(
@@ -104,24 +122,39 @@ def measure_interleaved(
 ) -> dict[str, Timing]:
     """Time several models against each other: ``protocol.blocks`` rounds of one cycle each, in turning order.
 
-    Each block is warmed up on a few requests, since a cold cache is not what a server has. Samples of all models are
-    paired: sample k of one and sample k of another saw the same request in the same round.
+    Each block is warmed up on a few requests, since a cold cache is not what a server has, and on more to spread the
+    rounds. Samples of all models are paired: sample k of one and sample k of another saw the same request in the same
+    round.
     """
     _check(requests)
     for run in runs.values():
         warm_up(run, requests, protocol)
     names = list(runs)
     attempts: dict[str, list[_Attempt]] = {name: [] for name in names}
-    deadline = time.perf_counter() + protocol.max_seconds * len(names)
+    begin = time.perf_counter()
+    deadline = begin + protocol.max_seconds * len(names)
+    slot_s = protocol.min_span_seconds / (protocol.blocks * len(names))
     for block in range(protocol.blocks):
         if block > 0 and time.perf_counter() > deadline:
             break
         turn = block % len(names)
-        for name in names[turn:] + names[:turn]:
-            for request in requests[-protocol.warmup_requests :]:
-                runs[name](request)
+        for place, name in enumerate(names[turn:] + names[:turn]):
+            _serve_until(begin + (block * len(names) + place) * slot_s, runs[name], requests, protocol)
             attempts[name].append(_least_disturbed(runs[name], requests, protocol, threads, deadline, cycles=1))
-    return {name: _timing(attempts[name], protocol) for name in names}
+    return {name: _timing(attempts[name], _means(attempts[name]), protocol) for name in names}
+
+
+def _serve_until(moment: float, run: Run, requests: Sequence[Request], protocol: LatencyProtocol) -> None:
+    """Serve the last few requests, again and again until the ``moment`` has come."""
+    while True:
+        for request in requests[-protocol.warmup_requests :]:
+            run(request)
+        if time.perf_counter() >= moment:
+            return
+
+
+def _means(attempts: Sequence[_Attempt]) -> NDArray[np.float64]:
+    return np.array([np.mean(attempt.samples_ns) for attempt in attempts]) / 1e6
 
 
 def warm_up(run: Run, requests: Sequence[Request], protocol: LatencyProtocol) -> int:
@@ -185,13 +218,13 @@ def _enough(count: int, seconds: float, protocol: LatencyProtocol) -> bool:
     return reached or seconds >= protocol.max_seconds
 
 
-def _timing(attempts: Sequence[_Attempt], protocol: LatencyProtocol) -> Timing:
+def _timing(attempts: Sequence[_Attempt], rounds_ms: NDArray[np.float64], protocol: LatencyProtocol) -> Timing:
     counts = [len(attempt.samples_ns) for attempt in attempts]
     samples = np.concatenate([np.asarray(attempt.samples_ns, np.float64) for attempt in attempts]) / 1e6
     share = float(np.average([attempt.cpu_share for attempt in attempts], weights=counts))
     joules = [attempt.conditions.joules for attempt in attempts]
     energy_mj = None if None in joules else 1000.0 * sum(used for used in joules if used is not None) / sum(counts)
-    return Timing(samples, share, any(attempt.disturbed(protocol) for attempt in attempts), energy_mj)
+    return Timing(samples, rounds_ms, share, any(attempt.disturbed(protocol) for attempt in attempts), energy_mj)
 
 
 def _processors() -> int:

@@ -15,6 +15,7 @@ from autocompress.tasks.task import Task
 
 LEVEL = 0.95
 RESAMPLES = 1000
+FEWEST_ROUNDS, MOST_CORRELATED = 5, 0.8
 _CHUNK = 1 << 20
 
 Interval = tuple[float, float]
@@ -104,16 +105,47 @@ def paired_difference_interval(
     return bootstrap_interval(first - second, level=level, resamples=resamples, rng=rng)
 
 
+def repeat_interval(rounds: ArrayLike, *, level: float = LEVEL) -> Interval:
+    """Where the mean of as many other ``rounds`` [n] of a positive figure is to be expected, at ``level``.
+
+    The rounds follow each other in time. Their logarithms are taken for a first-order autoregressive process around a
+    mean, which counts as fewer independent ones (Zwiers and von Storch 1995), and two such means differ by the root of
+    two times the error of one, which Student's distribution widens. Fewer than three rounds tell nothing: ValueError.
+    """
+    from scipy.special import stdtrit  # not at the top: a process that only measures does without it
+
+    logarithms = np.log(_finite_vector(rounds, "rounds"))
+    if logarithms.size < 3:
+        raise ValueError(f"an interval needs at least 3 rounds, but got {logarithms.size}")
+    centred = logarithms - logarithms.mean()
+    variance = float(centred @ centred) / (centred.size - 1)
+    correlation = float(centred[1:] @ centred[:-1] / (centred @ centred)) if variance > 0 else 0.0
+    correlation = min(max(correlation, 0.0), MOST_CORRELATED)
+    independent = max(centred.size * (1 - correlation) / (1 + correlation), 2.0)
+    half = float(stdtrit(independent - 1, 0.5 * (1 + level))) * float(np.sqrt(2 * variance / independent))
+    centre = float(np.exp(logarithms).mean())
+    return centre * float(np.exp(-half)), centre * float(np.exp(half))
+
+
 def summarise_latency(
-    samples_ms: ArrayLike, cpu_share: float, disturbed: bool, energy_mj: float | None = None
+    samples_ms: ArrayLike,
+    cpu_share: float,
+    disturbed: bool,
+    *,
+    rounds_ms: ArrayLike = (),
+    energy_mj: float | None = None,
 ) -> Latency:
-    """Mean, p50, p95 and the interval of the mean of ``samples_ms`` [n], milliseconds per request."""
+    """Mean, p50, p95 and the interval of the mean of ``samples_ms`` [n], milliseconds per request.
+
+    The interval is ``repeat_interval`` of ``rounds_ms``, or the bootstrap's where there are too few.
+    """
     samples = _finite_vector(samples_ms, "samples_ms")
+    rounds = np.asarray(rounds_ms, np.float64)
     return Latency(
         mean=float(samples.mean()),
         p50=float(np.percentile(samples, 50)),
         p95=float(np.percentile(samples, 95)),
-        mean_interval=bootstrap_interval(samples),
+        mean_interval=bootstrap_interval(samples) if rounds.size < FEWEST_ROUNDS else repeat_interval(rounds),
         count=int(samples.size),
         cpu_share=float(cpu_share),
         disturbed=bool(disturbed),

@@ -1,7 +1,7 @@
 """The process that serves a file and measures itself: ``python -m autocompress.measurement.worker --spec S --out O``.
 
 It imports numpy and ONNX Runtime only, so its peak memory is that of a lean server. The specification is the JSON
-form of ``process.Specification``; the answer is ``{"models": {name: latency}, "memory_bytes": n}`` or
+form of ``process.Specification``; the answer is ``{"models": {name: timing}, "memory_bytes": n}`` or
 ``{"error": one line}`` with a non-zero exit.
 """
 
@@ -61,7 +61,7 @@ def work(spec: Mapping[str, Any], open_model: Open) -> dict[str, Any]:
     answer: dict[str, Any] = {"models": {}}
     if spec["requests"] is not None:
         timings = _serve(models, read_requests(Path(spec["requests"])), spec)
-        answer["models"] = {name: asdict(timing.latency()) for name, timing in timings.items()}
+        answer["models"] = {name: _told(timing) for name, timing in timings.items()}
         if spec["samples"] is not None:
             with replacing(Path(spec["samples"])) as temporary, temporary.open("wb") as stream:
                 np.savez(stream, **{name: timing.samples_ms for name, timing in timings.items()})  # type: ignore[arg-type]
@@ -97,9 +97,14 @@ def _serve(models: Mapping[str, Runnable], requests: list[Request], spec: Mappin
         return {}
     protocol = LatencyProtocol(**spec["protocol"])
     runs = {name: model.run for name, model in models.items()}
-    if len(runs) == 1:
+    if len(runs) == 1 and not protocol.min_span_seconds:
         return {name: measure(run, requests, protocol, threads=spec["threads"]) for name, run in runs.items()}
     return measure_interleaved(runs, requests, protocol, threads=spec["threads"])
+
+
+def _told(timing: Timing) -> dict[str, Any]:
+    """A timing without its samples, which are many."""
+    return {**asdict(timing), "samples_ms": None, "rounds_ms": timing.rounds_ms.tolist()}
 
 
 def _evaluate(evaluation: Mapping[str, Any], path: str, open_model: Open) -> None:

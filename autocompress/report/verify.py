@@ -18,7 +18,7 @@ from autocompress.figures import Latency, Quality
 from autocompress.files import read_json
 from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fingerprint
 from autocompress.measurement.process import Evaluation, measure_and_predict
-from autocompress.measurement.protocol import LatencyProtocol
+from autocompress.measurement.protocol import FINAL, LatencyProtocol
 from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.measurement.statistics import quality_of
 from autocompress.problem import Target
@@ -62,7 +62,7 @@ class VerifyReport:
         }
 
 
-def verify_export(folder: Path, data: str, *, protocol: LatencyProtocol | None = None) -> VerifyReport:
+def verify_export(folder: Path, data: str, *, protocol: LatencyProtocol = FINAL) -> VerifyReport:
     """Measure the export in ``folder`` on labelled text, a file or a data set by name, in a fresh process.
 
     Quality matches if it is the manifest's (1e-9) on as many rows as a split of the study had, or else if its 95%
@@ -109,7 +109,7 @@ def _pad_id(folder: Path, tokenizer: Tokenizer) -> int:
 
 
 def _measure(
-    artifact: Artifact, split: EncodedSplit, pad_id: int, protocol: LatencyProtocol | None
+    artifact: Artifact, split: EncodedSplit, pad_id: int, protocol: LatencyProtocol
 ) -> tuple[Latency, NDArray[np.float32]]:
     """Latency over requests drawn from ``split``, and the outputs [n, num_outputs] on all of it."""
     batch_size, threads = artifact.manifest.batch_size, artifact.manifest.threads

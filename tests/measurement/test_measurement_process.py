@@ -138,4 +138,5 @@ def test_the_worker_imports_neither_torch_nor_its_friends(tiny_onnx, request_fil
     imported = set(done.stdout.split())
     assert {"numpy", "onnxruntime"} <= imported
     assert not {"torch", "transformers", "onnx", "pandas", "ray", "optuna", "scipy", "datasets"} & imported
-    assert json.loads((tmp_path / "out.json").read_text())["models"]["tiny"]["count"] == 20
+    told = json.loads((tmp_path / "out.json").read_text())["models"]["tiny"]
+    assert told["rounds_ms"] and told["samples_ms"] is None and told["cpu_share"] > 0

@@ -175,6 +175,20 @@ def test_interleaving_ends_by_time_after_a_whole_round(machine):
     assert {timing.samples_ms.size for timing in measure_interleaved(runs, REQUESTS, protocol).values()} == {20}
 
 
+def test_rounds_are_spread_over_the_span_in_which_the_models_serve_on(machine):
+    protocol = LatencyProtocol(blocks=4, warmup_requests=1, min_span_seconds=4.0, max_seconds=60.0)
+    timings = measure_interleaved({"a": machine.run("a"), "b": machine.run("b", 2.0)}, REQUESTS, protocol)
+    assert 3.5 <= machine.now_ns / 1e9 <= 4.5
+    assert {timing.samples_ms.size for timing in timings.values()} == {40}
+    np.testing.assert_allclose(timings["a"].rounds_ms, [5.5] * 4)
+
+
+def test_a_single_measurements_rounds_are_parts_of_it_in_time(machine):
+    timing = measure(machine.run(), REQUESTS, LatencyProtocol(min_requests=400, min_seconds=0.0))
+    assert timing.samples_ms.size == 400
+    np.testing.assert_allclose(timing.rounds_ms, [5.5] * 16)
+
+
 def test_one_disturbed_block_marks_the_model(machine):
     protocol = LatencyProtocol(blocks=2, warmup_requests=1, repeats=0)
     runs = {"a": machine.run("a", share=lambda seen: 0.1 if seen < 20 else 1.0), "b": machine.run("b")}

@@ -10,6 +10,7 @@ from autocompress.measurement.statistics import (
     metric_interval,
     paired_difference_interval,
     quality_of,
+    repeat_interval,
     summarise_latency,
 )
 from autocompress.tasks.task import Task
@@ -140,3 +141,41 @@ def test_quality_of_a_regression():
     assert quality.value == pytest.approx(stats.pearsonr(outputs[:, 0], labels).statistic, abs=1e-6)
     assert quality.interval[0] < quality.value < quality.interval[1]
     assert quality == quality_of(SIMILARITY, outputs, labels)
+
+
+def means_and_rounds(correlation: float, count: int, seed: int) -> tuple[float, np.ndarray]:
+    """Rounds of a log-normal first-order autoregressive process, and the mean of as many others."""
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(0.0, 0.2 * np.sqrt(1 - correlation**2), (2, count))
+    state, rows = rng.normal(0.0, 0.2, 2), []
+    for step in range(count):
+        state = correlation * state + noise[:, step]
+        rows.append(np.exp(state))
+    rounds = np.array(rows).T
+    return float(rounds[1].mean()), rounds[0]
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.6])
+def test_another_mean_lies_in_the_interval_about_as_often_as_it_says(correlation: float):
+    inside = 0
+    for seed in range(600):
+        other, rounds = means_and_rounds(correlation, 16, seed)
+        low, high = repeat_interval(rounds)
+        inside += low <= other <= high
+    assert 0.88 <= inside / 600 <= 0.99
+
+
+def test_the_interval_of_rounds_scales_with_them_and_vanishes_with_their_spread():
+    rounds = np.array([1.0, 1.2, 0.9, 1.1, 1.05])
+    low, high = repeat_interval(rounds)
+    assert repeat_interval(10 * rounds) == pytest.approx((10 * low, 10 * high))
+    assert low < rounds.mean() < high and repeat_interval([2.0, 2.0, 2.0]) == pytest.approx((2.0, 2.0))
+    with pytest.raises(ValueError, match="at least 3 rounds"):
+        repeat_interval([1.0, 2.0])
+
+
+def test_a_summary_takes_its_interval_from_the_rounds_where_there_are_enough():
+    samples, rounds = np.linspace(1.0, 9.0, 100), np.array([4.9, 5.0, 5.1, 5.0, 5.0])
+    latency = summarise_latency(samples, 1.0, False, rounds_ms=rounds, energy_mj=2.0)
+    assert latency.mean_interval == pytest.approx(repeat_interval(rounds)) and latency.energy_mj == 2.0
+    assert summarise_latency(samples, 1.0, False, rounds_ms=rounds[:4]).mean_interval == bootstrap_interval(samples)
