@@ -109,8 +109,9 @@ def repeat_interval(rounds: ArrayLike, *, level: float = LEVEL) -> Interval:
     """Where the mean of as many other ``rounds`` [n] of a positive figure is to be expected, at ``level``.
 
     The rounds follow each other in time. Their logarithms are taken for a first-order autoregressive process around a
-    mean, which counts as fewer independent ones (Zwiers and von Storch 1995), and two such means differ by the root of
-    two times the error of one, which Student's distribution widens. Fewer than three rounds tell nothing: ValueError.
+    mean, which counts as fewer independent ones (Zwiers and von Storch 1995; the correlation is corrected for its bias,
+    Kendall 1954), and two such means differ by the root of two times the error of one, which Student's distribution
+    widens. Fewer than three rounds tell nothing: ValueError.
     """
     from scipy.special import stdtrit  # not at the top: a process that only measures does without it
 
@@ -120,6 +121,7 @@ def repeat_interval(rounds: ArrayLike, *, level: float = LEVEL) -> Interval:
     centred = logarithms - logarithms.mean()
     variance = float(centred @ centred) / (centred.size - 1)
     correlation = float(centred[1:] @ centred[:-1] / (centred @ centred)) if variance > 0 else 0.0
+    correlation += (1 + 3 * correlation) / centred.size
     correlation = min(max(correlation, 0.0), MOST_CORRELATED)
     independent = max(centred.size * (1 - correlation) / (1 + correlation), 2.0)
     half = float(stdtrit(independent - 1, 0.5 * (1 + level))) * float(np.sqrt(2 * variance / independent))
