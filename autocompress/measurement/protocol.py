@@ -67,7 +67,7 @@ class LatencyProtocol:
                 raise InputError(f"{name} must not be negative, but got {getattr(self, name)}")
 
 
-FINAL = LatencyProtocol(blocks=16, min_span_seconds=16.0)
+FINAL = LatencyProtocol(blocks=8, min_span_seconds=16.0)
 """For the figures that a user takes away."""
 
 
