@@ -52,7 +52,7 @@ def interleaved(model: Path, requests: Path, target: Target, repeats: int) -> No
     false_alarms = 0
     for _ in range(repeats):
         measured = measure_in_fresh_process({"a": model, "a again": model}, requests, target)
-        first, second = (one.samples_ms for one in measured.values())
+        first, second = (one.timing.samples_ms for one in measured.values())
         low, high = paired_difference_interval(first, second)
         blocks = [part.reshape(-1, cycle).mean(axis=1) for part in (first, second)]
         block_low, block_high = paired_difference_interval(*blocks)

@@ -28,11 +28,11 @@ PYTORCH_WORKER = "autocompress.measurement.pytorch_worker"
 
 @dataclass(frozen=True)
 class MeasuredLatency:
-    """One model's latency, its raw samples [n] in milliseconds, and the peak memory of a process that serves it."""
+    """One model's latency, the peak memory of a process that serves it, and the latency's raw timing."""
 
     latency: Latency
     memory_bytes: int
-    samples_ms: NDArray[np.float64] = field(repr=False, compare=False)
+    timing: Timing = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,7 @@ def measure_and_predict(
         for name, path in paths.items():
             alone = Specification({name: path}, target.threads, str(requests), latency=False, affinity=pinned)
             memory[name] = int(run_worker(alone, timeout_s, worker=worker, python=python)["memory_bytes"])
-    measured = {
-        name: MeasuredLatency(timing.latency(), memory[name], timing.samples_ms) for name, timing in timings.items()
-    }
+    measured = {name: MeasuredLatency(timing.latency(), memory[name], timing) for name, timing in timings.items()}
     return measured, outputs
 
 

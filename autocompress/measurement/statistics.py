@@ -15,7 +15,8 @@ from autocompress.tasks.task import Task
 
 LEVEL = 0.95
 RESAMPLES = 1000
-FEWEST_ROUNDS, MOST_CORRELATED = 5, 0.8
+FEWEST_ROUNDS = 5
+PRIOR_DEVIATION, PRIOR_DEGREES, CORRELATION = 0.08, 4, 0.3
 _CHUNK = 1 << 20
 
 Interval = tuple[float, float]
@@ -108,23 +109,20 @@ def paired_difference_interval(
 def repeat_interval(rounds: ArrayLike, *, level: float = LEVEL) -> Interval:
     """Where the mean of as many other ``rounds`` [n] of a positive figure is to be expected, at ``level``.
 
-    The rounds follow each other in time. Their logarithms are taken for a first-order autoregressive process around a
-    mean, which counts as fewer independent ones (Zwiers and von Storch 1995; the correlation is corrected for its bias,
-    Kendall 1954), and two such means differ by the root of two times the error of one, which Student's distribution
-    widens. Fewer than three rounds tell nothing: ValueError.
+    The variance of the rounds' logarithms is shrunk towards that of a usual machine, which counts as ``PRIOR_DEGREES``
+    rounds more (Smyth 2004): a few calm rounds say little. Rounds that follow each other are correlated by
+    ``CORRELATION``, so they count as fewer independent ones (Zwiers and von Storch 1995). Two such means differ by the
+    root of two times the error of one, which Student's distribution widens. Fewer than three rounds: ValueError.
     """
     from scipy.special import stdtrit  # not at the top: a process that only measures does without it
 
     logarithms = np.log(_finite_vector(rounds, "rounds"))
     if logarithms.size < 3:
         raise ValueError(f"an interval needs at least 3 rounds, but got {logarithms.size}")
-    centred = logarithms - logarithms.mean()
-    variance = float(centred @ centred) / (centred.size - 1)
-    correlation = float(centred[1:] @ centred[:-1] / (centred @ centred)) if variance > 0 else 0.0
-    correlation += (1 + 3 * correlation) / centred.size
-    correlation = min(max(correlation, 0.0), MOST_CORRELATED)
-    independent = max(centred.size * (1 - correlation) / (1 + correlation), 2.0)
-    half = float(stdtrit(independent - 1, 0.5 * (1 + level))) * float(np.sqrt(2 * variance / independent))
+    degrees = logarithms.size - 1 + PRIOR_DEGREES
+    squares = float(((logarithms - logarithms.mean()) ** 2).sum()) + PRIOR_DEGREES * PRIOR_DEVIATION**2
+    independent = logarithms.size * (1 - CORRELATION) / (1 + CORRELATION)
+    half = float(stdtrit(degrees, 0.5 * (1 + level))) * float(np.sqrt(2 * squares / degrees / independent))
     centre = float(np.exp(logarithms).mean())
     return centre * float(np.exp(-half)), centre * float(np.exp(half))
 

@@ -67,7 +67,7 @@ class Timed:
     @property
     def samples_ms(self) -> NDArray[np.float64]:
         """All samples of all passes."""
-        return np.concatenate([one.samples_ms for one in self.passes])
+        return np.concatenate([one.timing.samples_ms for one in self.passes])
 
     @property
     def speeds(self) -> tuple[float, ...]:

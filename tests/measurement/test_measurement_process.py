@@ -30,8 +30,8 @@ ENDLESS = LatencyProtocol(min_requests=1, min_seconds=600.0, max_seconds=600.0)
 
 def test_one_model(tiny_onnx, request_file, brief):
     measured = measure_in_fresh_process({"tiny": tiny_onnx}, request_file, Target(), brief)["tiny"]
-    assert measured.latency.count == measured.samples_ms.size == 20
-    assert measured.latency.mean == pytest.approx(measured.samples_ms.mean())
+    assert measured.latency.count == measured.timing.samples_ms.size == 20
+    assert measured.latency.mean == pytest.approx(measured.timing.samples_ms.mean())
     assert 0 < measured.latency.p50 <= measured.latency.p95
     assert 20e6 < measured.memory_bytes < 200e6
 
@@ -49,7 +49,7 @@ def test_several_models_are_interleaved_and_pinned(tiny_onnx, request_file, brie
         {"a": tiny_onnx, "b": tiny_onnx}, request_file, Target(), brief, affinity=affinity
     )
     assert list(measured) == ["a", "b"]
-    assert {one.samples_ms.size for one in measured.values()} == {40}
+    assert {one.timing.samples_ms.size for one in measured.values()} == {40}
     assert all(20e6 < one.memory_bytes < 200e6 for one in measured.values())
 
 

@@ -1,0 +1,138 @@
+"""A/A test of the final latencies: the same files measured again and again on a machine that something else uses too.
+
+    python scripts/benchmark_aa.py STUDY_FOLDER [--measurements 20] [--hours 2] [--quiet] [--out studies/latency]
+
+Measures, as verification does, the study's fastest and slowest verified students, uniform int8, and a copy of the
+fastest (its twin), the given number of times over the given hours, while a load generator keeps another core busy
+(``--quiet``: without it). Reports how often a measurement's interval holds the means of the others (95% is what it
+states), how far the means spread, and how often a file and its twin were called different: intervals apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import shutil
+import tempfile
+import time
+from contextlib import contextmanager
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autocompress import open_study
+from autocompress.exploration.cores import pin, split_cores, usable_cores
+from autocompress.files import write_json
+from autocompress.measurement.fingerprint import hardware_fingerprint
+from autocompress.measurement.process import measure_in_fresh_process
+from autocompress.measurement.protocol import FINAL
+
+TWIN = "twin of the fastest"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("study", type=Path)
+    parser.add_argument("--measurements", type=int, default=20)
+    parser.add_argument("--hours", type=float, default=2.0)
+    parser.add_argument("--quiet", action="store_true")
+    parser.add_argument("--out", type=Path, default=Path("studies/latency"))
+    arguments = parser.parse_args()
+    study = open_study(arguments.study.name, arguments.study.parent)
+    target = study.store.problem.target
+    requests = study.folder / "data" / "requests.npz"
+    cores = split_cores(usable_cores(), target.threads)
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder, load(cores.building, arguments.quiet or not cores.apart):
+        models = chosen(study, Path(folder))
+        pin(cores.measuring)
+        begin = time.monotonic()
+        for number in range(arguments.measurements):
+            pause_s = begin + number * 3600 * arguments.hours / arguments.measurements - time.monotonic()
+            time.sleep(max(pause_s, 0.0))
+            minutes = round((time.monotonic() - begin) / 60, 1)
+            for name, measured in measure_in_fresh_process(models, requests, target, FINAL).items():
+                latency = measured.latency
+                interval, rounds = latency.mean_interval, measured.timing.rounds_ms.round(6).tolist()
+                row = {
+                    "minutes": minutes,
+                    "model": name,
+                    "mean": latency.mean,
+                    "interval": interval,
+                    "rounds_ms": rounds,
+                }
+                rows.append({**row, "disturbed": latency.disturbed})
+                print(json.dumps({**row, "rounds_ms": None}), flush=True)
+    report = {
+        "hours": arguments.hours,
+        "load": not arguments.quiet,
+        "models": {name: summary([row for row in rows if row["model"] == name]) for name in models},
+        "twins_called_different": different(rows),
+        "hardware": hardware_fingerprint(target.threads),
+        "measurements": rows,
+    }
+    write_json(arguments.out / ("quiet.json" if arguments.quiet else "load.json"), report)
+    print(json.dumps({name: value for name, value in report.items() if name != "measurements"}, indent=2))
+
+
+def chosen(study: Any, folder: Path) -> dict[str, Path]:
+    """The files by name; copies, so that a twin lies elsewhere on disk."""
+    fastest = min(study.front, key=lambda point: point.figures.latency_ms.mean)
+    slowest = max((point for point in study.front if point.trial), key=lambda point: point.figures.latency_ms.mean)
+    files = {
+        "fastest": study.source(fastest).model,
+        TWIN: study.source(fastest).model,
+        "slowest student": study.source(slowest).model,
+        "uniform int8": study.folder / "baselines" / "onnxruntime-int8" / "model.onnx",
+    }
+    return {name: Path(shutil.copy(path, folder / f"{place}.onnx")) for place, (name, path) in enumerate(files.items())}
+
+
+@contextmanager
+def load(cores: tuple[int, ...], quiet: bool) -> Any:
+    """Keep ``cores`` busy with matrix products meanwhile."""
+    processes = [] if quiet else [multiprocessing.Process(target=multiply, args=(core,), daemon=True) for core in cores]
+    for process in processes:
+        process.start()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def multiply(core: int) -> None:
+    """Multiply matrices for ever."""
+    os.sched_setaffinity(0, {core})
+    matrix = np.random.default_rng(0).random((700, 700))
+    while True:
+        matrix = matrix @ matrix
+        matrix /= matrix.max()
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Of one model's measurements: how they spread, and how often one's interval holds another's mean."""
+    means = np.array([row["mean"] for row in rows])
+    held = [one["interval"][0] <= other["mean"] <= one["interval"][1] for one, other in permutations(rows, 2)]
+    widths = [(row["interval"][1] - row["interval"][0]) / 2 / row["mean"] for row in rows]
+    return {
+        "mean_ms": round(float(means.mean()), 5),
+        "deviation": round(float(np.log(means).std(ddof=1)), 4),
+        "half_width": round(float(np.mean(widths)), 4),
+        "coverage": round(float(np.mean(held)), 4),
+        "disturbed": sum(row["disturbed"] for row in rows),
+    }
+
+
+def different(rows: list[dict[str, Any]]) -> int:
+    """How often the intervals of the fastest file and of its twin, measured together, do not meet."""
+    first, second = ([row["interval"] for row in rows if row["model"] == name] for name in ("fastest", TWIN))
+    return sum(a[1] < b[0] or b[1] < a[0] for a, b in zip(first, second, strict=True))
+
+
+if __name__ == "__main__":
+    main()
