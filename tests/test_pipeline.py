@@ -27,7 +27,7 @@ from autocompress.configuration import (
     configuration_to_json,
     describe,
 )
-from autocompress.errors import InputError, StudyError
+from autocompress.errors import InputError, StorageError, StudyError
 from autocompress.events import Event
 from autocompress.exploration.jobs import BUILD, MEASURE, TrialRequest, run_job
 from autocompress.exploration.study import StudyStore
@@ -360,7 +360,7 @@ def test_on_a_full_disk_the_search_ends_with_an_error_and_goes_on_when_there_is_
     small_disk.fill()
     _, errors = process.communicate(timeout=120)
     last = errors.strip().splitlines()[-1]
-    assert process.returncode == 1 and "Traceback" not in errors
+    assert process.returncode == StorageError.exit_code and "Traceback" not in errors
     assert last.startswith("error: ") and "must be writable" in last and "free some space" in last
     store = StudyStore.read(studies, "full")
     before = {result.trial: result for result in store.results()}

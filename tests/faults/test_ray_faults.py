@@ -36,21 +36,18 @@ Harm = Callable[[psutil.Process], None]
 
 def search(folder: Path, harm: dict[int, Harm], *address: str, delay_s: float = 0.3) -> list[str]:
     """Run the search, do ``harm`` when so many trials are finished, and check what is there at its end; its events."""
-    process = subprocess.Popen(
-        [sys.executable, str(DRIVER), str(folder), str(delay_s), *address],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
+    command = [sys.executable, str(DRIVER), str(folder), str(delay_s), *address]
     lines: list[str] = []
-    for line in process.stdout:
-        lines.append(line.strip())
-        finished = sum(known.startswith("finished") for known in lines)
-        if line.startswith("finished") and finished in harm:
-            harm[finished](psutil.Process(process.pid))
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors[-2000:]
+    with (folder / "errors").open("w+") as errors:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                lines.append(line.strip())
+                finished = sum(known.startswith("finished") for known in lines)
+                if line.startswith("finished") and finished in harm:
+                    harm[finished](psutil.Process(process.pid))
+        errors.seek(0)
+        assert process.returncode == 0, errors.read()[-2000:]
     with StudyStore.resume(folder, "s") as store:
         trials = store.optuna_study([objective.direction for objective in OBJECTIVES]).get_trials(deepcopy=False)
         assert all(trial.state == optuna.trial.TrialState.COMPLETE for trial in trials), "\n".join(lines)
@@ -64,9 +61,10 @@ def named(process: psutil.Process, name: str) -> list[psutil.Process]:
     """The processes below ``process`` whose command line begins with, or whose program is called, ``name``."""
     found = []
     for child in process.children(recursive=True):
-        line = " ".join(child.cmdline())
-        if line.startswith(name) or Path(line.split(" ")[0]).name == name:
-            found.append(child)
+        with suppress(psutil.NoSuchProcess):
+            line = " ".join(child.cmdline())
+            if line.startswith(name) or Path(line.split(" ")[0]).name == name:
+                found.append(child)
     return found
 
 

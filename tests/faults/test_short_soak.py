@@ -11,9 +11,9 @@ ROOT = Path(__file__).parent.parent.parent
 def test_nothing_is_lost_whatever_is_killed(tiny_checkpoint: str, tiny_data: dict[str, str], tmp_path: Path):
     options = [f"--{split}={path}" for split, path in tiny_data.items()]
     command = [sys.executable, str(ROOT / "scripts" / "soak.py"), "--rounds=1", "--long-budget=2m", *options]
-    command += [f"--model={tiny_checkpoint}", "--phases=super-network,search,refine", f"--folder={tmp_path / 'soak'}"]
+    command += [f"--model={tiny_checkpoint}", "--phases=super-network,refine", f"--folder={tmp_path / 'soak'}"]
     command += [f"--report={tmp_path / 'report.json'}"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     report = json.loads((tmp_path / "report.json").read_text())
-    assert report["kills"] >= 3 and report["trials"] >= 3 and report["broken"] == []
+    assert report["kills"] >= 2 and report["trials"] >= 3 and report["broken"] == []
