@@ -22,6 +22,7 @@ from autocompress.files import read_sealed, write_sealed
 from autocompress.measurement.baselines import measure_baselines
 from autocompress.measurement.export_stock import StockModels, build_baselines, stock_models
 from autocompress.measurement.fingerprint import hardware_fingerprint
+from autocompress.measurement.protocol import BRIEF, FINAL, LatencyProtocol
 from autocompress.mending import mend, mend_model, teacher_inputs
 from autocompress.phases import FIXED_S, Phase, Schedule
 from autocompress.preparation import (
@@ -87,8 +88,8 @@ class Pipeline:
             self._search(space, constraints, self.trials, time.monotonic() + phase.planned_s)
         with self._phase("refine") as phase:
             self._refine(baselines, constraints, phase)
-        with self._phase("verify"):
-            self._verify(baselines, stock, constraints)
+        with self._phase("verify") as phase:
+            self._verify(baselines, stock, constraints, FINAL if phase.planned_s >= FIXED_S["verify"] else BRIEF)
         self._save_progress("verify", finished=True)
 
     def _prepare_teacher(self, phase: Phase, inputs: Inputs | None) -> None:
@@ -187,7 +188,13 @@ class Pipeline:
             refine_points(self.evaluator, chosen, folders, deadline, self.problem.seed, self.listener)
             results = [result for result in results if result not in chosen]
 
-    def _verify(self, baselines: Sequence[Baseline], stock: StockModels, constraints: Sequence[Constraint]) -> None:
+    def _verify(
+        self,
+        baselines: Sequence[Baseline],
+        stock: StockModels,
+        constraints: Sequence[Constraint],
+        protocol: LatencyProtocol,
+    ) -> None:
         floor, lost = baselines[0].figures.validation.value - USEFUL, set[int]()
         while True:
             results = [result for result in shipping_results(self.store) if result.trial not in lost]
@@ -197,7 +204,7 @@ class Pipeline:
                 break
             lost |= {r.trial for r in damaged if not mend_model(self.store, self.evaluator, r, self.listener)}
         folders = {result.trial: shipping_folder(self.store, result) for result in chosen}
-        verification = verify(self.evaluator, chosen, folders, baselines, stock)
+        verification = verify(self.evaluator, chosen, folders, baselines, stock, protocol)
         for result in self.store.results("verify"):
             self.store.result_path(result.trial, "verify").unlink()
         for result in verification.results:

@@ -14,7 +14,7 @@ from autocompress.measurement.baselines import stock_evaluation, stock_paths
 from autocompress.measurement.export_stock import StockModels
 from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fingerprint
 from autocompress.measurement.process import ONNX_WORKER, Evaluation, MeasuredLatency, measure_and_predict
-from autocompress.measurement.protocol import FINAL
+from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.statistics import quality_of
 from autocompress.trial import MODEL, TrialEvaluator
 
@@ -41,6 +41,7 @@ def verify(
     folders: Mapping[int, Path],
     baselines: Sequence[Baseline],
     stock: StockModels,
+    protocol: LatencyProtocol,
 ) -> Verification:
     """Time all ONNX files interleaved in one fresh process, PyTorch in its own, and predict the test split once each.
 
@@ -48,7 +49,7 @@ def verify(
     figures.
     """
     files = {f"trial-{result.trial}": folders[result.trial] / MODEL for result in finalists}
-    measured = _measure(evaluator, files, baselines, stock)
+    measured = _measure(evaluator, files, baselines, stock, protocol)
     task, labels = evaluator.prepared.data.task, evaluator.prepared.data.test.labels
 
     def final(name: str, figures: Figures | None) -> Figures:
@@ -66,7 +67,11 @@ def verify(
 
 
 def _measure(
-    evaluator: TrialEvaluator, files: Mapping[str, Path], baselines: Sequence[Baseline], stock: StockModels
+    evaluator: TrialEvaluator,
+    files: Mapping[str, Path],
+    baselines: Sequence[Baseline],
+    stock: StockModels,
+    protocol: LatencyProtocol,
 ) -> _Measured:
     """Latencies of all, and test outputs of the files and of the baselines that have not seen the test split."""
     data, target = evaluator.prepared.data, evaluator.target
@@ -80,7 +85,7 @@ def _measure(
             {**stock_files, **ours},
             evaluator.requests,
             target,
-            FINAL,
+            protocol,
             evaluations=wishes,
             timeout_s=TIMEOUT_S,
             worker=worker,

@@ -69,6 +69,8 @@ class LatencyProtocol:
 
 FINAL = LatencyProtocol(blocks=8, min_span_seconds=16.0)
 """For the figures that a user takes away."""
+BRIEF = LatencyProtocol()
+"""For the same in a run that has no time for that."""
 
 
 @dataclass(frozen=True)
