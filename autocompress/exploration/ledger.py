@@ -20,6 +20,7 @@ from autocompress.exploration.seen import Point
 from autocompress.exploration.storage import add_running, stored_trial
 from autocompress.exploration.study import StudyStore
 from autocompress.figures import TrialResult
+from search_spaces import SearchSpace
 
 CONFIGURATION, DUPLICATE_OF, PREDICTED = "configuration", "duplicate_of", "predicted"
 _WORST = {"maximize": 0.0, "minimize": 1e12}
@@ -71,11 +72,14 @@ class Ledger:
         first = self._note(trial.number, trial._trial_id, configuration)
         return None if first == trial.number else first
 
-    def add(self, configuration: Configuration, chosen: FixedTrial, predicted: Point | None) -> OpenTrial:
-        """Ask for a new configuration, whose parameters are ``chosen``, at once and as a whole.
+    def add(self, space: SearchSpace, wanted: Configuration, predicted: Point | None = None) -> OpenTrial:
+        """Ask for a configuration of ``space`` that is not known yet, in one transaction.
 
-        ``predicted`` is what the surrogate expects of it, if that proposed it.
+        ``predicted`` is what the surrogate expects of it, if that proposed it. ValueError if the study is of another
+        space.
         """
+        chosen = FixedTrial(dict(space.parameters(wanted)))
+        configuration = space.suggest(chosen)
         attributes: dict[str, object] = {CONFIGURATION: configuration_to_json(configuration)}
         if predicted is not None:
             attributes[PREDICTED] = predicted.figures()

@@ -90,10 +90,8 @@ class Proposer:
 
     def _add(self, wanted: Configuration, expected: Point | None = None) -> OpenTrial:
         """Ask for a configuration that is not known yet."""
-        chosen = optuna.trial.FixedTrial(dict(self._space.parameters(wanted)))
-        configuration = self._space.suggest(chosen)
         try:
-            return self._ledger.add(configuration, chosen, expected)
+            return self._ledger.add(self._space, wanted, expected)
         except ValueError as error:
             raise _other_space(error) from error
 

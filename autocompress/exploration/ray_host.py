@@ -26,13 +26,14 @@ from autocompress.exploration.ray_executor import RayExecutor
 
 HUNG_S = 60.0
 CLOSING_S = 20.0
+STARTS = 3
 
 
 class HostedRay:
     """The executor of a search: a ``RayExecutor`` in a child process, started again if it ends.
 
     What was running there when it ended is told as a fault of the machine. On one machine this process stays off the
-    measuring cores until ``close``. MeasurementError if Ray does not start.
+    measuring cores until ``close``. MeasurementError if Ray does not start in ``STARTS`` attempts.
     """
 
     def __init__(self, evaluator: Evaluator, resources: Resources) -> None:
@@ -82,6 +83,16 @@ class HostedRay:
         self.close()
 
     def _start(self) -> None:
+        for _ in range(STARTS):
+            reason = self._started()
+            if reason is None:
+                return
+        raise MeasurementError(
+            f"Ray must start, but did not in {STARTS} attempts, the last time since {reason}; check memory and disk"
+        )
+
+    def _started(self) -> str | None:
+        """Start the process, and the reason if Ray does not come up in it; what the user must change is raised."""
         ours, theirs = socket.socketpair()
         with theirs:
             command = [sys.executable, "-m", __spec__.name, str(theirs.fileno())]
@@ -90,14 +101,17 @@ class HostedRay:
         self._connection.send((self._cores, self._evaluator, self._resources))
         try:
             answer = self._connection.recv()
-        except (EOFError, OSError) as error:
-            raise MeasurementError(
-                f"Ray must start, but its process ended with exit code {self._process.wait()}; check memory and disk"
-            ) from error
+        except (EOFError, OSError):
+            self._stop()
+            return f"its process ended with exit code {self._process.returncode}"
         if isinstance(answer, AutocompressError):
             self._stop()
             raise answer
+        if isinstance(answer, str):
+            self._stop()
+            return answer
         self.builders, self.window = answer
+        return None
 
     def _asked(self, name: str, *arguments: Any, patience_s: float = HUNG_S) -> bool:
         """Have the executor's method called; False if its process has ended.
@@ -155,6 +169,9 @@ def serve(connection: Connection) -> None:
         executor = RayExecutor(evaluator, resources)
     except AutocompressError as error:
         connection.send(error)
+        return
+    except Exception as error:  # Ray has no class of its own for a start that fails
+        connection.send(" ".join(str(error).split()) or type(error).__name__)
         return
     methods: dict[str, Callable[..., Any]] = {
         "submit": executor.submit,

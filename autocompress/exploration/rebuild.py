@@ -18,7 +18,6 @@ from autocompress.errors import InputError, StudyError
 from autocompress.exploration.jobs import is_lost
 from autocompress.exploration.ledger import Ledger
 from autocompress.exploration.objective import Constraint, Objective
-from autocompress.exploration.samplers import fresh_sampler
 from autocompress.exploration.storage import DamagedError
 from autocompress.exploration.study import StudyStore
 from autocompress.figures import TrialResult
@@ -110,15 +109,10 @@ def _is_known(ledger: Ledger, trial: FrozenTrial | None, result: TrialResult) ->
 
 def _replay(ledger: Ledger, space: SearchSpace, number: int, result: TrialResult | None) -> None:
     """Ask for the trial of a result again and tell it; without a result the number is used up."""
-    study = ledger.study
-    study.sampler = fresh_sampler("random", 0, number)
-    if result is not None:
-        study.enqueue_trial(space.parameters(result.configuration))
-    trial = study.ask()
     if result is None:
-        study.tell(trial, state=TrialState.FAIL)
+        ledger.fail(ledger.study.ask().number)
         return
-    ledger.register(trial, space.suggest(trial))
+    ledger.add(space, result.configuration)
     if is_lost(result):
         ledger.fail(number)
     else:

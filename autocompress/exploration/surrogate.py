@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from autocompress.configuration import Configuration
 from autocompress.exploration.acquisition import box_points, improvements
@@ -74,6 +75,7 @@ class Surrogate:
         self._origins = origins
         self._designs = [design for design in designs if design in space]
         self._seen = Seen(region.quality, MOST)
+        self._threads = ThreadpoolController()
 
     def starters(self) -> list[Configuration]:
         """The designs to measure before any proposal; the space's others are candidates beside the neighbours."""
@@ -97,7 +99,9 @@ class Surrogate:
         if not candidates:
             return None
         every = [*candidates, *pending]
-        figures, deviations, top = self._predicted(every)
+        # A builder keeps the controller's core busy: threads that wait for each other there take far longer than one.
+        with self._threads.limit(limits=1):
+            figures, deviations, top = self._predicted(every)
         count = len(candidates)
         hopeful = figures.copy()
         hopeful[:count, 0] = _hopeful(figures[:count, 0], deviations[:count], top, float(rng.choice(OPTIMISM)))
