@@ -38,8 +38,10 @@ PROGRAM = [sys.executable, "-m", "autocompress"]
 STUDY, LIMIT_MS = "soak", 20.0
 PHASES = ("teacher", "baselines", "super-network", "search", "refine", "verify")
 PARTS = ("builder", "measuring worker", "raylet")
+SEARCHING = ("search", "refine")
 SHARE = 0.7
 """The harm comes within this share of a phase's planned time, for a phase may need less."""
+FOUND_WITHIN_S = 20.0
 MOST_LOST_S = 60.0
 HEADING = re.compile(r"^(\S+): (?:(\d+) min ?)?(?:([\d.]+) s)? ?planned")
 
@@ -105,8 +107,7 @@ class Round:
         """Kill the controller once in each of ``phases``, and on the way a part of Ray in each search."""
         parts, command = list(PARTS), self.search
         for phase in [*phases, None]:
-            in_search = phase in ("search", "refine", "verify")
-            killed = self.harmed(command, phase, parts.pop(0) if in_search and parts else None)
+            killed = self.harmed(command, phase, parts)
             shown = self.show()
             if shown is not None:
                 self.watch.check(shown)
@@ -115,8 +116,8 @@ class Round:
                 self.watch.check_end(shown)
         self.export()
 
-    def harmed(self, command: list[str], phase: str | None, part: str | None) -> bool:
-        """Run the program and kill it in ``phase``, and ``part`` while it searches; whether it was killed."""
+    def harmed(self, command: list[str], phase: str | None, parts: list[str]) -> bool:
+        """Run the program and kill it in ``phase``, and before that, while it searches, the first of ``parts``."""
         process = psutil.Popen(
             [*PROGRAM, *command, "--studies-dir", str(self.folder)],
             stdout=subprocess.PIPE,
@@ -128,13 +129,9 @@ class Round:
         said: list[str] = []
         for line in process.stdout:
             said.append(line)
-            if (found := HEADING.match(line)) is None:
-                continue
-            name, planned_s = found[1], 60.0 * float(found[2] or 0) + float(found[3] or 0)
-            if name == phase:
-                timers.append(self.later(planned_s, lambda: self.kill(process, f"controller in {phase}")))
-            if name == "search" and part is not None:
-                timers.append(self.later(planned_s, lambda: self.kill(found_part(process, part), part)))
+            if (found := HEADING.match(line)) is not None:
+                planned_s = 60.0 * float(found[2] or 0) + float(found[3] or 0)
+                timers += self.harm_in(found[1], planned_s, process, phase, parts)
         code = process.wait()
         for timer in timers:
             timer.cancel()
@@ -142,16 +139,32 @@ class Round:
             self.watch.broken.append(f"{' '.join(command[:2])} ended with {code}: {''.join(said[-3:])}")
         return bool(code == -9)
 
-    def later(self, planned_s: float, act: Any) -> threading.Timer:
-        """``act`` at a random moment of a phase that is planned to take ``planned_s``."""
-        timer = threading.Timer(self.rng.uniform(0.0, SHARE * planned_s), act)
-        timer.start()
-        return timer
+    def harm_in(
+        self, entered: str, planned_s: float, process: psutil.Process, phase: str | None, parts: list[str]
+    ) -> list[threading.Timer]:
+        """What will come at random moments of the phase that is ``entered``: a part first, then the controller."""
+        timers, part_s = [], 0.0
+        if entered in SEARCHING and parts:
+            part_s = self.rng.uniform(0.0, 0.5 * SHARE * planned_s)
+            timers.append(threading.Timer(part_s, self.kill_part, (process, parts)))
+        if entered == phase:
+            moment_s = self.rng.uniform(part_s, SHARE * planned_s)
+            timers.append(threading.Timer(moment_s, self.kill, (process, f"controller in {phase}")))
+        for timer in timers:
+            timer.start()
+        return timers
 
-    def kill(self, process: psutil.Process | None, kind: str) -> None:
+    def kill_part(self, controller: psutil.Process, parts: list[str]) -> None:
+        """Kill the first of ``parts`` when it is there, and strike it off."""
+        limit = time.monotonic() + FOUND_WITHIN_S
+        while parts and controller.is_running() and time.monotonic() < limit:
+            if (found := found_part(controller, parts[0])) is not None:
+                self.kill(found, parts.pop(0))
+                return
+            time.sleep(0.2)
+
+    def kill(self, process: psutil.Process, kind: str) -> None:
         """Kill and count; a training that is under way must have kept its state not long ago."""
-        if process is None:
-            return
         ages = [time.time() - path.stat().st_mtime for path in (self.folder / STUDY / "prepared").glob("*.training")]
         with suppress(psutil.NoSuchProcess):
             process.kill()

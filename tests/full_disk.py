@@ -20,7 +20,7 @@ class SmallDisk:
 
     def fill(self) -> None:
         """Leave no room."""
-        with self._filler.open("ab", buffering=0) as stream, contextlib.suppress(OSError):
+        with self._filler.open("ab", buffering=0) as stream:
             for size in (1 << 20, 1):
                 with contextlib.suppress(OSError):
                     while stream.write(bytes(size)) == size:

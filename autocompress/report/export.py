@@ -58,12 +58,12 @@ def write_export(source: ExportSource, summary: StudySummary, directory: Path, *
     work: Path | None = None
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(place)
         work = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}.{os.getpid()}."))
         new = work / "new"
         new.mkdir()
         _build(source, summary, new)
         _put(new, place, work / "old")
+        _sweep(place)
     except (OSError, StorageError) as error:
         reason = error if isinstance(error, OSError) else error.__cause__ or error
         raise StorageError(

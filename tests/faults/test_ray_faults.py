@@ -5,6 +5,8 @@ import pickle
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,6 +19,7 @@ from search_parts import OBJECTIVES, FormulaEvaluator
 
 from autocompress.exploration.ray_cluster import Resources
 from autocompress.exploration.ray_executor import RayExecutor
+from autocompress.exploration.ray_host import HostedRay
 from autocompress.exploration.study import StudyStore
 from autocompress.problem import Problem
 
@@ -87,7 +90,26 @@ def test_a_private_ray_that_is_killed_is_started_again(folder: Path):
 
         return harm
 
-    search(folder, {2: kill("raylet"), 7: kill("gcs_server")}, delay_s=1.0)
+    search(folder, {2: kill("raylet"), 7: kill("gcs_server")}, delay_s=0.5)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_ray_that_is_killed_while_it_starts_is_started_again():
+    killed: list[psutil.Process] = []
+
+    def kill_the_first() -> None:
+        while not killed:
+            with suppress(psutil.NoSuchProcess):
+                below = psutil.Process().children()
+                killed.extend(child for child in below if any("ray_host" in word for word in child.cmdline()))
+            time.sleep(0.02)
+        killed[0].kill()
+
+    thread = threading.Thread(target=kill_the_first, daemon=True)
+    thread.start()
+    with HostedRay(FormulaEvaluator({}), Resources()) as executor:
+        thread.join()
+        assert killed and executor.builders >= 1 and named(psutil.Process(), "raylet")
 
 
 NODE_ENVIRONMENT = {

@@ -16,4 +16,5 @@ def test_nothing_is_lost_whatever_is_killed(tiny_checkpoint: str, tiny_data: dic
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     report = json.loads((tmp_path / "report.json").read_text())
+    assert report["harm"]["controller in super-network"] == 1, "a phase that uses all its time"
     assert report["kills"] >= 2 and report["trials"] >= 3 and report["broken"] == []
