@@ -22,7 +22,7 @@ from autocompress.files import read_sealed, write_sealed
 from autocompress.measurement.baselines import measure_baselines
 from autocompress.measurement.export_stock import StockModels, build_baselines, stock_models
 from autocompress.measurement.fingerprint import hardware_fingerprint
-from autocompress.measurement.protocol import BRIEF, FINAL, LatencyProtocol
+from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.mending import mend, mend_model, teacher_inputs
 from autocompress.phases import FIXED_S, Phase, Schedule
 from autocompress.preparation import (
@@ -89,7 +89,8 @@ class Pipeline:
         with self._phase("refine") as phase:
             self._refine(baselines, constraints, phase)
         with self._phase("verify") as phase:
-            self._verify(baselines, stock, constraints, FINAL if phase.planned_s >= FIXED_S["verify"] else BRIEF)
+            protocol = self.evaluator.protocol.spread(phase.planned_s / 2 - 2.0)
+            self._verify(baselines, stock, constraints, protocol)
         self._save_progress("verify", finished=True)
 
     def _prepare_teacher(self, phase: Phase, inputs: Inputs | None) -> None:

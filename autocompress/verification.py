@@ -43,7 +43,7 @@ def verify(
     stock: StockModels,
     protocol: LatencyProtocol,
 ) -> Verification:
-    """Time all ONNX files interleaved in one fresh process, PyTorch in its own, and predict the test split once each.
+    """Time all ONNX files interleaved in fresh processes, PyTorch in its own, and predict the test split once each.
 
     ``folders`` holds, by trial, the folder of the file that would ship. A constraint is held against these
     figures.

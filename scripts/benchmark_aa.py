@@ -5,7 +5,9 @@
 Measures, as verification does, the study's fastest and slowest verified students, uniform int8, and a copy of the
 fastest (its twin), the given number of times over the given hours, while a load generator keeps another core busy
 (``--quiet``: without it). Reports how often a measurement's interval holds the means of the others (95% is what it
-states), how far the means spread, and how often a file and its twin were called different: intervals apart.
+states) and how far the means spread, for the whole measurements and for their first five rounds alone, as a search of
+a few minutes has them, and for the same protocol without its eye on the core's pace (``measurement/pace.py``); and
+how often a file and its twin were called different: intervals apart.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import shutil
 import tempfile
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -30,8 +33,12 @@ from autocompress.files import write_json
 from autocompress.measurement.fingerprint import hardware_fingerprint
 from autocompress.measurement.process import measure_in_fresh_process
 from autocompress.measurement.protocol import FINAL
+from autocompress.measurement.statistics import repeat_interval
+from autocompress.problem import Target
 
 TWIN = "twin of the fastest"
+FINAL_KIND = "as verified"
+PROTOCOLS = {FINAL_KIND: FINAL, "slow cores not told": replace(FINAL, max_slowdown=1e9)}
 
 
 def main() -> None:
@@ -44,7 +51,6 @@ def main() -> None:
     arguments = parser.parse_args()
     study = open_study(arguments.study.name, arguments.study.parent)
     target = study.store.problem.target
-    requests = study.folder / "data" / "requests.npz"
     cores = split_cores(usable_cores(), target.threads)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder, load(cores.building, arguments.quiet or not cores.apart):
@@ -55,28 +61,38 @@ def main() -> None:
             pause_s = begin + number * 3600 * arguments.hours / arguments.measurements - time.monotonic()
             time.sleep(max(pause_s, 0.0))
             minutes = round((time.monotonic() - begin) / 60, 1)
-            for name, measured in measure_in_fresh_process(models, requests, target, FINAL).items():
-                latency = measured.latency
-                interval, rounds = latency.mean_interval, measured.timing.rounds_ms.round(6).tolist()
-                row = {
-                    "minutes": minutes,
-                    "model": name,
-                    "mean": latency.mean,
-                    "interval": interval,
-                    "rounds_ms": rounds,
-                }
-                rows.append({**row, "disturbed": latency.disturbed})
-                print(json.dumps({**row, "rounds_ms": None}), flush=True)
+            for kind in PROTOCOLS if number % 2 else reversed(PROTOCOLS):
+                rows += measured(models, study.folder / "data" / "requests.npz", target, kind, minutes)
     report = {
         "hours": arguments.hours,
         "load": not arguments.quiet,
-        "models": {name: summary([row for row in rows if row["model"] == name]) for name in models},
-        "twins_called_different": different(rows),
+        "models": {kind: {name: summary(of(rows, kind, name)) for name in models} for kind in PROTOCOLS},
+        "five_rounds": {name: summary([brief(row) for row in of(rows, FINAL_KIND, name)]) for name in models},
+        "twins_called_different": different(of(rows, FINAL_KIND, "fastest"), of(rows, FINAL_KIND, TWIN)),
         "hardware": hardware_fingerprint(target.threads),
         "measurements": rows,
     }
     write_json(arguments.out / ("quiet.json" if arguments.quiet else "load.json"), report)
     print(json.dumps({name: value for name, value in report.items() if name != "measurements"}, indent=2))
+    print(table(report))
+
+
+def measured(
+    models: dict[str, Path], requests: Path, target: Target, kind: str, minutes: float
+) -> list[dict[str, Any]]:
+    """One measurement of all models by the protocol of this kind, a row each."""
+    rows = []
+    for name, one in measure_in_fresh_process(models, requests, target, PROTOCOLS[kind]).items():
+        latency, rounds = one.latency, one.timing.rounds_ms.round(6).tolist()
+        row = {"minutes": minutes, "protocol": kind, "model": name, "mean": latency.mean}
+        rows.append({**row, "interval": latency.mean_interval, "rounds_ms": rounds, "disturbed": latency.disturbed})
+        print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
+def of(rows: list[dict[str, Any]], kind: str, name: str) -> list[dict[str, Any]]:
+    """The measurements of one model by one protocol, in order."""
+    return [row for row in rows if row["protocol"] == kind and row["model"] == name]
 
 
 def chosen(study: Any, folder: Path) -> dict[str, Path]:
@@ -95,7 +111,8 @@ def chosen(study: Any, folder: Path) -> dict[str, Path]:
 @contextmanager
 def load(cores: tuple[int, ...], quiet: bool) -> Any:
     """Keep ``cores`` busy with matrix products meanwhile."""
-    processes = [] if quiet else [multiprocessing.Process(target=multiply, args=(core,), daemon=True) for core in cores]
+    arguments = [] if quiet else [(core, os.getpid()) for core in cores]
+    processes = [multiprocessing.Process(target=multiply, args=pair, daemon=True) for pair in arguments]
     for process in processes:
         process.start()
     try:
@@ -105,13 +122,19 @@ def load(cores: tuple[int, ...], quiet: bool) -> Any:
             process.kill()
 
 
-def multiply(core: int) -> None:
-    """Multiply matrices for ever."""
+def multiply(core: int, parent: int) -> None:
+    """Multiply matrices as long as the parent lives."""
     os.sched_setaffinity(0, {core})
     matrix = np.random.default_rng(0).random((700, 700))
-    while True:
+    while os.getppid() == parent:
         matrix = matrix @ matrix
         matrix /= matrix.max()
+
+
+def brief(row: dict[str, Any]) -> dict[str, Any]:
+    """What a measurement would have said after its first five rounds."""
+    rounds = row["rounds_ms"][:5]
+    return {**row, "mean": float(np.mean(rounds)), "interval": repeat_interval(rounds)}
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, float]:
@@ -128,10 +151,23 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, float]:
     }
 
 
-def different(rows: list[dict[str, Any]]) -> int:
-    """How often the intervals of the fastest file and of its twin, measured together, do not meet."""
-    first, second = ([row["interval"] for row in rows if row["model"] == name] for name in ("fastest", TWIN))
-    return sum(a[1] < b[0] or b[1] < a[0] for a, b in zip(first, second, strict=True))
+def different(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> int:
+    """How often the intervals of the two, measured together, do not meet."""
+    pairs = ((a["interval"], b["interval"]) for a, b in zip(first, second, strict=True))
+    return sum(a[1] < b[0] or b[1] < a[0] for a, b in pairs)
+
+
+def table(report: dict[str, Any]) -> str:
+    """The report as Markdown."""
+    lines = [
+        "| file | protocol | mean, ms | spread of the means | half an interval | held | disturbed |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for kind, models in {**report["models"], "the first five rounds of it": report["five_rounds"]}.items():
+        for name, one in models.items():
+            cells = f"{one['mean_ms']:.4f} | {one['deviation']:.1%} | {one['half_width']:.1%} | {one['coverage']:.1%}"
+            lines.append(f"| {name} | {kind} | {cells} | {one['disturbed']} |")
+    return "\n".join([*lines, "", f"twins called different: {report['twins_called_different']}"])
 
 
 if __name__ == "__main__":

@@ -17,7 +17,10 @@ def verify(
     data: Annotated[str, typer.Option(help="Labelled text, a file as for search.")],
     json: Json = False,
 ) -> None:
-    """Measure an exported model on labelled text and hold it against its manifest (exit code 5 if it differs)."""
+    """Measure an exported model on labelled text, for about a minute, and hold it against its manifest.
+
+    The exit code is 5 if it differs.
+    """
     from autocompress.report.verify import verify_export
 
     report = verify_export(folder, data)
@@ -26,10 +29,11 @@ def verify(
     else:
         latency, quality = report.latency_ms, report.quality
         out = results()
-        low, high = quality.interval
+        (low, high), (fast, slow) = quality.interval, latency.mean_interval
         out.print(
             f"{quality.metric} {quality.value:.4f} ({low:.4f} to {high:.4f}, {quality.count} rows); "
-            f"latency mean {latency.mean:.3f} ms, p95 {latency.p95:.3f} ms; {report.size_bytes:,} bytes",
+            f"latency mean {latency.mean:.3f} ms ({fast:.3f} to {slow:.3f}), p95 {latency.p95:.3f} ms; "
+            f"{report.size_bytes:,} bytes",
             markup=False,
             highlight=False,
         )

@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,14 @@ from numpy.typing import NDArray
 from autocompress.errors import MeasurementError
 from autocompress.figures import Latency
 from autocompress.files import read_json, write_json
-from autocompress.measurement.protocol import LatencyProtocol, Timing
+from autocompress.measurement.protocol import LatencyProtocol, Timing, joined
 from autocompress.measurement.requests import Split, write_split
 from autocompress.problem import Target
 
 ONNX_WORKER = "autocompress.measurement.worker"
 PYTORCH_WORKER = "autocompress.measurement.pytorch_worker"
+_paces_s: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=50))
+"""The pace's fastest seconds in each of the last processes, by interpreter: one may meet nothing but a slow core."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Specification:
     """What a worker reads: models by name, and what to do with them in one process.
 
     With ``requests`` the models are served (timed if ``latency``, else each request once, for the peak memory);
-    ``evaluations`` are carried out after the peak memory was read.
+    ``evaluations`` are carried out after the peak memory was read. ``known_s`` is the pace's fastest of earlier ones.
     """
 
     models: dict[str, str]
@@ -62,6 +66,7 @@ class Specification:
     protocol: LatencyProtocol = field(default_factory=LatencyProtocol)
     affinity: list[int] | None = None
     samples: str | None = None
+    known_s: float | None = None
     evaluations: tuple[dict[str, Any], ...] = ()
 
 
@@ -77,8 +82,9 @@ def measure_in_fresh_process(
 ) -> dict[str, MeasuredLatency]:
     """Latency and peak memory of files by name, over the requests that ``write_requests`` wrote.
 
-    One model has a process of its own; several are timed interleaved in one process, and their memory is read in one
-    more process each. MeasurementError where a process fails, dies or takes longer than ``timeout_s``, which kills it.
+    One model has processes of its own; several are timed interleaved, in as many processes as the protocol says. Their
+    memory, like that of one model whose samples are many, is read in one more process each. MeasurementError where a
+    process fails, dies or takes longer than ``timeout_s``, which kills it.
     """
     return measure_and_predict(
         models, requests, target, protocol, evaluations=(), affinity=affinity, timeout_s=timeout_s, worker=worker
@@ -101,34 +107,41 @@ def measure_and_predict(
 
     ``python`` is the interpreter that runs the worker: another environment's, for a runtime that is not in this one.
     """
-    pinned = None if affinity is None else sorted(affinity)
-    paths = {name: str(path) for name, path in models.items()}
+    run = partial(run_worker, timeout_s=timeout_s, worker=worker, python=python)
     with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
-        samples = Path(folder) / "samples.npz"
         specification = Specification(
-            models=paths,
+            models={name: str(path) for name, path in models.items()},
             threads=target.threads,
             requests=str(requests),
             protocol=protocol or LatencyProtocol(),
-            affinity=pinned,
-            samples=str(samples),
+            affinity=None if affinity is None else sorted(affinity),
+            samples=str(Path(folder) / "samples.npz"),
             evaluations=_write_evaluations(evaluations, Path(folder)),
         )
-        answer = run_worker(specification, timeout_s, worker=worker, python=python)
-        outputs = _read_outputs(specification)
-        with np.load(samples, allow_pickle=False) as file:
-            timings = {name: _timing(answer["models"][name], file[name]) for name in models}
-    memory = {name: int(answer["memory_bytes"]) for name in models}
-    if len(models) > 1:
-        for name, path in paths.items():
-            alone = Specification({name: path}, target.threads, str(requests), latency=False, affinity=pinned)
-            memory[name] = int(run_worker(alone, timeout_s, worker=worker, python=python)["memory_bytes"])
+        first, memory_bytes = _timed(specification, run, _paces_s[python])
+        outputs, again = _read_outputs(specification), replace(specification, evaluations=())
+        others = [_timed(again, run, _paces_s[python])[0] for _ in range(1, specification.protocol.processes)]
+        memory = dict.fromkeys(models, memory_bytes)
+        if len(models) > 1 or specification.protocol.min_span_seconds:
+            for name, path in specification.models.items():
+                alone = replace(again, models={name: path}, latency=False, samples=None)
+                memory[name] = int(run(alone)["memory_bytes"])
+    timings = {name: joined([first[name], *(timings[name] for timings in others)]) for name in models}
     measured = {name: MeasuredLatency(timing.latency(), memory[name], timing) for name, timing in timings.items()}
     return measured, outputs
 
 
-def _timing(told: Mapping[str, Any], samples_ms: NDArray[np.float64]) -> Timing:
-    return Timing(**{**told, "samples_ms": samples_ms, "rounds_ms": np.array(told["rounds_ms"], np.float64)})
+def _timed(
+    specification: Specification, run: Callable[[Specification], dict[str, Any]], paces_s: deque[float]
+) -> tuple[dict[str, Timing], int]:
+    """One process's timings by name, and its peak memory in bytes."""
+    answer = run(replace(specification, known_s=min(paces_s, default=None)))
+    paces_s.append(answer["seen_s"])
+    assert specification.samples is not None
+    with np.load(specification.samples, allow_pickle=False) as file:
+        told = {name: {**answer["models"][name], "samples_ms": file[name]} for name in specification.models}
+    timings = {name: Timing(**{**of, "rounds_ms": np.array(of["rounds_ms"], np.float64)}) for name, of in told.items()}
+    return timings, int(answer["memory_bytes"])
 
 
 def predict_in_fresh_process(

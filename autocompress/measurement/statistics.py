@@ -15,8 +15,8 @@ from autocompress.tasks.task import Task
 
 LEVEL = 0.95
 RESAMPLES = 1000
-FEWEST_ROUNDS = 5
-PRIOR_DEVIATION, PRIOR_DEGREES, CORRELATION = 0.08, 4, 0.3
+# Of a shared 2-core machine, from a quarter of an hour of scripts/benchmark_aa.py, which shows what they are worth.
+PRIOR_DEVIATION, PRIOR_DEGREES, CORRELATION, LASTING = 0.05, 4, 0.3, 1.2
 _CHUNK = 1 << 20
 
 Interval = tuple[float, float]
@@ -111,18 +111,17 @@ def repeat_interval(rounds: ArrayLike, *, level: float = LEVEL) -> Interval:
 
     The variance of the rounds' logarithms is shrunk towards that of a usual machine, which counts as ``PRIOR_DEGREES``
     rounds more (Smyth 2004): a few calm rounds say little. Rounds that follow each other are correlated by
-    ``CORRELATION``, so they count as fewer independent ones (Zwiers and von Storch 1995). Two such means differ by the
-    root of two times the error of one, which Student's distribution widens. Fewer than three rounds: ValueError.
+    ``CORRELATION``, so they count as fewer independent ones (Zwiers and von Storch 1995), and where rounds differ, so
+    do longer states of the machine, by ``LASTING`` times that, which no number of rounds averages out. Two such means
+    differ by the root of two times the error of one, which Student's distribution widens.
     """
     from scipy.special import stdtrit  # not at the top: a process that only measures does without it
 
     logarithms = np.log(_finite_vector(rounds, "rounds"))
-    if logarithms.size < 3:
-        raise ValueError(f"an interval needs at least 3 rounds, but got {logarithms.size}")
     degrees = logarithms.size - 1 + PRIOR_DEGREES
     squares = float(((logarithms - logarithms.mean()) ** 2).sum()) + PRIOR_DEGREES * PRIOR_DEVIATION**2
-    independent = logarithms.size * (1 - CORRELATION) / (1 + CORRELATION)
-    half = float(stdtrit(degrees, 0.5 * (1 + level))) * float(np.sqrt(2 * squares / degrees / independent))
+    share = (1 + CORRELATION) / (1 - CORRELATION) / logarithms.size + LASTING**2
+    half = float(stdtrit(degrees, 0.5 * (1 + level))) * float(np.sqrt(2 * squares / degrees * share))
     centre = float(np.exp(logarithms).mean())
     return centre * float(np.exp(-half)), centre * float(np.exp(half))
 
@@ -132,20 +131,20 @@ def summarise_latency(
     cpu_share: float,
     disturbed: bool,
     *,
-    rounds_ms: ArrayLike = (),
+    rounds_ms: ArrayLike,
     energy_mj: float | None = None,
 ) -> Latency:
-    """Mean, p50, p95 and the interval of the mean of ``samples_ms`` [n], milliseconds per request.
+    """Of ``samples_ms`` [n] and the means of their rounds [m], milliseconds per request.
 
-    The interval is ``repeat_interval`` of ``rounds_ms``, or the bootstrap's where there are too few.
+    The mean is that of the rounds, which take equal times: a slow one has fewer samples. Its interval is
+    ``repeat_interval``.
     """
-    samples = _finite_vector(samples_ms, "samples_ms")
-    rounds = np.asarray(rounds_ms, np.float64)
+    samples, rounds = _finite_vector(samples_ms, "samples_ms"), _finite_vector(rounds_ms, "rounds_ms")
     return Latency(
-        mean=float(samples.mean()),
+        mean=float(rounds.mean()),
         p50=float(np.percentile(samples, 50)),
         p95=float(np.percentile(samples, 95)),
-        mean_interval=bootstrap_interval(samples) if rounds.size < FEWEST_ROUNDS else repeat_interval(rounds),
+        mean_interval=repeat_interval(rounds),
         count=int(samples.size),
         cpu_share=float(cpu_share),
         disturbed=bool(disturbed),

@@ -1,18 +1,18 @@
 """The process that serves a file and measures itself: ``python -m autocompress.measurement.worker --spec S --out O``.
 
 It imports numpy and ONNX Runtime only, so its peak memory is that of a lean server. The specification is the JSON
-form of ``process.Specification``; the answer is ``{"models": {name: timing}, "memory_bytes": n}`` or
+form of ``process.Specification``; the answer is ``{"models": {name: timing}, "seen_s": s, "memory_bytes": n}`` or
 ``{"error": one line}`` with a non-zero exit.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 
 from autocompress.files import read_json, replacing, write_json
 from autocompress.measurement.inference import Runnable, predict
+from autocompress.measurement.pace import Pace
 from autocompress.measurement.protocol import LatencyProtocol, Timing, measure, measure_interleaved
 from autocompress.measurement.requests import Request, read_requests, read_split
 
@@ -60,7 +61,7 @@ def work(spec: Mapping[str, Any], open_model: Open) -> dict[str, Any]:
     models = {name: open_model(path, threads) for name, path in spec["models"].items()}
     answer: dict[str, Any] = {"models": {}}
     if spec["requests"] is not None:
-        timings = _serve(models, read_requests(Path(spec["requests"])), spec)
+        timings, answer["seen_s"] = _serve(models, read_requests(Path(spec["requests"])), spec)
         answer["models"] = {name: _told(timing) for name, timing in timings.items()}
         if spec["samples"] is not None:
             with replacing(Path(spec["samples"])) as temporary, temporary.open("wb") as stream:
@@ -89,22 +90,28 @@ def peak_memory_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _serve(models: Mapping[str, Runnable], requests: list[Request], spec: Mapping[str, Any]) -> dict[str, Timing]:
+def _serve(
+    models: Mapping[str, Runnable], requests: list[Request], spec: Mapping[str, Any]
+) -> tuple[dict[str, Timing], float | None]:
+    """Timings by name, and the pace's fastest seconds in this process."""
     if not spec["latency"]:
         for model in models.values():
             for request in requests:
                 model.run(request)
-        return {}
+        return {}, None
+    pace, threads = Pace(spec["known_s"] or math.inf), spec["threads"]
     protocol = LatencyProtocol(**spec["protocol"])
     runs = {name: model.run for name, model in models.items()}
     if len(runs) == 1 and not protocol.min_span_seconds:
-        return {name: measure(run, requests, protocol, threads=spec["threads"]) for name, run in runs.items()}
-    return measure_interleaved(runs, requests, protocol, threads=spec["threads"])
+        timings = {name: measure(run, requests, protocol, threads=threads, pace=pace) for name, run in runs.items()}
+    else:
+        timings = measure_interleaved(runs, requests, protocol, threads=threads, pace=pace)
+    return timings, pace.seen_s
 
 
 def _told(timing: Timing) -> dict[str, Any]:
     """A timing without its samples, which are many."""
-    return {**asdict(timing), "samples_ms": None, "rounds_ms": timing.rounds_ms.tolist()}
+    return {**vars(timing), "samples_ms": None, "rounds_ms": timing.rounds_ms.tolist()}
 
 
 def _evaluate(evaluation: Mapping[str, Any], path: str, open_model: Open) -> None:

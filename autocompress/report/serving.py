@@ -51,10 +51,10 @@ def model_card(folder: Path, manifest: Manifest) -> str:
         f"Latency is per request of {manifest.batch_size} text{'s' if manifest.batch_size > 1 else ''} on "
         f"{manifest.threads} thread{'s' if manifest.threads > 1 else ''}, over real token lengths, on "
         f"{_escape(str(manifest.fingerprint.get('cpu', ELSEWHERE)))}; tokenization is not in it"
-        + (", and the run was disturbed by other processes" if latency.disturbed else "")
-        + ". In brackets is the 95% bootstrap interval. Memory is the peak of a process that serves the "
-        "file. ONNX Runtime uses all cores unless "
-        "`SessionOptions.intra_op_num_threads` says otherwise.",
+        + (", and other use of the machine disturbed the run" if latency.disturbed else "")
+        + ". In brackets are 95% intervals: of a quality over other texts (bootstrap), and of a latency where "
+        "another measurement is expected. Memory is the peak of a process that serves the file. ONNX Runtime uses "
+        "all cores unless `SessionOptions.intra_op_num_threads` says otherwise.",
         f"`{MANIFEST}` holds the same and more: the configuration, every figure, the hardware, and the versions "
         f"({_escape(versions)}). `autocompress verify DIR --data FILE` measures the model again.",
     ]

@@ -1,6 +1,7 @@
 """The timing loop against a clock that the test drives, so that no assertion depends on this machine."""
 
 import gc
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from autocompress.errors import InputError
 from autocompress.measurement import protocol as module
 from autocompress.measurement.conditions import Reading
-from autocompress.measurement.protocol import LatencyProtocol, measure, measure_interleaved, warm_up
+from autocompress.measurement.protocol import LatencyProtocol, Timing, joined, measure, measure_interleaved, warm_up
 
 REQUESTS = [{"input_ids": np.full((1, 1), i)} for i in range(10)]
 
@@ -31,6 +32,9 @@ class Machine:
         )
         monkeypatch.setattr(module, "time", clock)
         monkeypatch.setattr(module, "read_conditions", self.reading)
+        self.slow = 1.0
+        pace = SimpleNamespace(fastest_s=1.0, now_s=lambda: self.slow)
+        monkeypatch.setattr(module, "Pace", lambda: pace)
         self.seen = []
 
     def reading(self):
@@ -52,6 +56,11 @@ class Machine:
             self.cpu_ns += taken * (self.share if share is None else share(len(self.seen)))
 
         return answer
+
+
+def rounds(seen: int, models: int = 2) -> int:
+    """In which round, from zero, the request of this number is; one request warms each block up."""
+    return (seen - 1 - 2 * models) // (11 * models)
 
 
 @pytest.fixture
@@ -135,6 +144,20 @@ def test_what_the_system_tells_disturbs_beyond_a_limit(machine, name, change, di
     assert measure(run, REQUESTS, protocol).disturbed == disturbs
 
 
+def test_a_core_that_is_slower_than_it_can_be_disturbs(machine):
+    protocol = LatencyProtocol(min_requests=10, min_seconds=0.0, warmup_requests=1)
+    answer = machine.run()
+
+    def run(request):
+        machine.slow = 1.6 if len(machine.seen) < 15 else 1.2
+        answer(request)
+
+    assert not measure(run, REQUESTS, protocol).disturbed
+    assert len(machine.seen) == 2 + 3 * 10
+    machine.slow = 1.6
+    assert measure(answer, REQUESTS, protocol).disturbed
+
+
 def test_energy_is_counted_per_request(machine):
     answer = machine.run()
 
@@ -157,7 +180,7 @@ def test_processor_time_counts_per_thread_that_can_run(machine, monkeypatch):
     assert measure(machine.run(), REQUESTS, protocol, threads=2).disturbed
 
 
-def test_interleaving_goes_block_by_block_in_turning_order_and_pairs_samples(machine):
+def test_interleaving_goes_block_by_block_in_turning_order(machine):
     protocol = LatencyProtocol(blocks=3, warmup_requests=2)
     runs = {"a": machine.run("a"), "b": machine.run("b", 2.0)}
     timings = measure_interleaved(runs, REQUESTS, protocol)
@@ -175,18 +198,72 @@ def test_interleaving_ends_by_time_after_a_whole_round(machine):
     assert {timing.samples_ms.size for timing in measure_interleaved(runs, REQUESTS, protocol).values()} == {20}
 
 
-def test_rounds_are_spread_over_the_span_in_which_the_models_serve_on(machine):
-    protocol = LatencyProtocol(blocks=4, warmup_requests=1, min_span_seconds=4.0, max_seconds=60.0)
+def test_rounds_fill_the_span_with_whole_cycles(machine):
+    protocol = LatencyProtocol(blocks=2, warmup_requests=1, min_span_seconds=6.0)
     timings = measure_interleaved({"a": machine.run("a"), "b": machine.run("b", 2.0)}, REQUESTS, protocol)
-    assert 3.5 <= machine.now_ns / 1e9 <= 4.5
-    assert {timing.samples_ms.size for timing in timings.values()} == {40}
-    np.testing.assert_allclose(timings["a"].rounds_ms, [5.5] * 4)
+    assert 6.0 <= machine.now_ns / 1e9 <= 7.0
+    assert {name: timing.samples_ms.size for name, timing in timings.items()} == {"a": 570, "b": 300}
+    np.testing.assert_allclose(timings["a"].rounds_ms, [5.5] * 3)
 
 
-def test_a_single_measurements_rounds_are_parts_of_it_in_time(machine):
+def test_slow_models_have_the_fewest_rounds_and_no_more_than_the_deadline_allows(machine):
+    protocol = LatencyProtocol(blocks=3, warmup_requests=1, min_span_seconds=6.0, max_seconds=1000.0)
+    assert measure_interleaved({"a": machine.run("a", 100.0)}, REQUESTS, protocol)["a"].rounds_ms.size == 3
+    protocol = LatencyProtocol(blocks=3, warmup_requests=1, min_span_seconds=6.0, max_seconds=7.0)
+    assert measure_interleaved({"a": machine.run("a", 100.0)}, REQUESTS, protocol)["a"].rounds_ms.size == 2
+
+
+def test_the_mean_gives_rounds_of_equal_time_equal_weight(machine):
+    answer = machine.run()
+
+    def run(request):
+        slow = machine.now_ns >= 2.1e9
+        for _ in range(4 if slow else 1):
+            answer(request)
+
+    protocol = LatencyProtocol(blocks=1, warmup_requests=1, min_span_seconds=4.0)
+    timing = measure_interleaved({"a": run}, REQUESTS, protocol)["a"]
+    assert timing.rounds_ms == pytest.approx([5.5, 22.0], rel=0.1)
+    assert timing.latency().mean == pytest.approx(timing.rounds_ms.mean()) != pytest.approx(timing.samples_ms.mean())
+
+
+@pytest.mark.parametrize(("seconds", "processes"), [(10.0, 1), (29.9, 2), (90.0, 3)])
+def test_a_measurement_is_spread_over_the_time_there_is(seconds, processes):
+    spread = LatencyProtocol(repeats=1).spread(seconds)
+    assert spread == LatencyProtocol(repeats=1, blocks=2, min_span_seconds=10.0, processes=processes)
+    assert LatencyProtocol(repeats=1).spread(9.9) == LatencyProtocol(repeats=1)
+
+
+def test_what_several_processes_measured_is_joined():
+    first = Timing(np.array([1.0, 3.0]), np.array([2.0]), 1.0, False, 6.0)
+    second = Timing(np.array([2.0, 4.0, 3.0, 3.0]), np.array([3.0, 3.0]), 0.7, True, 3.0)
+    both = joined([first, second])
+    assert both.samples_ms.tolist() == [1.0, 3.0, 2.0, 4.0, 3.0, 3.0] and both.rounds_ms.tolist() == [2.0, 3.0, 3.0]
+    assert (both.cpu_share, both.disturbed, both.energy_mj) == (pytest.approx(0.8), True, 4.0)
+    assert joined([first, replace(second, energy_mj=None)]).energy_mj is None
+
+
+def test_a_single_measurement_is_one_round(machine):
     timing = measure(machine.run(), REQUESTS, LatencyProtocol(min_requests=400, min_seconds=0.0))
     assert timing.samples_ms.size == 400
-    np.testing.assert_allclose(timing.rounds_ms, [5.5] * 16)
+    np.testing.assert_allclose(timing.rounds_ms, [5.5])
+
+
+def test_disturbed_blocks_are_made_up_for_by_further_rounds(machine):
+    protocol = LatencyProtocol(blocks=4, warmup_requests=1)
+    in_third = machine.run("a", share=lambda seen: 0.1 if rounds(seen) == 2 else 1.0)
+    runs = {"a": in_third, "b": machine.run("b")}
+    timings = measure_interleaved(runs, REQUESTS, protocol)
+    assert not timings["a"].disturbed and not timings["b"].disturbed
+    assert timings["a"].rounds_ms.size == 4 and timings["b"].rounds_ms.size == 5
+
+
+def test_where_too_many_are_disturbed_the_least_disturbed_are_kept_and_marked(machine):
+    protocol = LatencyProtocol(blocks=4, warmup_requests=1)
+    run = machine.run("a", share=lambda seen: 0.1 + 0.1 * rounds(seen, models=1))
+    timing = measure_interleaved({"a": run}, REQUESTS, protocol)["a"]
+    assert timing.disturbed and timing.rounds_ms.size == 4
+    assert timing.cpu_share == pytest.approx(np.mean([0.3, 0.4, 0.5, 0.6]), abs=0.03)
 
 
 def test_one_disturbed_block_marks_the_model(machine):
