@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from autocompress.errors import MeasurementError
 from autocompress.figures import Latency
 from autocompress.files import read_json, write_json
-from autocompress.measurement.protocol import LatencyProtocol, Timing, joined
+from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.requests import Split, write_split
+from autocompress.measurement.timing import Timing, joined
 from autocompress.problem import Target
 
 ONNX_WORKER = "autocompress.measurement.worker"

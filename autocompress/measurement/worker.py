@@ -20,9 +20,11 @@ import numpy as np
 
 from autocompress.files import read_json, replacing, write_json
 from autocompress.measurement.inference import Runnable, predict
+from autocompress.measurement.loop import measure, measure_interleaved
 from autocompress.measurement.pace import Pace
-from autocompress.measurement.protocol import LatencyProtocol, Timing, measure, measure_interleaved
+from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.requests import Request, read_requests, read_split
+from autocompress.measurement.timing import Timing
 
 Open = Callable[[str, int], Runnable]
 

@@ -1,0 +1,49 @@
+"""What was timed of one model, raw, and what several rounds or processes measured of it as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autocompress.figures import Latency
+from autocompress.measurement.statistics import summarise_latency
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Raw samples [n] in milliseconds per request, whole cycles in the order of the requests.
+
+    ``rounds_ms`` are the means of its rounds, one after the other in time.
+    """
+
+    samples_ms: NDArray[np.float64]
+    rounds_ms: NDArray[np.float64]
+    cpu_share: float
+    disturbed: bool
+    energy_mj: float | None = None
+
+    def latency(self) -> Latency:
+        """The summary that is stored."""
+        return summarise_latency(
+            self.samples_ms,
+            self.cpu_share,
+            self.disturbed,
+            rounds_ms=self.rounds_ms,
+            energy_mj=self.energy_mj,
+        )
+
+
+def joined(timings: Sequence[Timing]) -> Timing:
+    """What several rounds or processes measured of one model, as one."""
+    counts = [timing.samples_ms.size for timing in timings]
+    energies = [timing.energy_mj for timing in timings if timing.energy_mj is not None]
+    return Timing(
+        samples_ms=np.concatenate([timing.samples_ms for timing in timings]),
+        rounds_ms=np.concatenate([timing.rounds_ms for timing in timings]),
+        cpu_share=float(np.average([timing.cpu_share for timing in timings], weights=counts)),
+        disturbed=any(timing.disturbed for timing in timings),
+        energy_mj=float(np.average(energies, weights=counts)) if len(energies) == len(timings) else None,
+    )
