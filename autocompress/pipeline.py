@@ -22,7 +22,6 @@ from autocompress.files import read_sealed, write_sealed
 from autocompress.measurement.baselines import measure_baselines
 from autocompress.measurement.export_stock import StockModels, build_baselines, stock_models
 from autocompress.measurement.fingerprint import hardware_fingerprint
-from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.mending import mend, mend_model, teacher_inputs
 from autocompress.phases import FIXED_S, Phase, Schedule
 from autocompress.preparation import (
@@ -43,7 +42,7 @@ from autocompress.shipping import is_intact, shipping_folder, shipping_results
 from autocompress.surrogates import surrogate_of
 from autocompress.trial import TrialEvaluator
 from autocompress.units import human_seconds, human_size
-from autocompress.verification import verify
+from autocompress.verification import fitting, least_s, verify
 from objectives import DEFAULT, constraints_for
 from search_spaces import SEARCH_SPACES, SearchSpace
 
@@ -82,6 +81,7 @@ class Pipeline:
             if not self.store.results():
                 self._search(space, constraints, trials=1, deadline=None)
             stock, baselines = self._baselines()
+        self.schedule.fixed_s["verify"] = least_s(self.evaluator, baselines, self.store.results()[:1])
         with self._phase("super-network") as phase:
             self._prepare_super_networks(space, phase)
         with self._phase("search") as phase:
@@ -89,8 +89,7 @@ class Pipeline:
         with self._phase("refine") as phase:
             self._refine(baselines, constraints, phase)
         with self._phase("verify") as phase:
-            protocol = self.evaluator.protocol.spread(phase.planned_s / 2 - 2.0)
-            self._verify(baselines, stock, constraints, protocol)
+            self._verify(baselines, stock, constraints, phase.planned_s)
         self._save_progress("verify", finished=True)
 
     def _prepare_teacher(self, phase: Phase, inputs: Inputs | None) -> None:
@@ -194,7 +193,7 @@ class Pipeline:
         baselines: Sequence[Baseline],
         stock: StockModels,
         constraints: Sequence[Constraint],
-        protocol: LatencyProtocol,
+        planned_s: float,
     ) -> None:
         floor, lost = baselines[0].figures.validation.value - USEFUL, set[int]()
         while True:
@@ -205,6 +204,7 @@ class Pipeline:
                 break
             lost |= {r.trial for r in damaged if not mend_model(self.store, self.evaluator, r, self.listener)}
         folders = {result.trial: shipping_folder(self.store, result) for result in chosen}
+        protocol = fitting(self.evaluator, baselines, chosen, planned_s)
         verification = verify(self.evaluator, chosen, folders, baselines, stock, protocol)
         for result in self.store.results("verify"):
             self.store.result_path(result.trial, "verify").unlink()

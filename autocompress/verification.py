@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.figures import Baseline, Figures, TrialResult
-from autocompress.measurement.baselines import stock_evaluation, stock_paths
-from autocompress.measurement.export_stock import StockModels
+from autocompress.measurement.baselines import RUNTIMES, stock_evaluation, stock_paths
+from autocompress.measurement.export_stock import INT8, StockModels
 from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fingerprint
 from autocompress.measurement.process import ONNX_WORKER, Evaluation, MeasuredLatency, measure_and_predict
-from autocompress.measurement.protocol import LatencyProtocol
+from autocompress.measurement.protocol import SPAN_S, LatencyProtocol
+from autocompress.measurement.requests import REQUEST_COUNT
 from autocompress.measurement.statistics import quality_of
 from autocompress.trial import MODEL, TrialEvaluator
 
-TIMEOUT_S = 1200.0
+TIMEOUT_S, LOADING_S, WHOLE_FILES = 1200.0, 1.5, 3
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,37 @@ def verify(
         for r in finalists
     ]
     return Verification(results, [Baseline(b.name, final(b.name, b.figures)) for b in baselines])
+
+
+def least_s(evaluator: TrialEvaluator, baselines: Sequence[Baseline], whole: Sequence[TrialResult]) -> float:
+    """Seconds that ``verify`` takes with one process per runtime, before there are finalists.
+
+    They are taken to need as long as a few of the ``whole`` files.
+    """
+    return _besides_s(evaluator, baselines, [*whole] * WHOLE_FILES) + len(RUNTIMES) * SPAN_S
+
+
+def fitting(
+    evaluator: TrialEvaluator, baselines: Sequence[Baseline], finalists: Sequence[TrialResult], planned_s: float
+) -> LatencyProtocol:
+    """Timing in as many processes as ``planned_s`` has room for, besides what else ``verify`` takes."""
+    figures = [baseline.figures for baseline in baselines] + [one.figures for one in finalists if one.figures]
+    cycle_s = REQUEST_COUNT * sum(one.latency_ms.mean for one in figures) / 1000
+    left_s = planned_s - _besides_s(evaluator, baselines, finalists)
+    return evaluator.protocol.spread(left_s / len(RUNTIMES), cycle_s)
+
+
+def _besides_s(evaluator: TrialEvaluator, baselines: Sequence[Baseline], finalists: Sequence[TrialResult]) -> float:
+    """Seconds that ``verify`` takes besides timing: processes load, and the test split is predicted.
+
+    What runs in fp32 predicts on all processors; baselines that have seen the test split do not see it again.
+    """
+    untested = [baseline for baseline in baselines if baseline.figures.test is None]
+    cores = os.cpu_count() or 1
+    means_ms = [one.figures.latency_ms.mean / (1 if one.name == INT8 else cores) for one in untested]
+    means_ms += [one.figures.latency_ms.mean for one in finalists if one.figures]
+    requests = len(evaluator.prepared.data.test.labels) / evaluator.target.batch_size
+    return LOADING_S * (len(baselines) + len(finalists)) + sum(means_ms) * requests / 1000
 
 
 def _measure(

@@ -27,6 +27,7 @@ from autocompress.tasks.task import Task
 
 __all__ = [
     "BASELINES",
+    "RUNTIMES",
     "LabelledSplit",
     "StockModels",
     "build_baselines",
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 BASELINES = (PYTORCH, FP32, INT8)
+RUNTIMES = (PYTORCH_WORKER, ONNX_WORKER)
 _SORTED_BATCH = 32
 
 
@@ -99,7 +101,8 @@ def measure_baselines(
 
 def stock_paths(stock: StockModels) -> dict[str, dict[str, Path]]:
     """What each worker serves, by name."""
-    return {PYTORCH_WORKER: {PYTORCH: stock.teacher_folder}, ONNX_WORKER: {FP32: stock.fp32, INT8: stock.int8}}
+    files = ({PYTORCH: stock.teacher_folder}, {FP32: stock.fp32, INT8: stock.int8})
+    return dict(zip(RUNTIMES, files, strict=True))
 
 
 def stock_evaluation(name: str, split: Split, target: Target, pad_id: int) -> Evaluation:

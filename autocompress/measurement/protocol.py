@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from autocompress.errors import InputError
 
-ROUND_S, SPAN_S, PROCESSES = 2.0, 10.0, 3
+ROUND_S, SPAN_S, BLOCKS, PROCESSES = 2.0, 10.0, 2, 3
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,14 @@ class LatencyProtocol:
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name} must not be negative, but got {getattr(self, name)}")
 
-    def spread(self, seconds: float) -> LatencyProtocol:
-        """This over as much of ``seconds`` as is worth it; unchanged where they are too few."""
-        processes = min(int(seconds / SPAN_S), PROCESSES)
-        return replace(self, blocks=2, min_span_seconds=SPAN_S, processes=processes) if processes else self
+    def spread(self, seconds: float, cycle_s: float = 0.0) -> LatencyProtocol:
+        """This over as much of ``seconds`` as is worth it; unchanged where they are too few.
+
+        ``cycle_s`` is what one cycle of all models takes.
+        """
+        each_s = max(SPAN_S, BLOCKS * cycle_s)
+        processes = min(int(seconds / each_s), PROCESSES)
+        return replace(self, blocks=BLOCKS, min_span_seconds=SPAN_S, processes=processes) if processes else self
 
 
 FINAL = LatencyProtocol().spread(PROCESSES * SPAN_S)
