@@ -1,13 +1,15 @@
 """A/A test of the final latencies: the same files measured again and again on a machine that something else uses too.
 
     python scripts/benchmark_aa.py STUDY_FOLDER [--measurements 20] [--hours 2] [--quiet] [--out studies/latency]
+    python scripts/benchmark_aa.py --again studies/latency/load.json
 
 Measures, as verification does, the study's fastest and slowest verified students, uniform int8, and a copy of the
 fastest (its twin), the given number of times over the given hours, while a load generator keeps another core busy
 (``--quiet``: without it). Reports how often a measurement's interval holds the means of the others (95% is what it
 states) and how far the means spread, for the whole measurements and for their first five rounds alone, as a search of
 a few minutes has them, and for the same protocol without its eye on the core's pace (``measurement/pace.py``); and
-how often a file and its twin were called different: intervals apart.
+how often a file and its twin were called different: intervals apart. ``--again`` makes the report anew from the rounds
+that an earlier one holds, with the statistics of today.
 """
 
 from __future__ import annotations
@@ -29,11 +31,11 @@ import numpy as np
 
 from autocompress import open_study
 from autocompress.exploration.cores import pin, split_cores, usable_cores
-from autocompress.files import write_json
+from autocompress.files import read_json, write_json
 from autocompress.measurement.fingerprint import hardware_fingerprint
 from autocompress.measurement.process import measure_in_fresh_process
 from autocompress.measurement.protocol import FINAL
-from autocompress.measurement.statistics import repeat_interval
+from autocompress.measurement.statistics import summarise_latency
 from autocompress.problem import Target
 
 TWIN = "twin of the fastest"
@@ -43,36 +45,54 @@ PROTOCOLS = {FINAL_KIND: FINAL, "slow cores not told": replace(FINAL, max_slowdo
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("study", type=Path)
+    parser.add_argument("study", type=Path, nargs="?")
     parser.add_argument("--measurements", type=int, default=20)
     parser.add_argument("--hours", type=float, default=2.0)
     parser.add_argument("--quiet", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("studies/latency"))
+    parser.add_argument("--again", type=Path)
     arguments = parser.parse_args()
+    if arguments.again is not None:
+        earlier = read_json(arguments.again)
+        rows = [{**row, **figure(row["rounds_ms"])} for row in earlier["measurements"]]
+        finish(arguments.again, {name: earlier[name] for name in ("hours", "load", "hardware")}, rows)
+        return
     study = open_study(arguments.study.name, arguments.study.parent)
     target = study.store.problem.target
+    rows = measurements(study, target, arguments.measurements, arguments.hours, quiet=arguments.quiet)
+    path = arguments.out / ("quiet.json" if arguments.quiet else "load.json")
+    conditions = {"hours": arguments.hours, "load": not arguments.quiet}
+    finish(path, {**conditions, "hardware": hardware_fingerprint(target.threads)}, rows)
+
+
+def measurements(study: Any, target: Target, count: int, hours: float, *, quiet: bool) -> list[dict[str, Any]]:
+    """All measurements, a row for each model and protocol."""
     cores = split_cores(usable_cores(), target.threads)
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as folder, load(cores.building, arguments.quiet or not cores.apart):
+    with tempfile.TemporaryDirectory() as folder, load(cores.building, quiet or not cores.apart):
         models = chosen(study, Path(folder))
         pin(cores.measuring)
         begin = time.monotonic()
-        for number in range(arguments.measurements):
-            pause_s = begin + number * 3600 * arguments.hours / arguments.measurements - time.monotonic()
+        for number in range(count):
+            pause_s = begin + number * 3600 * hours / count - time.monotonic()
             time.sleep(max(pause_s, 0.0))
             minutes = round((time.monotonic() - begin) / 60, 1)
             for kind in PROTOCOLS if number % 2 else reversed(PROTOCOLS):
                 rows += measured(models, study.folder / "data" / "requests.npz", target, kind, minutes)
+    return rows
+
+
+def finish(path: Path, conditions: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    """Write the report and print it."""
+    names = list(dict.fromkeys(row["model"] for row in rows))
     report = {
-        "hours": arguments.hours,
-        "load": not arguments.quiet,
-        "models": {kind: {name: summary(of(rows, kind, name)) for name in models} for kind in PROTOCOLS},
-        "five_rounds": {name: summary([brief(row) for row in of(rows, FINAL_KIND, name)]) for name in models},
+        **conditions,
+        "models": {kind: {name: summary(of(rows, kind, name)) for name in names} for kind in PROTOCOLS},
+        "five_rounds": {name: summary([brief(row) for row in of(rows, FINAL_KIND, name)]) for name in names},
         "twins_called_different": different(of(rows, FINAL_KIND, "fastest"), of(rows, FINAL_KIND, TWIN)),
-        "hardware": hardware_fingerprint(target.threads),
         "measurements": rows,
     }
-    write_json(arguments.out / ("quiet.json" if arguments.quiet else "load.json"), report)
+    write_json(path, report)
     print(json.dumps({name: value for name, value in report.items() if name != "measurements"}, indent=2))
     print(table(report))
 
@@ -83,11 +103,17 @@ def measured(
     """One measurement of all models by the protocol of this kind, a row each."""
     rows = []
     for name, one in measure_in_fresh_process(models, requests, target, PROTOCOLS[kind]).items():
-        latency, rounds = one.latency, one.timing.rounds_ms.round(6).tolist()
-        row = {"minutes": minutes, "protocol": kind, "model": name, "mean": latency.mean}
-        rows.append({**row, "interval": latency.mean_interval, "rounds_ms": rounds, "disturbed": latency.disturbed})
+        rounds = one.timing.rounds_ms.round(6).tolist()
+        row = {"minutes": minutes, "protocol": kind, "model": name, **figure(rounds)}
+        rows.append({**row, "rounds_ms": rounds, "disturbed": one.latency.disturbed})
         print(json.dumps(rows[-1]), flush=True)
     return rows
+
+
+def figure(rounds_ms: list[float]) -> dict[str, Any]:
+    """What the product reports of these rounds."""
+    latency = summarise_latency(rounds_ms, 1.0, False, rounds_ms=rounds_ms)
+    return {"mean": latency.mean, "interval": latency.mean_interval}
 
 
 def of(rows: list[dict[str, Any]], kind: str, name: str) -> list[dict[str, Any]]:
@@ -133,8 +159,7 @@ def multiply(core: int, parent: int) -> None:
 
 def brief(row: dict[str, Any]) -> dict[str, Any]:
     """What a measurement would have said after its first five rounds."""
-    rounds = row["rounds_ms"][:5]
-    return {**row, "mean": float(np.mean(rounds)), "interval": repeat_interval(rounds)}
+    return {**row, **figure(row["rounds_ms"][:5])}
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, float]:

@@ -17,6 +17,7 @@ LEVEL = 0.95
 RESAMPLES = 1000
 # Of a shared 2-core machine, from a quarter of an hour of scripts/benchmark_aa.py, which shows what they are worth.
 PRIOR_DEVIATION, PRIOR_DEGREES, CORRELATION, LASTING = 0.05, 4, 0.3, 1.2
+OUTLYING, NORMAL_SCALE = 1.5, 1.4826
 _CHUNK = 1 << 20
 
 Interval = tuple[float, float]
@@ -107,22 +108,26 @@ def paired_difference_interval(
 
 
 def repeat_interval(rounds: ArrayLike, *, level: float = LEVEL) -> Interval:
-    """Where the mean of as many other ``rounds`` [n] of a positive figure is to be expected, at ``level``.
+    """Where the median of as many other ``rounds`` [n] of a positive figure is to be expected, at ``level``.
 
-    The variance of the rounds' logarithms is shrunk towards that of a usual machine, which counts as ``PRIOR_DEGREES``
-    rounds more (Smyth 2004): a few calm rounds say little. Rounds that follow each other are correlated by
-    ``CORRELATION``, so they count as fewer independent ones (Zwiers and von Storch 1995), and where rounds differ, so
-    do longer states of the machine, by ``LASTING`` times that, which no number of rounds averages out. Two such means
-    differ by the root of two times the error of one, which Student's distribution widens.
+    A round that was hit harder than the others says little of the next measurement: deviations from the median, in
+    logarithms, count up to ``OUTLYING`` of their usual ones, told from the median deviation (Huber 1981). Their
+    variance is shrunk towards that of a usual machine, which counts as ``PRIOR_DEGREES`` rounds more (Smyth 2004): a
+    few calm rounds say little. Rounds that follow each other are correlated by ``CORRELATION``, so they count as fewer
+    independent ones (Zwiers and von Storch 1995), and where rounds differ, so do longer states of the machine, by
+    ``LASTING`` times that, which no number of rounds averages out. Two such figures differ by the root of two times
+    the error of one, which Student's distribution widens.
     """
     from scipy.special import stdtrit  # not at the top: a process that only measures does without it
 
-    logarithms = np.log(_finite_vector(rounds, "rounds"))
-    degrees = logarithms.size - 1 + PRIOR_DEGREES
-    squares = float(((logarithms - logarithms.mean()) ** 2).sum()) + PRIOR_DEGREES * PRIOR_DEVIATION**2
-    share = (1 + CORRELATION) / (1 - CORRELATION) / logarithms.size + LASTING**2
+    values = _finite_vector(rounds, "rounds")
+    centre = float(np.median(values))
+    deviations = np.abs(np.log(values / centre))
+    limit = OUTLYING * max(NORMAL_SCALE * float(np.median(deviations)), PRIOR_DEVIATION)
+    degrees = values.size - 1 + PRIOR_DEGREES
+    squares = float((np.minimum(deviations, limit) ** 2).sum()) + PRIOR_DEGREES * PRIOR_DEVIATION**2
+    share = (1 + CORRELATION) / (1 - CORRELATION) / values.size + LASTING**2
     half = float(stdtrit(degrees, 0.5 * (1 + level))) * float(np.sqrt(2 * squares / degrees * share))
-    centre = float(np.exp(logarithms).mean())
     return centre * float(np.exp(-half)), centre * float(np.exp(half))
 
 
@@ -136,12 +141,12 @@ def summarise_latency(
 ) -> Latency:
     """Of ``samples_ms`` [n] and the means of their rounds [m], milliseconds per request.
 
-    The mean is that of the rounds, which take equal times: a slow one has fewer samples. Its interval is
+    The mean is that of the median round: a round that was disturbed unnoticed does not move it. Its interval is
     ``repeat_interval``.
     """
     samples, rounds = _finite_vector(samples_ms, "samples_ms"), _finite_vector(rounds_ms, "rounds_ms")
     return Latency(
-        mean=float(rounds.mean()),
+        mean=float(np.median(rounds)),
         p50=float(np.percentile(samples, 50)),
         p95=float(np.percentile(samples, 95)),
         mean_interval=repeat_interval(rounds),

@@ -22,8 +22,11 @@ PROTOCOL = LatencyProtocol(
     min_seconds=0,
     warmup_max_seconds=0.05,
     min_cpu_share=0,
+    max_waiting=0,
+    max_slow_share=1,
     max_stolen_share=1e9,
     max_switches_per_s=1e9,
+    max_clock_change=1e9,
     repeats=0,
 )
 WORDS = ["fine", "great", "poor", "awful", "the", "film", "was", "and", "very", "people", "strange", "it"]
