@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.errors import InputError
+from autocompress.processor import saturates
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int8]
@@ -21,17 +22,21 @@ _BLOCK_SIZE = 1 << 16
 
 
 def largest_code(bits: int) -> int:
-    """The codes of ``bits`` bits are -n .. n, symmetric about zero: 127, 7 and 1 for 8, 4 and 2 bits."""
+    """The codes of ``bits`` bits are -n .. n, symmetric about zero: 127, 7 and 1 for 8, 4 and 2 bits.
+
+    63 for 8 bits on a processor whose sums of products saturate: the seventh bit of all weights is worth less than
+    what the largest lose there.
+    """
     if bits not in SCALE_FRACTIONS:
         raise InputError(f"quantized weights have {', '.join(map(str, SCALE_FRACTIONS))} bits, but got {bits}")
-    return int(2 ** (bits - 1) - 1)
+    return int(2 ** (bits - 1) - 1) if bits < 8 or not saturates() else 63
 
 
 def weight_scales(weight: NDArray[np.floating], bits: int) -> Floats:
     """Scale ``[out]`` of each row of ``weight [out, in]``: the rule of training and of the emitted graph alike.
 
-    8 bits: largest magnitude / 127. 4 and 2 bits: the scale out of a small grid of clipping points with the least
-    squared error of the row. Rows of zeros have scale 1.
+    8 bits: largest magnitude / largest code. 4 and 2 bits: the scale out of a small grid of clipping points with the
+    least squared error of the row. Rows of zeros have scale 1.
     """
     weight = np.asarray(weight, np.float32)
     top = np.abs(weight).max(axis=1, initial=0.0)

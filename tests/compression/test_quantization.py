@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from autocompress.compression import quantization
 from autocompress.compression.quantization import codes_for, dequantize, largest_code, quantize, weight_scales
 from autocompress.errors import InputError
 
@@ -15,7 +16,19 @@ matrices = arrays(
 )
 
 
-def test_a_table_by_hand():
+@pytest.fixture
+def exact(monkeypatch):
+    """A processor that adds products of 8 bits exactly."""
+    monkeypatch.setattr(quantization, "saturates", lambda: False)
+
+
+@pytest.fixture
+def saturating(monkeypatch):
+    """One that cuts the sum of two such products off at 16 bits."""
+    monkeypatch.setattr(quantization, "saturates", lambda: True)
+
+
+def test_a_table_by_hand(exact):
     weight = np.array([[127.0, -63.5, 0.5, 1.5], [0.0, 0.0, 0.0, 0.0]])
     codes, scales = quantize(weight, 8)
     assert scales.tolist() == [1.0, 1.0]
@@ -23,15 +36,22 @@ def test_a_table_by_hand():
     assert (codes.dtype, scales.dtype) == (np.int8, np.float32)
 
 
-def test_codes_are_symmetric():
+def test_codes_are_symmetric(exact):
     assert [largest_code(bits) for bits in (8, 4, 2)] == [127, 7, 1]
     with pytest.raises(InputError, match="8, 4, 2 bits, but got 3"):
         largest_code(3)
 
 
-def test_eight_bits_use_the_largest_magnitude():
+def test_eight_bits_use_the_largest_magnitude(exact):
     weight = np.random.default_rng(0).standard_normal((50, 20)).astype(np.float32)
     np.testing.assert_allclose(weight_scales(weight, 8), np.abs(weight).max(1) / 127, rtol=1e-6)
+
+
+def test_two_products_fit_into_16_bits_where_their_sum_saturates(saturating):
+    assert [largest_code(bits) for bits in (8, 4, 2)] == [63, 7, 1]
+    codes, scales = quantize(np.array([[126.0, -63.0, 1.0, 3.0]]), 8)
+    assert (codes.tolist(), scales.tolist()) == ([[63, -32, 0, 2]], [2.0])
+    assert 2 * 255 * largest_code(8) <= np.iinfo(np.int16).max
 
 
 @pytest.mark.parametrize(("bits", "gain"), [(4, 0.8), (2, 0.35)])

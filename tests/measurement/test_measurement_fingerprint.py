@@ -3,7 +3,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 
-from autocompress.measurement.fingerprint import _processor, fingerprint_digest, hardware_fingerprint
+from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fingerprint
 
 
 def test_it_is_the_same_in_another_process():
@@ -27,10 +27,3 @@ def test_any_difference_changes_the_digest():
     assert len(digests | {fingerprint_digest(fingerprint)}) == len(fingerprint) + 1
     shuffled = dict(reversed(list(fingerprint.items())))
     assert fingerprint_digest(shuffled) == fingerprint_digest(fingerprint)
-
-
-def test_the_first_processor_is_read(tmp_path):
-    table = tmp_path / "cpuinfo"
-    table.write_text("model name\t: A: B\nflags\t\t: avx2 fma\n\nmodel name\t: other\n")
-    assert _processor(table) == {"model name": "A: B", "flags": "avx2 fma"}
-    assert _processor(tmp_path / "absent") == {}

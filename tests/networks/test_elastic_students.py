@@ -130,6 +130,7 @@ def test_sizes_are_checked(sizes: tuple[int, int, int, int], message: str) -> No
         StudentSizes(*sizes)
 
 
+@pytest.mark.skipif(not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor has no bfloat16 LSTM")
 def test_students_train_under_bfloat16_autocast(teacher: Teacher, batch: dict[str, Tensor]) -> None:
     shape, arrays = teacher
     for network in (

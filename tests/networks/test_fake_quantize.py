@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autocompress.compression import quantization
 from autocompress.compression.quantization import dequantize, quantize
 from autocompress.compression.sparsity import prune
 from autocompress.configuration import EncoderShape, TransformerConfiguration
@@ -15,7 +17,8 @@ from autocompress.networks.fake_quantize import fake_quantize
 from autocompress.networks.weights import Arrays
 
 
-def test_eight_bits_by_hand() -> None:
+def test_eight_bits_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quantization, "saturates", lambda: False)
     weight = torch.tensor([[127.0, 0.5, 1.5, -63.2], [0.0, 0.0, 0.0, 0.0], [0.0127, -0.0127, 0.00005, 0.0001]])
     expected = torch.tensor([[127.0, 0.0, 2.0, -63.0], [0.0, 0.0, 0.0, 0.0], [0.0127, -0.0127, 0.0, 0.0001]])
     torch.testing.assert_close(fake_quantize(weight, 8), expected)

@@ -1,0 +1,43 @@
+"""What the processor can do, as far as the system tells."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+INSTRUCTION_SETS = (
+    *("avx2", "fma", "avx_vnni", "avx512f", "avx512bw", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
+    *("amx_tile", "amx_int8", "amx_bf16", "asimd", "asimddp", "asimdhp", "i8mm", "bf16", "sve", "sve2", "sme"),
+)
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def read_cpuinfo(path: Path = CPUINFO) -> dict[str, str]:
+    """Keys and values of the first processor in /proc/cpuinfo; empty where there is no such file."""
+    if not path.exists():
+        return {}
+    first = path.read_text(encoding="utf-8", errors="replace").split("\n\n", maxsplit=1)[0]
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def instruction_sets(told: Mapping[str, str]) -> list[str]:
+    """Those of ``INSTRUCTION_SETS`` that a processor has."""
+    flags = set((told.get("flags") or told.get("Features") or "").split())
+    return [name for name in INSTRUCTION_SETS if name in flags]
+
+
+@cache
+def saturates() -> bool:
+    """Whether sums of two products of 8 bits are cut off at 16 bits here: x86 without VNNI.
+
+    ONNX Runtime multiplies unsigned by signed bytes with VPMADDUBSW there (its documentation, "Quantize ONNX models",
+    on the data types).
+    """
+    return _saturates(platform.machine(), instruction_sets(read_cpuinfo()))
+
+
+def _saturates(machine: str, known: list[str]) -> bool:
+    return machine in ("x86_64", "AMD64") and not {"avx_vnni", "avx512_vnni"} & set(known)
