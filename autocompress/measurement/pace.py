@@ -2,7 +2,7 @@
 
 On a shared host another tenant's thread may run on the other half of the same core, or the clock may fall: everything
 takes up to twice as long, for a tenth of a second or for a minute, and the system inside tells nothing of it, neither
-as stolen time nor as a clock. scripts/benchmark_aa.py measures with this and without.
+as stolen time nor as a clock. studies/latency holds measurements with this and without.
 """
 
 from __future__ import annotations
