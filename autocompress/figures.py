@@ -45,10 +45,9 @@ class Latency(Stored):
     """Milliseconds per request at the problem's batch size and threads, over real token lengths.
 
     ``mean`` is that of the median round of the measurement, ``mean_interval`` where another such measurement's is
-    expected at 95% (statistics.repeat_interval);
-    ``cpu_share`` is CPU time over wall time, whose fall below 1 shows a disturbed run; ``disturbed`` is set where
-    repeating did not help. ``energy_mj`` is what the processor packages used per request, in millijoules, with all
-    else that ran; None where the system does not tell.
+    expected at 95% (statistics.repeat_interval). ``cpu_share`` is CPU time over wall time, whose fall below 1 shows a
+    disturbed run; ``disturbed`` is set where repeating did not help. ``energy_mj`` is what the processor packages used
+    per request, in millijoules, with all else that ran; None where the system does not tell.
     """
 
     mean: float

@@ -57,6 +57,8 @@ def main() -> None:
         rows = [{**row, **figure(row["rounds_ms"])} for row in earlier["measurements"]]
         finish(arguments.again, {name: earlier[name] for name in ("hours", "load", "hardware")}, rows)
         return
+    if arguments.study is None:
+        parser.error("name a study's folder, or a report with --again")
     study = open_study(arguments.study.name, arguments.study.parent)
     target = study.store.problem.target
     rows = measurements(study, target, arguments.measurements, arguments.hours, quiet=arguments.quiet)

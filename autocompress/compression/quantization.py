@@ -24,8 +24,7 @@ _BLOCK_SIZE = 1 << 16
 def largest_code(bits: int) -> int:
     """The codes of ``bits`` bits are -n .. n, symmetric about zero: 127, 7 and 1 for 8, 4 and 2 bits.
 
-    63 for 8 bits on a processor whose sums of products saturate: the seventh bit of all weights is worth less than
-    what the largest lose there.
+    63 for 8 bits on a processor whose sums of two products saturate at 16 bits: twice 255 times 63 fits.
     """
     if bits not in SCALE_FRACTIONS:
         raise InputError(f"quantized weights have {', '.join(map(str, SCALE_FRACTIONS))} bits, but got {bits}")

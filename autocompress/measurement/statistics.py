@@ -15,7 +15,7 @@ from autocompress.tasks.task import Task
 
 LEVEL = 0.95
 RESAMPLES = 1000
-# Of a shared 2-core machine, from a quarter of an hour of scripts/benchmark_aa.py, which shows what they are worth.
+# Of a shared 2-core machine, from a quarter of an hour of scripts/benchmark_aa.py; studies/latency tests them.
 PRIOR_DEVIATION, PRIOR_DEGREES, CORRELATION, LASTING = 0.05, 4, 0.3, 1.2
 OUTLYING, NORMAL_SCALE = 1.5, 1.4826
 _CHUNK = 1 << 20

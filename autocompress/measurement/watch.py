@@ -46,7 +46,7 @@ class Attempt:
     conditions: Conditions
 
 
-@dataclass
+@dataclass(frozen=True)
 class Watch:
     """Makes attempts and judges them."""
 

@@ -3,6 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime import InferenceSession
 
 from autocompress.compression import quantization
 from autocompress.compression.quantization import codes_for, dequantize, largest_code, quantize, weight_scales
@@ -52,6 +54,22 @@ def test_two_products_fit_into_16_bits_where_their_sum_saturates(saturating):
     codes, scales = quantize(np.array([[126.0, -63.0, 1.0, 3.0]]), 8)
     assert (codes.tolist(), scales.tolist()) == ([[63, -32, 0, 2]], [2.0])
     assert 2 * 255 * largest_code(8) <= np.iinfo(np.int16).max
+
+
+def test_onnx_runtime_adds_the_largest_products_exactly_on_this_processor():
+    rng = np.random.default_rng(0)
+    activations = rng.choice(np.array([0, 255], np.uint8), (8, 512))
+    codes = quantize(rng.choice([-1.0, 1.0], (64, 512)), 8)[0].T
+    assert np.abs(codes).min() == largest_code(8)
+    values = [helper.make_tensor_value_info("a", TensorProto.UINT8, [8, 512])]
+    sums = [helper.make_tensor_value_info("sums", TensorProto.INT32, [8, 64])]
+    weights = [numpy_helper.from_array(codes, "codes")]
+    nodes = [helper.make_node("MatMulInteger", ["a", "codes"], ["sums"])]
+    graph = helper.make_graph(nodes, "product", values, sums, weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"a": activations})
+    np.testing.assert_array_equal(found, activations.astype(np.int32) @ codes.astype(np.int32))
 
 
 @pytest.mark.parametrize(("bits", "gain"), [(4, 0.8), (2, 0.35)])
