@@ -8,7 +8,8 @@ moment of each phase and resumed, and whose builder, measuring worker and raylet
 ``export`` is killed twice. The first round has the long budget, so that trainings take minutes. After each kill, and
 at the end, ``autocompress show --json --all`` must tell every trial that was finished with the same figures as before,
 none measured twice and, at the end, none unfinished and the front that its trials' figures give; a training that was
-killed must have kept its state within the last minute. Prints a line per harm and the report; exits with 1 if broken.
+killed must have kept its state within the last minute. Prints a line per harm and the report, which it writes after
+every round; exits with 1 if broken.
 """
 
 from __future__ import annotations
@@ -78,6 +79,21 @@ class Watch:
         self.broken += [] if front == told else [f"the front is {told}, but the trials give {front}"]
         self.trials += len(self.finished)
         self.finished = {}
+
+    def report(self, rounds: int, begun: float) -> dict[str, Any]:
+        """What ``rounds`` have shown since ``begun`` on the monotonic clock."""
+        return {
+            "rounds": rounds,
+            "kills": sum(n for kind, n in self.harm.items() if kind.startswith("controller")),
+            "harm": dict(sorted(self.harm.items())),
+            "trials": self.trials,
+            "lost": sum("and is now" in told for told in self.broken),
+            "stuck": sum(told.startswith("trial") and "and is now" not in told for told in self.broken),
+            "measured_twice": sum(told.startswith("configuration") for told in self.broken),
+            "oldest_training_s": round(self.oldest_training_s, 1),
+            "broken": self.broken,
+            "seconds": round(time.monotonic() - begun),
+        }
 
 
 def front_of(trials: list[dict[str, Any]]) -> list[int]:
@@ -247,21 +263,9 @@ def main() -> None:
         place.mkdir(parents=True, exist_ok=True)
         Round(search, place, random.Random(arguments.seed + number), watch).run(arguments.phases.split(","))
         print(f"round {number}: {sum(watch.harm.values())} kills, {watch.trials} trials, {watch.broken}", flush=True)
-    report = {
-        "rounds": arguments.rounds,
-        "kills": sum(n for kind, n in watch.harm.items() if kind.startswith("controller")),
-        "harm": dict(sorted(watch.harm.items())),
-        "trials": watch.trials,
-        "lost": sum("and is now" in told for told in watch.broken),
-        "stuck": sum(told.startswith("trial") and "and is now" not in told for told in watch.broken),
-        "measured_twice": sum(told.startswith("configuration") for told in watch.broken),
-        "oldest_training_s": round(watch.oldest_training_s, 1),
-        "broken": watch.broken,
-        "seconds": round(time.monotonic() - begun),
-    }
-    print(json.dumps(report, indent=2))
-    if arguments.report is not None:
-        write_json(arguments.report, report)
+        if arguments.report is not None:
+            write_json(arguments.report, watch.report(number + 1, begun))
+    print(json.dumps(watch.report(arguments.rounds, begun), indent=2))
     sys.exit(1 if watch.broken else 0)
 
 
