@@ -9,7 +9,7 @@ moment of each phase and resumed, and whose builder, measuring worker and raylet
 at the end, ``autocompress show --json --all`` must tell every trial that was finished with the same figures as before,
 none measured twice and, at the end, none unfinished and the front that its trials' figures give; a training that was
 killed must have kept its state within the last minute. Prints a line per harm and the report, which it writes after
-every round; exits with 1 if broken.
+every round and goes on with if it is there already; exits with 1 if broken.
 """
 
 from __future__ import annotations
@@ -49,10 +49,16 @@ HEADING = re.compile(r"^(\S+): (?:(\d+) min ?)?(?:([\d.]+) s)? ?planned")
 
 @dataclass
 class Watch:
-    """What was seen so far: harm by kind, the finished trials of this round, and what broke the promise."""
+    """What was seen so far: harm by kind, the finished trials of this round, and what broke the promise.
+
+    ``rounds`` have ended; ``found_again`` counts, over all kills, the finished trials that had to be there after them.
+    """
 
     harm: Counter[str] = field(default_factory=Counter)
+    rounds: int = 0
+    seconds: float = 0.0
     trials: int = 0
+    found_again: int = 0
     oldest_training_s: float = 0.0
     broken: list[str] = field(default_factory=list)
     finished: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -64,6 +70,7 @@ class Watch:
             now = trials.get(number)
             if now is None or any(now.get(name) != value for name, value in before.items()):
                 self.broken.append(f"trial {number} was finished and is now {'lost' if now is None else 'another'}")
+            self.found_again += 1
         done = {number: trial for number, trial in trials.items() if trial["state"] in ("complete", "failed")}
         digests = Counter(trial["digest"] for trial in done.values())
         self.broken += [f"configuration {digest} was measured {n} times" for digest, n in digests.items() if n > 1]
@@ -80,20 +87,27 @@ class Watch:
         self.trials += len(self.finished)
         self.finished = {}
 
-    def report(self, rounds: int, begun: float) -> dict[str, Any]:
-        """What ``rounds`` have shown since ``begun`` on the monotonic clock."""
+    def report(self) -> dict[str, Any]:
+        """All of it, to print, to write and to read again."""
         return {
-            "rounds": rounds,
+            "rounds": self.rounds,
             "kills": sum(n for kind, n in self.harm.items() if kind.startswith("controller")),
             "harm": dict(sorted(self.harm.items())),
             "trials": self.trials,
+            "found_again": self.found_again,
             "lost": sum("and is now" in told for told in self.broken),
             "stuck": sum(told.startswith("trial") and "and is now" not in told for told in self.broken),
             "measured_twice": sum(told.startswith("configuration") for told in self.broken),
             "oldest_training_s": round(self.oldest_training_s, 1),
             "broken": self.broken,
-            "seconds": round(time.monotonic() - begun),
+            "seconds": round(self.seconds),
         }
+
+    @classmethod
+    def of(cls, report: dict[str, Any]) -> Watch:
+        """What a ``report`` tells of the rounds before."""
+        kept = ("rounds", "seconds", "trials", "found_again", "oldest_training_s", "broken")
+        return cls(Counter(report["harm"]), **{name: report[name] for name in kept})
 
 
 def front_of(trials: list[dict[str, Any]]) -> list[int]:
@@ -255,17 +269,20 @@ def main() -> None:
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="autocompress-soak-"))
     data = [f"--{split}={path}" for split in ("train", "validation", "test") if (path := vars(arguments)[split])]
     what = [*([arguments.model] if arguments.model else []), *data, f"--max-latency={LIMIT_MS:g}ms", f"--study={STUDY}"]
-    watch, begun = Watch(), time.monotonic()
-    for number in range(arguments.rounds):
+    report = arguments.report
+    watch = Watch.of(json.loads(report.read_text())) if report is not None and report.is_file() else Watch()
+    for number in range(watch.rounds, arguments.rounds):
+        begun = time.monotonic()
         budget = arguments.time_budget if number else arguments.long_budget
         search = ["search", *what, f"--time-budget={budget}", f"--seed={number}"]
         place = folder / f"round-{number}"
         place.mkdir(parents=True, exist_ok=True)
         Round(search, place, random.Random(arguments.seed + number), watch).run(arguments.phases.split(","))
         print(f"round {number}: {sum(watch.harm.values())} kills, {watch.trials} trials, {watch.broken}", flush=True)
-        if arguments.report is not None:
-            write_json(arguments.report, watch.report(number + 1, begun))
-    print(json.dumps(watch.report(arguments.rounds, begun), indent=2))
+        watch.rounds, watch.seconds = number + 1, watch.seconds + time.monotonic() - begun
+        if report is not None:
+            write_json(report, watch.report())
+    print(json.dumps(watch.report(), indent=2))
     sys.exit(1 if watch.broken else 0)
 
 
