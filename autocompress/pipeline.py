@@ -42,7 +42,7 @@ from autocompress.shipping import is_intact, shipping_folder, shipping_results
 from autocompress.surrogates import surrogate_of
 from autocompress.trial import TrialEvaluator
 from autocompress.units import human_seconds, human_size
-from autocompress.verification import fitting, least_s, verify
+from autocompress.verification import least_s, verify
 from objectives import DEFAULT, constraints_for
 from search_spaces import SEARCH_SPACES, SearchSpace
 
@@ -204,8 +204,7 @@ class Pipeline:
                 break
             lost |= {r.trial for r in damaged if not mend_model(self.store, self.evaluator, r, self.listener)}
         folders = {result.trial: shipping_folder(self.store, result) for result in chosen}
-        protocol = fitting(self.evaluator, baselines, chosen, planned_s)
-        verification = verify(self.evaluator, chosen, folders, baselines, stock, protocol)
+        verification = verify(self.evaluator, chosen, folders, baselines, stock, planned_s)
         for result in self.store.results("verify"):
             self.store.result_path(result.trial, "verify").unlink()
         for result in verification.results:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,15 +44,16 @@ def verify(
     folders: Mapping[int, Path],
     baselines: Sequence[Baseline],
     stock: StockModels,
-    protocol: LatencyProtocol,
+    planned_s: float,
 ) -> Verification:
     """Time all ONNX files interleaved in fresh processes, PyTorch in its own, and predict the test split once each.
 
     ``folders`` holds, by trial, the folder of the file that would ship. A constraint is held against these
-    figures.
+    figures. Each runtime has an equal part of ``planned_s``, and begins no further process that would end after it.
     """
     files = {f"trial-{result.trial}": folders[result.trial] / MODEL for result in finalists}
-    measured = _measure(evaluator, files, baselines, stock, protocol)
+    protocol = fitting(evaluator, baselines, finalists, planned_s)
+    measured = _measure(evaluator, files, baselines, stock, protocol, planned_s)
     task, labels = evaluator.prepared.data.task, evaluator.prepared.data.test.labels
 
     def final(name: str, figures: Figures | None) -> Figures:
@@ -105,12 +107,15 @@ def _measure(
     baselines: Sequence[Baseline],
     stock: StockModels,
     protocol: LatencyProtocol,
+    planned_s: float,
 ) -> _Measured:
     """Latencies of all, and test outputs of the files and of the baselines that have not seen the test split."""
     data, target = evaluator.prepared.data, evaluator.target
     untested = {baseline.name for baseline in baselines if baseline.figures.test is None}
-    measured = _Measured({}, {})
-    for worker, stock_files in stock_paths(stock).items():
+    measured, end = _Measured({}, {}), time.monotonic() + planned_s
+    paths = stock_paths(stock)
+    for number, (worker, stock_files) in enumerate(paths.items()):
+        now = time.monotonic()
         ours = dict(files) if worker == ONNX_WORKER else {}
         wishes = [Evaluation(name, data.test, target.batch_size, data.pad_id, target.threads) for name in ours]
         wishes += [stock_evaluation(name, data.test, target, data.pad_id) for name in stock_files if name in untested]
@@ -122,6 +127,7 @@ def _measure(
             evaluations=wishes,
             timeout_s=TIMEOUT_S,
             worker=worker,
+            deadline=now + (end - now) / (len(paths) - number),
         )
         measured.latencies.update(latencies)
         measured.outputs.update(zip((wish.model for wish in wishes), outputs, strict=True))

@@ -157,11 +157,12 @@ class Round:
         )
         timers: list[threading.Timer] = []
         said: list[str] = []
-        for line in process.stdout:
-            said.append(line)
-            if (found := HEADING.match(line)) is not None:
-                planned_s = 60.0 * float(found[2] or 0) + float(found[3] or 0)
-                timers += self.harm_in(found[1], planned_s, process, phase, parts)
+        with process.stdout:
+            for line in process.stdout:
+                said.append(line)
+                if (found := HEADING.match(line)) is not None:
+                    planned_s = 60.0 * float(found[2] or 0) + float(found[3] or 0)
+                    timers += self.harm_in(found[1], planned_s, process, phase, parts)
         code = process.wait()
         for timer in timers:
             timer.cancel()

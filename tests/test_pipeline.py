@@ -5,7 +5,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -15,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from full_disk import SmallDisk
+from short_search import BUDGET_S, PROGRAM, time_for_trials
 
 import autocompress
-from autocompress import labelling, phases, trial, verification
+from autocompress import labelling, trial
 from autocompress.compilation import Compiled, serialise
 from autocompress.configuration import (
     ExitConfiguration,
@@ -34,35 +34,18 @@ from autocompress.exploration.study import StudyStore
 from autocompress.exploration.surrogate import STARTERS
 from autocompress.files import sha256
 from autocompress.labelling import teacher_outputs
-from autocompress.measurement import protocol
 from autocompress.mending import mend
 from autocompress.prepared import TEACHER, Prepared
 from autocompress.surrogates import LOSSES, exit_confidences, exit_designs, layer_outputs
 from autocompress.tasks.metrics import unexplained
 from autocompress.trial import TrialEvaluator
 
-BUDGET_S = 150.0
-SHARES = {"teacher": 0.07, "baselines": 0.01, "super-network": 0.15, "search": 0.5, "refine": 0.24, "verify": 0.03}
-"""Of so short a time a slow machine needs more than the usual tenth for eight trials."""
-SPAN_S = 2.0
-"""Seconds for which one process times the final files."""
-PROGRAM = f"""
-from autocompress import phases, verification
-from autocompress.cli.main import main
-from autocompress.measurement import protocol
-
-phases.SHARES, protocol.SPAN_S, verification.SPAN_S = {SHARES}, {SPAN_S}, {SPAN_S}
-main()
-"""
 BASELINES = ["pytorch-fp32", "onnxruntime-fp32", "onnxruntime-int8"]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def time_for_trials():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(phases, "SHARES", SHARES)
-        for module in (protocol, verification):
-            patch.setattr(module, "SPAN_S", SPAN_S)
+def short_searches():
+    with time_for_trials():
         yield
 
 
@@ -414,7 +397,7 @@ def test_ctrl_c_in_the_middle_of_the_search_says_how_to_go_on_and_loses_nothing(
 def start_search(name: str, checkpoint: str, data: dict[str, str], studies: Path) -> subprocess.Popen[str]:
     """The real program, in the middle of its search: four of twelve trials are done."""
     options = [f"--{split}={path}" for split, path in data.items()]
-    command = [sys.executable, "-c", PROGRAM, "search", checkpoint, *options, f"--study={name}"]
+    command = [*PROGRAM, "search", checkpoint, *options, f"--study={name}"]
     command += [f"--studies-dir={studies}", f"--time-budget={BUDGET_S:g}s", "--max-latency=50ms", "--trials=12"]
     # A shell has its background jobs ignore SIGINT, and they pass that on; a signal that is handled is not passed on.
     inherited = signal.signal(signal.SIGINT, signal.default_int_handler)

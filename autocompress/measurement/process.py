@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -103,10 +105,12 @@ def measure_and_predict(
     timeout_s: float = 300.0,
     worker: str = ONNX_WORKER,
     python: str = sys.executable,
+    deadline: float = math.inf,
 ) -> tuple[dict[str, MeasuredLatency], list[NDArray[np.float32]]]:
     """``measure_in_fresh_process`` and then the outputs of the evaluations, in the same process.
 
     ``python`` is the interpreter that runs the worker: another environment's, for a runtime that is not in this one.
+    After the first process none is begun that would end after ``deadline``, a moment of ``time.monotonic``.
     """
     run = partial(run_worker, timeout_s=timeout_s, worker=worker, python=python)
     with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
@@ -119,30 +123,40 @@ def measure_and_predict(
             samples=str(Path(folder) / "samples.npz"),
             evaluations=_write_evaluations(evaluations, Path(folder)),
         )
-        first, memory_bytes = _timed(specification, run, _paces_s[python])
+        timed = [_timed(specification, run, _paces_s[python])]
         outputs, again = _read_outputs(specification), replace(specification, evaluations=())
-        others = [_timed(again, run, _paces_s[python])[0] for _ in range(1, specification.protocol.processes)]
-        memory = dict.fromkeys(models, memory_bytes)
+        memory = dict.fromkeys(models, timed[0].memory_bytes)
         if len(models) > 1 or specification.protocol.min_span_seconds:
             for name, path in specification.models.items():
                 alone = replace(again, models={name: path}, latency=False, samples=None)
                 memory[name] = int(run(alone)["memory_bytes"])
-    timings = {name: joined([first[name], *(timings[name] for timings in others)]) for name in models}
+        while len(timed) < specification.protocol.processes and time.monotonic() + timed[-1].seconds <= deadline:
+            timed.append(_timed(again, run, _paces_s[python]))
+    timings = {name: joined([one.timings[name] for one in timed]) for name in models}
     measured = {name: MeasuredLatency(timing.latency(), memory[name], timing) for name, timing in timings.items()}
     return measured, outputs
 
 
+@dataclass(frozen=True)
+class _Timed:
+    """One process's timings by name, its peak memory, and the seconds that it took without its evaluations."""
+
+    timings: dict[str, Timing]
+    memory_bytes: int
+    seconds: float
+
+
 def _timed(
     specification: Specification, run: Callable[[Specification], dict[str, Any]], paces_s: deque[float]
-) -> tuple[dict[str, Timing], int]:
-    """One process's timings by name, and its peak memory in bytes."""
+) -> _Timed:
+    begun = time.monotonic()
     answer = run(replace(specification, known_s=min(paces_s, default=None)))
     paces_s.append(answer["seen_s"])
     assert specification.samples is not None
     with np.load(specification.samples, allow_pickle=False) as file:
         told = {name: {**answer["models"][name], "samples_ms": file[name]} for name in specification.models}
     timings = {name: Timing(**{**of, "rounds_ms": np.array(of["rounds_ms"], np.float64)}) for name, of in told.items()}
-    return timings, int(answer["memory_bytes"])
+    return _Timed(timings, int(answer["memory_bytes"]), time.monotonic() - begun - answer["evaluated_s"])
 
 
 def predict_in_fresh_process(

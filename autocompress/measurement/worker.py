@@ -1,8 +1,8 @@
 """The process that serves a file and measures itself: ``python -m autocompress.measurement.worker --spec S --out O``.
 
 It imports numpy and ONNX Runtime only, so its peak memory is that of a lean server. The specification is the JSON
-form of ``process.Specification``; the answer is ``{"models": {name: timing}, "seen_s": s, "memory_bytes": n}`` or
-``{"error": one line}`` with a non-zero exit.
+form of ``process.Specification``; the answer is ``{"models": {name: timing}, "seen_s": s, "memory_bytes": n,
+"evaluated_s": s}`` or ``{"error": one line}`` with a non-zero exit.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -71,9 +72,10 @@ def work(spec: Mapping[str, Any], open_model: Open) -> dict[str, Any]:
     answer["memory_bytes"] = peak_memory_bytes()
     models.clear()
     os.sched_setaffinity(0, everywhere)
+    begun = time.monotonic()
     for evaluation in spec["evaluations"]:
         _evaluate(evaluation, spec["models"][evaluation["model"]], open_model)
-    return answer
+    return {**answer, "evaluated_s": time.monotonic() - begun}
 
 
 def peak_memory_bytes() -> int:

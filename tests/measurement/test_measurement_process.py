@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import onnx
@@ -51,6 +51,17 @@ def test_several_models_are_interleaved_and_pinned(tiny_onnx, request_file, brie
     assert list(measured) == ["a", "b"]
     assert {one.timing.samples_ms.size for one in measured.values()} == {40}
     assert all(20e6 < one.memory_bytes < 200e6 for one in measured.values())
+
+
+@pytest.mark.parametrize(("left_s", "processes"), [(0.0, 1), (60.0, 3)])
+def test_no_process_is_begun_that_would_end_too_late(tiny_onnx, request_file, brief, left_s, processes):
+    protocol, deadline = replace(brief, processes=3), time.monotonic() + left_s
+    wish = [Evaluation("a", random_rows(3), 1, 0)]
+    timings, outputs = measure_and_predict(
+        {"a": tiny_onnx, "b": tiny_onnx}, request_file, Target(), protocol, evaluations=wish, deadline=deadline
+    )
+    assert {one.timing.samples_ms.size for one in timings.values()} == {40 * processes}
+    assert len(outputs) == 1 and all(one.memory_bytes > 20e6 for one in timings.values())
 
 
 def test_outputs_at_the_batch_size_asked_for(tiny_onnx, tmp_path):

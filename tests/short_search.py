@@ -1,0 +1,38 @@
+"""Whole searches of the real program that are as short as they can be, and the program for a process of its own."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from autocompress import phases, verification
+from autocompress.measurement import protocol
+
+BUDGET_S = 130.0
+SHARES = {"teacher": 0.07, "baselines": 0.01, "super-network": 0.15, "search": 0.66, "refine": 0.08, "verify": 0.03}
+"""Of so short a time a slow machine needs more than the usual tenth for eight trials."""
+SPAN_S = 2.0
+"""Seconds for which one process times the final files."""
+PROGRAM = [
+    sys.executable,
+    "-c",
+    f"""
+from autocompress import phases, verification
+from autocompress.cli.main import main
+from autocompress.measurement import protocol
+
+phases.SHARES, protocol.SPAN_S, verification.SPAN_S = {SHARES}, {SPAN_S}, {SPAN_S}
+main()
+""",
+]
+
+
+@contextmanager
+def time_for_trials() -> Iterator[None]:
+    """Searches in this process have the time shares of ``PROGRAM``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phases, "SHARES", SHARES)
+        for module in (protocol, verification):
+            patch.setattr(module, "SPAN_S", SPAN_S)
+        yield
