@@ -7,9 +7,10 @@ A round is one search of the demo (or of the model and files given), whose contr
 moment of each phase and resumed, and whose builder, measuring worker and raylet are killed while it searches; then
 ``export`` is killed twice. The first round has the long budget, so that trainings take minutes. After each kill, and
 at the end, ``autocompress show --json --all`` must tell every trial that was finished with the same figures as before,
-none measured twice and, at the end, none unfinished and the front that its trials' figures give; a training that was
-killed must have kept its state within the last minute. Prints a line per harm and the report, which it writes after
-every round and goes on with if it is there already; exits with 1 if broken.
+every trial whose end the killed program had printed, none measured twice and, at the end, none unfinished and the front
+that its trials' figures give; a training that was killed must have kept its state within the last minute. Prints a line
+per harm and the report, which it writes after every round and goes on with if it is there already; exits with 1 if
+broken.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ SHARE = 0.7
 """The harm comes within this share of a phase's planned time, for a phase may need less."""
 FOUND_WITHIN_S = 20.0
 MOST_LOST_S = 60.0
+ENDED = re.compile(r"^trial (\d+)(?: failed)?: \S+ ")
 HEADING = re.compile(r"^(\S+): (?:(\d+) min ?)?(?:([\d.]+) s)? ?planned")
 
 
@@ -52,6 +54,7 @@ class Watch:
     """What was seen so far: harm by kind, the finished trials of this round, and what broke the promise.
 
     ``rounds`` have ended; ``found_again`` counts, over all kills, the finished trials that had to be there after them.
+    ``printed`` are the trials whose end the program told on its way, of which the study must know after a kill.
     """
 
     harm: Counter[str] = field(default_factory=Counter)
@@ -62,6 +65,7 @@ class Watch:
     oldest_training_s: float = 0.0
     broken: list[str] = field(default_factory=list)
     finished: dict[int, dict[str, Any]] = field(default_factory=dict)
+    printed: set[int] = field(default_factory=set)
 
     def check(self, shown: dict[str, Any]) -> None:
         """Compare a study's own account with the one before."""
@@ -74,6 +78,8 @@ class Watch:
         done = {number: trial for number, trial in trials.items() if trial["state"] in ("complete", "failed")}
         digests = Counter(trial["digest"] for trial in done.values())
         self.broken += [f"configuration {digest} was measured {n} times" for digest, n in digests.items() if n > 1]
+        self.broken += [f"trial {number} was finished and is now lost" for number in sorted(self.printed - set(done))]
+        self.printed = set()
         self.finished = {n: {k: v for k, v in trial.items() if k != "verify"} for n, trial in done.items()}
 
     def check_end(self, shown: dict[str, Any]) -> None:
@@ -160,6 +166,8 @@ class Round:
         with process.stdout:
             for line in process.stdout:
                 said.append(line)
+                if (ended := ENDED.match(line)) is not None:
+                    self.watch.printed.add(int(ended[1]))
                 if (found := HEADING.match(line)) is not None:
                     planned_s = 60.0 * float(found[2] or 0) + float(found[3] or 0)
                     timers += self.harm_in(found[1], planned_s, process, phase, parts)
