@@ -17,6 +17,7 @@ from autocompress.exploration.jobs import TrialRequest
 from autocompress.exploration.study import Progress, StudyStore
 from autocompress.figures import TrialResult
 from autocompress.files import sweep
+from autocompress.measurement.export_stock import damaged_models, stock_models
 from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.preparation import Inputs, load_inputs, save_data
 from autocompress.prepared import TEACHER, Prepared
@@ -35,6 +36,11 @@ def mend(store: StudyStore, prepared: Prepared, listener: Listener) -> None:
     sweep(store.folder)
     _mend_state(store, listener)
     _mend_data(store, prepared, listener)
+    for path in damaged_models(stock_models(prepared.checkpoint, prepared.baselines)):
+        aside = store.set_aside(path)
+        listener(
+            Event("note", f"{path} is not what was built; it is now {aside.name}, and the baselines are built again")
+        )
     try:
         found = damaged(prepared)
     except ValueError as error:

@@ -20,7 +20,7 @@ from autocompress.exploration.study import Progress, StudyStore
 from autocompress.figures import Baseline, TrialResult
 from autocompress.files import read_sealed, write_sealed
 from autocompress.measurement.baselines import measure_baselines
-from autocompress.measurement.export_stock import StockModels, build_baselines, stock_models
+from autocompress.measurement.export_stock import StockModels, build_baselines, has_stock_models, stock_models
 from autocompress.measurement.fingerprint import hardware_fingerprint
 from autocompress.mending import mend, mend_model, teacher_inputs
 from autocompress.phases import FIXED_S, Phase, Schedule
@@ -103,10 +103,9 @@ class Pipeline:
         remember(self.prepared, TEACHER, self.problem)
 
     def _baselines(self) -> tuple[StockModels, list[Baseline]]:
-        folder = self.store.folder / "baselines"
-        stock = stock_models(self.prepared.checkpoint, folder)
-        if not (stock.fp32.is_file() and stock.int8.is_file()):
-            build_baselines(self.prepared.checkpoint, folder)
+        stock = stock_models(self.prepared.checkpoint, self.prepared.baselines)
+        if not has_stock_models(stock):
+            build_baselines(self.prepared.checkpoint, self.prepared.baselines)
         try:
             known = read_baselines(self.store.folder)
         except StudyError as error:
@@ -247,7 +246,7 @@ class Pipeline:
 
 def read_baselines(study_folder: Path) -> list[Baseline]:
     """The stored baselines; none before they were measured. StudyError if their file is damaged."""
-    path = study_folder / "baselines" / BASELINES
+    path = Prepared(study_folder).baselines / BASELINES
     try:
         return [Baseline.from_json(data) for data in read_sealed(path)["baselines"]]
     except FileNotFoundError:
@@ -259,4 +258,4 @@ def read_baselines(study_folder: Path) -> list[Baseline]:
 def write_baselines(study_folder: Path, baselines: Sequence[Baseline]) -> None:
     """Store the baselines' figures."""
     content = {"baselines": [baseline.to_json() for baseline in baselines]}
-    write_sealed(study_folder / "baselines" / BASELINES, content)
+    write_sealed(Prepared(study_folder).baselines / BASELINES, content)

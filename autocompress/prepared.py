@@ -46,6 +46,11 @@ class Prepared:
         """The teacher as a Hugging Face folder, with its tokenizer."""
         return self.folder / "checkpoint"
 
+    @property
+    def baselines(self) -> Path:
+        """Where the baselines' files and figures are."""
+        return self.study_folder / "baselines"
+
     def files(self, source: str) -> tuple[str, ...]:
         """Names, in the folder, of what a prepared source consists of."""
         weights = f"{source}.safetensors"

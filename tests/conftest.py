@@ -1,5 +1,7 @@
 """A tiny checkpoint and labelled text that it can learn, for tests of whole runs."""
 
+from __future__ import annotations
+
 import csv
 import os
 from collections.abc import Iterator
@@ -11,6 +13,10 @@ from full_disk import SmallDisk
 from hypothesis import settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when huggingface_hub is imported
+
+from short_search import BUDGET_S, time_for_trials
+
+import autocompress
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -97,6 +103,34 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     )
     BertModel(config).save_pretrained(folder)
     return str(folder)
+
+
+@pytest.fixture(scope="module")
+def short_searches() -> Iterator[None]:
+    """Searches in this process have the time shares of short ones."""
+    with time_for_trials():
+        yield
+
+
+@pytest.fixture(scope="session")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the study ``tiny``."""
+    return tmp_path_factory.mktemp("studies")
+
+
+@pytest.fixture(scope="session")
+def study(studies: Path, tiny_checkpoint: str, tiny_data: dict[str, str]) -> autocompress.Study:
+    """A finished search of eight trials; tests that change one take a copy."""
+    with time_for_trials():
+        return autocompress.search(
+            tiny_checkpoint,
+            **tiny_data,
+            max_latency_ms=50.0,
+            time_budget_s=BUDGET_S,
+            trials=8,
+            study="tiny",
+            studies_dir=studies,
+        )
 
 
 @pytest.fixture

@@ -5,16 +5,16 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 import warnings
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 from full_disk import SmallDisk
-from short_search import BUDGET_S, PROGRAM, time_for_trials
+from short_search import BUDGET_S, PROGRAM, RESUMED_S
 
 import autocompress
 from autocompress import labelling, trial
@@ -32,9 +32,9 @@ from autocompress.events import Event
 from autocompress.exploration.jobs import BUILD, MEASURE, TrialRequest, run_job
 from autocompress.exploration.study import StudyStore
 from autocompress.exploration.surrogate import STARTERS
-from autocompress.files import sha256
+from autocompress.figures import TrialResult
+from autocompress.files import read_sealed, sha256
 from autocompress.labelling import teacher_outputs
-from autocompress.mending import mend
 from autocompress.prepared import TEACHER, Prepared
 from autocompress.surrogates import LOSSES, exit_confidences, exit_designs, layer_outputs
 from autocompress.tasks.metrics import unexplained
@@ -43,28 +43,7 @@ from autocompress.trial import TrialEvaluator
 BASELINES = ["pytorch-fp32", "onnxruntime-fp32", "onnxruntime-int8"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def short_searches():
-    with time_for_trials():
-        yield
-
-
-@pytest.fixture(scope="module")
-def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("studies")
-
-
-@pytest.fixture(scope="module")
-def study(studies: Path, tiny_checkpoint: str, tiny_data: dict[str, str]) -> autocompress.Study:
-    return autocompress.search(
-        tiny_checkpoint,
-        **tiny_data,
-        max_latency_ms=50.0,
-        time_budget_s=BUDGET_S,
-        trials=8,
-        study="tiny",
-        studies_dir=studies,
-    )
+pytestmark = pytest.mark.usefixtures("short_searches")
 
 
 def test_a_search_ends_with_verified_points_beside_the_baselines(study: autocompress.Study):
@@ -132,6 +111,33 @@ def test_a_file_that_is_damaged_before_it_is_measured_fails_its_trial(study: aut
     (tmp_path / "model.onnx").write_bytes((tmp_path / "model.onnx").read_bytes()[:-2000])
     result = run_job(evaluator, MEASURE, request)
     assert result is not None and result.figures is None and "ONNX Runtime must load" in str(result.reason)
+
+
+STARVED = """
+import resource, sys
+from pathlib import Path
+import psutil
+from autocompress.configuration import configuration_to_json
+from autocompress.exploration.jobs import BUILD, TrialRequest, run_job
+from autocompress.exploration.study import StudyStore
+from autocompress.prepared import Prepared
+from autocompress.trial import TrialEvaluator
+
+store = StudyStore.read(Path(sys.argv[1]).parent, Path(sys.argv[1]).name)
+known = store.result(0)
+request = TrialRequest(99, 0, configuration_to_json(known.configuration), known.digest, sys.argv[2], 0)
+evaluator = TrialEvaluator(Prepared(store.folder), store.problem.target)
+resource.setrlimit(resource.RLIMIT_AS, 2 * (psutil.Process().memory_info().vms,))
+print(run_job(evaluator, BUILD, request).reason)
+"""
+
+
+def test_a_trial_that_runs_out_of_memory_fails_with_the_reason(study: autocompress.Study, tmp_path: Path):
+    command = [sys.executable, "-c", STARVED, str(study.folder), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "MemoryError" in done.stdout, done.stderr
+    kept = TrialResult.from_json(read_sealed(tmp_path / "result.json"))
+    assert kept.figures is None and "MemoryError" in str(kept.reason)
 
 
 def trial_0_again(study: autocompress.Study, folder: Path) -> tuple[TrialEvaluator, TrialRequest]:
@@ -233,7 +239,7 @@ def test_exit_designs_are_measured_after_the_spaces_own(study: autocompress.Stud
 def test_resume_adds_trials_and_keeps_the_old_ones(study: autocompress.Study, studies: Path):
     before = {result.trial: result for result in study.store.results()}
     trials = STARTERS + len(LOSSES) + 3
-    resumed = autocompress.resume("tiny", studies_dir=studies, trials=trials, time_budget_s=BUDGET_S)
+    resumed = autocompress.resume("tiny", studies_dir=studies, trials=trials, time_budget_s=RESUMED_S)
     after = {result.trial: result for result in resumed.store.results()}
     assert len(after) == trials and resumed.state == "finished"
     assert {number: after[number] for number in before} == before
@@ -247,87 +253,6 @@ def query(folder: Path, key: str) -> list[tuple[str]]:
     """The values of a user attribute, as they lie in the study's database."""
     with closing(sqlite3.connect(folder / "study.db")) as database:
         return database.execute("SELECT value_json FROM trial_user_attributes WHERE key = ?", (key,)).fetchall()
-
-
-@pytest.fixture
-def copy(study: autocompress.Study, tmp_path: Path) -> Iterator[StudyStore]:
-    """The study in a folder of its own, held as by a resuming process."""
-    shutil.copytree(study.folder, tmp_path / "tiny")
-    with StudyStore.resume(tmp_path, "tiny") as store:
-        yield store
-
-
-def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 8
-    path.write_bytes(content)
-
-
-@pytest.mark.parametrize(
-    ("name", "source"),
-    [
-        ("data/dataset.json", None),
-        ("data/dataset.safetensors", None),
-        ("data/model.json", None),
-        ("data/requests.npz", None),
-        ("prepared/bilstm.safetensors", "bilstm"),
-        ("prepared/heads.safetensors", "transfer"),
-        ("prepared/outputs.safetensors", "teacher"),
-        ("state.json", None),
-    ],
-)
-def test_what_is_damaged_is_named_and_missing_or_made_again(copy: StudyStore, name: str, source: str | None):
-    prepared, before, notes = Prepared(copy.folder), (copy.folder / name).read_bytes(), []
-    flip(copy.folder / name)
-    mend(copy, prepared, notes.append)
-    told = " ".join(note.message for note in notes)
-    assert Path(name).name in told or Path(name).parent.name in told
-    if source is None:
-        assert name == "state.json" or (copy.folder / name).read_bytes() == before
-    else:
-        assert not prepared.has(source) and (copy.folder / f"{name}.damaged").is_file()
-    notes.clear()
-    mend(copy, prepared, notes.append)
-    assert not (copy.folder / "prepared" / "keys.json.damaged").exists() and (source is not None or not notes)
-
-
-def test_an_intact_study_needs_no_mending(copy: StudyStore):
-    notes: list[Event] = []
-    mend(copy, Prepared(copy.folder), notes.append)
-    assert notes == [] and not list(copy.folder.rglob("*.damaged"))
-
-
-def test_a_study_whose_teacher_is_damaged_cannot_go_on(copy: StudyStore):
-    flip(copy.folder / "prepared" / "checkpoint" / "model.safetensors")
-    with pytest.raises(StudyError, match=r"checkpoint must be as the study wrote it.*export what was found"):
-        mend(copy, Prepared(copy.folder), lambda event: None)
-
-
-def test_a_damaged_study_is_resumed_with_all_that_was_measured(copy: StudyStore):
-    before = {result.trial: result for result in copy.results()}
-    folder, studies = copy.folder, copy.folder.parent
-    copy.close()
-    for point in autocompress.open_study("tiny", studies).front:
-        flip(autocompress.open_study("tiny", studies).source(point).model)
-    for name in ("prepared/cnn.safetensors", "prepared/outputs.safetensors", "baselines/baselines.json", "study.db"):
-        flip(folder / name)
-    notes: list[str] = []
-    resumed = autocompress.resume(
-        "tiny",
-        studies_dir=studies,
-        trials=max(before) + 3,
-        time_budget_s=BUDGET_S,
-        on_event=lambda event: notes.append(event.message),
-    )
-    after = {result.trial: result for result in resumed.store.results()}
-    assert {number: after[number] for number in before} == before and len(after) == max(before) + 3
-    told = " ".join(notes)
-    for name in ("cnn.safetensors", "outputs.safetensors", "baselines.json", "is not the file that was measured"):
-        assert name in told
-    assert "fine-tuned first" not in told and resumed.state == "finished" and resumed.front
-    for point in resumed.front:
-        source = resumed.source(point)
-        assert sha256(source.model) == source.model_digest
 
 
 def test_a_known_name_is_refused_with_what_changed(

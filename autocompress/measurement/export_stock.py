@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from autocompress.errors import MeasurementError
-from autocompress.files import replacing
+from autocompress.files import read_sealed, replacing, sha256, write_sealed
 from autocompress.measurement.pytorch_worker import input_names, load_classifier
 
 PYTORCH, FP32, INT8 = "pytorch-fp32", "onnxruntime-fp32", "onnxruntime-int8"
+DIGESTS = "models.json"
 TOLERANCE = 1e-3
 _OPSET = 17
 _ATTENTION = ("Attention", "MultiHeadAttention")
@@ -29,23 +30,42 @@ _log = logging.getLogger(__name__)
 class StockModels:
     """The teacher's folder and what the stock path made of it.
 
-    ``fused`` counts fused operators of the fp32 file where it was just built.
+    ``digests`` holds the SHA-256 of both files. ``fused`` counts fused operators of the fp32 file where it was just
+    built.
     """
 
     teacher_folder: Path
     fp32: Path
     int8: Path
+    digests: Path
     fused: dict[str, int] = field(default_factory=dict)
 
 
 def stock_models(teacher_folder: Path, out_folder: Path) -> StockModels:
     """Where ``build_baselines`` writes its files."""
     fp32, int8 = (out_folder / name / "model.onnx" for name in (FP32, INT8))
-    return StockModels(teacher_folder, fp32, int8)
+    return StockModels(teacher_folder, fp32, int8, out_folder / DIGESTS)
+
+
+def has_stock_models(stock: StockModels) -> bool:
+    """Whether ``build_baselines`` has ended and its files are in place."""
+    return all(path.is_file() for path in (stock.fp32, stock.int8, stock.digests))
+
+
+def damaged_models(stock: StockModels) -> list[Path]:
+    """The files that are not what ``build_baselines`` wrote; none before it has ended."""
+    try:
+        digests = read_sealed(stock.digests)
+    except FileNotFoundError:
+        return []
+    except ValueError:
+        return [stock.digests]
+    files = {FP32: stock.fp32, INT8: stock.int8}
+    return [path for name, path in files.items() if path.is_file() and sha256(path) != digests.get(name)]
 
 
 def build_baselines(teacher_folder: Path, out_folder: Path) -> StockModels:
-    """Write ``onnxruntime-fp32/model.onnx`` and ``onnxruntime-int8/model.onnx`` under ``out_folder``.
+    """Write ``onnxruntime-fp32/model.onnx``, ``onnxruntime-int8/model.onnx`` and their digests under ``out_folder``.
 
     The fp32 file's logits are held against PyTorch's on padded random rows: MeasurementError where they differ by
     more than ``TOLERANCE``. The legacy exporter with eager attention is used, for the fusions of ONNX Runtime know
@@ -64,6 +84,7 @@ def build_baselines(teacher_folder: Path, out_folder: Path) -> StockModels:
     _check(model, stock.fp32)
     with replacing(stock.int8) as temporary:
         _quantize(stock.fp32, temporary)
+    write_sealed(stock.digests, {FP32: sha256(stock.fp32), INT8: sha256(stock.int8)})
     return replace(stock, fused=fused)
 
 

@@ -1,0 +1,119 @@
+"""Files of a study that are damaged: named, set aside, and made again where that can be."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from short_search import RESUMED_S
+
+import autocompress
+from autocompress.errors import StudyError
+from autocompress.events import Event
+from autocompress.exploration.study import StudyStore
+from autocompress.files import sha256
+from autocompress.measurement.export_stock import has_stock_models, stock_models
+from autocompress.mending import mend
+from autocompress.prepared import Prepared
+
+pytestmark = pytest.mark.usefixtures("short_searches")
+
+
+@pytest.fixture
+def copy(study: autocompress.Study, tmp_path: Path) -> Iterator[StudyStore]:
+    """The study in a folder of its own, held as by a resuming process."""
+    shutil.copytree(study.folder, tmp_path / "tiny")
+    with StudyStore.resume(tmp_path, "tiny") as store:
+        yield store
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 8
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("data/dataset.json", None),
+        ("data/dataset.safetensors", None),
+        ("data/model.json", None),
+        ("data/requests.npz", None),
+        ("prepared/bilstm.safetensors", "bilstm"),
+        ("prepared/heads.safetensors", "transfer"),
+        ("prepared/outputs.safetensors", "teacher"),
+        ("state.json", None),
+    ],
+)
+def test_what_is_damaged_is_named_and_missing_or_made_again(copy: StudyStore, name: str, source: str | None):
+    prepared, before, notes = Prepared(copy.folder), (copy.folder / name).read_bytes(), []
+    flip(copy.folder / name)
+    mend(copy, prepared, notes.append)
+    told = " ".join(note.message for note in notes)
+    assert Path(name).name in told or Path(name).parent.name in told
+    if source is None:
+        assert name == "state.json" or (copy.folder / name).read_bytes() == before
+    else:
+        assert not prepared.has(source) and (copy.folder / f"{name}.damaged").is_file()
+    notes.clear()
+    mend(copy, prepared, notes.append)
+    assert not (copy.folder / "prepared" / "keys.json.damaged").exists() and (source is not None or not notes)
+
+
+def test_an_intact_study_needs_no_mending(copy: StudyStore):
+    notes: list[Event] = []
+    mend(copy, Prepared(copy.folder), notes.append)
+    assert notes == [] and not list(copy.folder.rglob("*.damaged"))
+
+
+def test_a_study_whose_teacher_is_damaged_cannot_go_on(copy: StudyStore):
+    flip(copy.folder / "prepared" / "checkpoint" / "model.safetensors")
+    with pytest.raises(StudyError, match=r"checkpoint must be as the study wrote it.*export what was found"):
+        mend(copy, Prepared(copy.folder), lambda event: None)
+
+
+def test_a_damaged_study_is_resumed_with_all_that_was_measured(copy: StudyStore):
+    before = {result.trial: result for result in copy.results()}
+    folder, studies = copy.folder, copy.folder.parent
+    copy.close()
+    for point in autocompress.open_study("tiny", studies).front:
+        flip(autocompress.open_study("tiny", studies).source(point).model)
+    int8 = "baselines/onnxruntime-int8/model.onnx"
+    for name in (
+        "prepared/cnn.safetensors",
+        "prepared/outputs.safetensors",
+        "baselines/baselines.json",
+        "study.db",
+        int8,
+    ):
+        flip(folder / name)
+    notes: list[str] = []
+    resumed = autocompress.resume(
+        "tiny",
+        studies_dir=studies,
+        trials=max(before) + 3,
+        time_budget_s=RESUMED_S,
+        on_event=lambda event: notes.append(event.message),
+    )
+    after = {result.trial: result for result in resumed.store.results()}
+    assert {number: after[number] for number in before} == before and len(after) == max(before) + 3
+    told = " ".join(notes)
+    for name in ("cnn.safetensors", "outputs.safetensors", "baselines.json", int8, "is not the file that was measured"):
+        assert name in told
+    assert has_stock_models(stock_models(Path(), folder / "baselines"))
+    assert "fine-tuned first" not in told and resumed.state == "finished" and resumed.front
+    for point in resumed.front:
+        source = resumed.source(point)
+        assert sha256(source.model) == source.model_digest
+
+
+@pytest.mark.parametrize("name", ["onnxruntime-int8/model.onnx", "onnxruntime-fp32/model.onnx", "models.json"])
+def test_a_damaged_file_of_a_baseline_is_set_aside_to_be_built_again(copy: StudyStore, name: str):
+    prepared, notes = Prepared(copy.folder), list[Event]()
+    stock = stock_models(prepared.checkpoint, prepared.baselines)
+    assert has_stock_models(stock)
+    flip(prepared.baselines / name)
+    mend(copy, prepared, notes.append)
+    assert str(prepared.baselines / name) in notes[0].message and len(notes) == 1
+    assert not has_stock_models(stock) and (prepared.baselines / f"{name}.damaged").is_file()
