@@ -96,7 +96,8 @@ class HostedRay:
         ours, theirs = socket.socketpair()
         with theirs:
             command = [sys.executable, "-m", __spec__.name, str(theirs.fileno())]
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+            private = {} if self._resources.ray_address else {"RAY_AUTH_MODE": "token"}
+            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env={**os.environ, **private})
         self._connection = Connection(ours.detach())
         self._connection.send((self._cores, self._evaluator, self._resources))
         try:

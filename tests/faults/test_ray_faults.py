@@ -1,7 +1,6 @@
 """Parts of Ray are killed under a running search; it goes on, and every trial is measured once."""
 
 import os
-import pickle
 import socket
 import subprocess
 import sys
@@ -18,7 +17,6 @@ import pytest
 from search_parts import OBJECTIVES, FormulaEvaluator
 
 from autocompress.exploration.ray_cluster import Resources
-from autocompress.exploration.ray_executor import RayExecutor
 from autocompress.exploration.ray_host import HostedRay
 from autocompress.exploration.study import StudyStore
 from autocompress.problem import Problem
@@ -197,15 +195,18 @@ def joins(address: str, environment: dict[str, str]) -> bool:
     return done.returncode == 0 and "nodes 1" in done.stdout
 
 
-def test_who_does_not_have_the_token_is_not_let_in(tmp_path: Path):
-    import ray
-
-    with RayExecutor(pickle.dumps(FormulaEvaluator({})), Resources()):
-        address = ray.get_runtime_context().gcs_address
+@pytest.mark.usefixtures("folder")
+def test_who_does_not_have_the_token_is_not_let_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Even where the user's own Ray asks for none."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    with HostedRay(FormulaEvaluator({}), Resources()):
+        (raylet,) = named(psutil.Process(), "raylet")
+        (address,) = [word.partition("=")[2] for word in raylet.cmdline() if word.startswith("--gcs-address=")]
         stranger = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
         stranger["HOME"] = str(tmp_path)
+        owner = {**os.environ, "RAY_AUTH_MODE": "token"}
         without = {**stranger, "RAY_AUTH_MODE": "disabled"}
         wrong = {**stranger, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64}
         with ThreadPoolExecutor() as pool:
-            let_in = list(pool.map(lambda caller: joins(address, caller), [dict(os.environ), without, wrong]))
+            let_in = list(pool.map(lambda caller: joins(address, caller), [owner, without, wrong]))
     assert let_in == [True, False, False]
