@@ -6,7 +6,6 @@ depend on what the weights are.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from autocompress.artifact.emit import GraphInputs, emit
 from autocompress.compression.vocabulary import vocabulary_order
 from autocompress.configuration import Configuration, EncoderShape, TransformerConfiguration
 from autocompress.errors import InputError
-from autocompress.files import write_bytes
+from autocompress.files import scratch, write_bytes
 from autocompress.measurement.process import MeasuredLatency, measure_in_fresh_process
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.requests import draw_requests, write_requests
@@ -58,8 +57,8 @@ def check_feasible(problem: Problem, inputs: Inputs, model: PreTrainedModel) -> 
     asked = problem.constraints
     if asked.max_size_bytes is None and asked.max_latency_ms is None and asked.max_memory_bytes is None:
         return
-    with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
-        files = _smallest_files(problem, inputs, model, Path(folder))
+    with scratch() as folder:
+        files = _smallest_files(problem, inputs, model, folder)
         size = min(path.stat().st_size for path in files.values())
         if asked.max_size_bytes is not None and size > asked.max_size_bytes:
             raise InputError(
@@ -67,7 +66,7 @@ def check_feasible(problem: Problem, inputs: Inputs, model: PreTrainedModel) -> 
                 f"but got {human_size(asked.max_size_bytes)}; ask for more or widen --space"
             )
         if asked.max_latency_ms is not None or asked.max_memory_bytes is not None:
-            _check_measured(problem, inputs, files, Path(folder) / "requests.npz")
+            _check_measured(problem, inputs, files, folder / "requests.npz")
 
 
 def _check_measured(problem: Problem, inputs: Inputs, files: dict[str, Path], requests: Path) -> None:

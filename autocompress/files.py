@@ -1,17 +1,20 @@
 """Writing files so that a crash leaves the old one or the new one, never half of one."""
 
+import fcntl
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from autocompress.errors import StorageError
 
 SEAL = "sha256"
+SCRATCH = "autocompress-scratch-"
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -87,6 +90,54 @@ def sweep(folder: Path) -> None:
     """Remove what a process that was killed left half-written in ``folder``; nobody else may be writing there."""
     for path in folder.rglob(".*.tmp"):
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Give a folder for temporary files, which is removed afterwards; those that killed processes left go first.
+
+    Its owner has a lock on it, which ends with the process, however that comes about. StorageError without room.
+    """
+    folder, handle = _new_scratch()
+    try:
+        for other in folder.parent.glob(f"{SCRATCH}*"):
+            _remove_abandoned(other)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
+
+
+def _new_scratch() -> tuple[Path, int]:
+    """A folder, and the handle that holds its lock; another process may have swept it away before it was locked."""
+    try:
+        while True:
+            folder = Path(tempfile.mkdtemp(prefix=SCRATCH))
+            with suppress(FileNotFoundError):
+                handle = os.open(folder, os.O_RDONLY)
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                if folder.is_dir():
+                    return folder, handle
+                os.close(handle)
+    except OSError as error:
+        raise StorageError(
+            f"{tempfile.gettempdir()} must be writable, but {error.strerror or error}; free some space or set TMPDIR"
+        ) from error
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove a scratch folder that no living process has locked; others' are not ours to open."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    except BlockingIOError:
+        pass
+    finally:
+        os.close(handle)
 
 
 def _fsync(path: Path) -> None:

@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +17,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autocompress.errors import StorageError
-from autocompress.files import read_json, read_sealed, replacing, sha256, sweep, write_bytes, write_json, write_sealed
+from autocompress.files import (
+    read_json,
+    read_sealed,
+    replacing,
+    scratch,
+    sha256,
+    sweep,
+    write_bytes,
+    write_json,
+    write_sealed,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
@@ -144,6 +155,38 @@ def test_what_a_killed_writer_left_is_swept_away(tmp_path: Path):
     assert len(list(inner.iterdir())) == 3
     sweep(tmp_path)
     assert sorted(path.name for path in inner.iterdir()) == [".kept", "kept.tmp"]
+
+
+def test_a_scratch_folder_goes_at_the_end_or_after_its_owner_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = (
+        "import os, time; from autocompress.files import scratch\n"
+        "with scratch() as folder: (folder / 'data').write_bytes(b'left'); print(folder, flush=True); time.sleep(60)"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None
+    other = Path(process.stdout.readline().strip())
+    with scratch() as own:
+        assert other.parent == own.parent == tmp_path and (other / "data").is_file()
+        with scratch() as inner:
+            assert own.is_dir() and inner.is_dir()
+    assert list(tmp_path.iterdir()) == [other]
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert (other / "data").is_file()
+    with scratch() as own:
+        assert list(tmp_path.iterdir()) == [own]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_scratch_folder_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(StorageError, match=r"nowhere must be writable, but .*TMPDIR"), scratch():
+        pass
 
 
 def test_the_digest_is_that_of_hashlib(tmp_path: Path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autocompress.errors import MeasurementError
-from autocompress.files import read_sealed, replacing, sha256, write_sealed
+from autocompress.files import read_sealed, replacing, scratch, sha256, write_sealed
 from autocompress.measurement.pytorch_worker import input_names, load_classifier
 
 PYTORCH, FP32, INT8 = "pytorch-fp32", "onnxruntime-fp32", "onnxruntime-int8"
@@ -73,8 +72,8 @@ def build_baselines(teacher_folder: Path, out_folder: Path) -> StockModels:
     """
     stock = stock_models(teacher_folder, out_folder)
     model = load_classifier(str(teacher_folder), attn_implementation="eager")
-    with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
-        exported = Path(folder) / "exported.onnx"
+    with scratch() as folder:
+        exported = folder / "exported.onnx"
         _export(model, exported)
         with replacing(stock.fp32) as temporary:
             fused = _fuse(exported, temporary, model.config)

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from autocompress.errors import MeasurementError
 from autocompress.figures import Latency
-from autocompress.files import read_json, write_json
+from autocompress.files import read_json, scratch, write_json
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.requests import Split, write_split
 from autocompress.measurement.timing import Timing, joined
@@ -113,15 +112,15 @@ def measure_and_predict(
     After the first process none is begun that would end after ``deadline``, a moment of ``time.monotonic``.
     """
     run = partial(run_worker, timeout_s=timeout_s, worker=worker, python=python)
-    with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
+    with scratch() as folder:
         specification = Specification(
             models={name: str(path) for name, path in models.items()},
             threads=target.threads,
             requests=str(requests),
             protocol=protocol or LatencyProtocol(),
             affinity=None if affinity is None else sorted(affinity),
-            samples=str(Path(folder) / "samples.npz"),
-            evaluations=_write_evaluations(evaluations, Path(folder)),
+            samples=str(folder / "samples.npz"),
+            evaluations=_write_evaluations(evaluations, folder),
         )
         timed = [_timed(specification, run, _paces_s[python])]
         outputs, again = _read_outputs(specification), replace(specification, evaluations=())
@@ -167,9 +166,9 @@ def predict_in_fresh_process(
     worker: str = ONNX_WORKER,
 ) -> list[NDArray[np.float32]]:
     """Outputs [n, num_outputs] of each evaluation, in order; MeasurementError as in ``measure_in_fresh_process``."""
-    with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
+    with scratch() as folder:
         paths = {name: str(path) for name, path in models.items()}
-        specification = Specification(paths, 1, evaluations=_write_evaluations(evaluations, Path(folder)))
+        specification = Specification(paths, 1, evaluations=_write_evaluations(evaluations, folder))
         run_worker(specification, timeout_s, worker=worker)
         return _read_outputs(specification)
 
@@ -194,8 +193,8 @@ def run_worker(
 ) -> dict[str, Any]:
     """Run a worker module on a specification and read its answer; MeasurementError says in one line what went wrong."""
     names = ", ".join(specification.models)
-    with tempfile.TemporaryDirectory(prefix="autocompress-") as folder:
-        spec, out, log = (Path(folder) / name for name in ("spec.json", "out.json", "stderr"))
+    with scratch() as folder:
+        spec, out, log = (folder / name for name in ("spec.json", "out.json", "stderr"))
         write_json(spec, asdict(specification))
         command = [python, "-m", worker, "--spec", str(spec), "--out", str(out), "--end-with-parent"]
         code = _run(command, log, timeout_s, specification.threads, names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from tokenizers import Tokenizer
 from autocompress.artifact.manifest import MODEL, Artifact, Manifest, load_artifact
 from autocompress.errors import InputError, MeasurementError
 from autocompress.figures import Latency, Quality
-from autocompress.files import read_json
+from autocompress.files import read_json, scratch
 from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fingerprint
 from autocompress.measurement.process import Evaluation, measure_and_predict
 from autocompress.measurement.protocol import FINAL, LatencyProtocol
@@ -113,8 +112,8 @@ def _measure(
 ) -> tuple[Latency, NDArray[np.float32]]:
     """Latency over requests drawn from ``split``, and the outputs [n, num_outputs] on all of it."""
     batch_size, threads = artifact.manifest.batch_size, artifact.manifest.threads
-    with tempfile.TemporaryDirectory(prefix="autocompress-") as temporary:
-        requests = Path(temporary) / "requests.npz"
+    with scratch() as temporary:
+        requests = temporary / "requests.npz"
         write_requests(requests, draw_requests(split, batch_size=batch_size, pad_id=pad_id))
         measured, outputs = measure_and_predict(
             {MODEL: artifact.model},
