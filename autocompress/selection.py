@@ -39,7 +39,7 @@ def to_refine(
     near = [r for r in allowed if _quality(r) >= floor]
     if not near:
         return []
-    measured = _costs([*near, *(r for r in beside if r.figures)], objectives)
+    measured = _scaled(_costs([*near, *(r for r in beside if r.figures)], objectives), objectives)
     hoped = measured[: len(near)].copy()
     hoped[:, 0] -= HOPE * np.maximum(teacher_quality - np.array([_quality(r) for r in near]), 0.0)
     return [near[i] for i in _adding_most(hoped, measured, [], count)]
@@ -69,14 +69,20 @@ def finalists(
     mask = non_dominated(costs, ("minimize",) * len(objectives))
     front, costs = [pool[int(i)] for i in np.flatnonzero(mask)], costs[mask]
     best = sorted({int(i) for i in costs.argmin(axis=0)})
-    return [front[i] for i in _adding_most(costs, costs[:0], best, count)]
+    scaled = _scaled(costs, objectives)
+    return [front[i] for i in _adding_most(scaled, scaled[:0], best, count)]
 
 
 def _costs(results: Sequence[TrialResult], objectives: Sequence[Objective]) -> NDArray[np.float64]:
-    """What the results [n] cost in each objective [n, m], the less the better; logarithms of what is minimised."""
+    """What the results [n] cost in each objective [n, m], the less the better: a quality counts as its negative."""
     values = np.array([[objective.value(r.figures) for objective in objectives] for r in results if r.figures])
-    columns = zip(values.T, objectives, strict=True)
-    return np.stack([-column if each.direction == "maximize" else np.log(column) for column, each in columns], axis=1)
+    return values * [-1.0 if objective.direction == "maximize" else 1.0 for objective in objectives]
+
+
+def _scaled(costs: NDArray[np.float64], objectives: Sequence[Objective]) -> NDArray[np.float64]:
+    """Costs [n, m] with the logarithms of what is minimised, which may make two values one that differ a little."""
+    columns = zip(costs.T, objectives, strict=True)
+    return np.stack([column if each.direction == "maximize" else np.log(column) for column, each in columns], axis=1)
 
 
 def _adding_most(costs: NDArray[np.float64], others: NDArray[np.float64], chosen: list[int], count: int) -> list[int]:

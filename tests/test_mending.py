@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,13 @@ import autocompress
 from autocompress.errors import StudyError
 from autocompress.events import Event
 from autocompress.exploration.study import StudyStore
-from autocompress.files import sha256
+from autocompress.files import sha256, write_bytes
 from autocompress.measurement.export_stock import has_stock_models, stock_models
-from autocompress.mending import mend
+from autocompress.mending import mend, mend_model
 from autocompress.prepared import Prepared
+from autocompress.refinement import REFINED
+from autocompress.shipping import is_intact, shipping_folder, shipping_results
+from autocompress.trial import MODEL, TrialEvaluator
 
 pytestmark = pytest.mark.usefixtures("short_searches")
 
@@ -77,8 +81,10 @@ def test_a_damaged_study_is_resumed_with_all_that_was_measured(copy: StudyStore)
     before = {result.trial: result for result in copy.results()}
     folder, studies = copy.folder, copy.folder.parent
     copy.close()
-    for point in autocompress.open_study("tiny", studies).front:
-        flip(autocompress.open_study("tiny", studies).source(point).model)
+    store = StudyStore.read(studies, "tiny")
+    flipped = {result.artifact_digest: shipping_folder(store, result) / MODEL for result in shipping_results(store)}
+    for path in flipped.values():
+        flip(path)
     int8 = "baselines/onnxruntime-int8/model.onnx"
     for name in (
         "prepared/cnn.safetensors",
@@ -99,13 +105,43 @@ def test_a_damaged_study_is_resumed_with_all_that_was_measured(copy: StudyStore)
     after = {result.trial: result for result in resumed.store.results()}
     assert {number: after[number] for number in before} == before and len(after) == max(before) + 3
     told = " ".join(notes)
-    for name in ("cnn.safetensors", "outputs.safetensors", "baselines.json", int8, "is not the file that was measured"):
+    for name in ("cnn.safetensors", "outputs.safetensors", "baselines.json", int8):
         assert name in told
+    for result in resumed.store.results("verify"):
+        path = flipped.get(result.artifact_digest)
+        assert path is None or f"{path} is not the file that was measured" in told
     assert has_stock_models(stock_models(Path(), folder / "baselines"))
     assert "fine-tuned first" not in told and resumed.state == "finished" and resumed.front
     for point in resumed.front:
         source = resumed.source(point)
         assert sha256(source.model) == source.model_digest
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_damaged_model_is_compiled_again_to_the_same_bytes(copy: StudyStore, missing: bool):
+    result, notes = copy.result(0), list[Event]()
+    assert result is not None and is_intact(copy, result)
+    path = copy.trial_folder(0) / MODEL
+    path.unlink() if missing else flip(path)
+    assert not is_intact(copy, result)
+    assert mend_model(copy, TrialEvaluator(Prepared(copy.folder), copy.problem.target), result, notes.append)
+    assert is_intact(copy, result) and "it is compiled again" in notes[0].message
+    assert path.with_name(f"{MODEL}.damaged").is_file() is not missing
+
+
+def test_for_a_damaged_refined_model_the_trials_first_one_steps_in(copy: StudyStore):
+    first, notes = copy.result(0), list[Event]()
+    assert first is not None and first.figures is not None
+    path = copy.trial_folder(0) / REFINED / MODEL
+    write_bytes(path, b"a better model")
+    best = replace(first.figures, validation=replace(first.figures.validation, value=1.0, expected=1.0))
+    refined = replace(first, stage="refine", figures=best, artifact_digest=sha256(path))
+    copy.write_result(refined)
+    assert shipping_results(copy)[0] == refined and is_intact(copy, refined)
+    flip(path)
+    assert mend_model(copy, TrialEvaluator(Prepared(copy.folder), copy.problem.target), refined, notes.append)
+    assert shipping_results(copy)[0] == first and is_intact(copy, first)
+    assert path.parent.with_name(f"{REFINED}.damaged").is_dir() and str(path) in notes[0].message
 
 
 @pytest.mark.parametrize("name", ["onnxruntime-int8/model.onnx", "onnxruntime-fp32/model.onnx", "models.json"])

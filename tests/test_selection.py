@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autocompress.configuration import BiLSTMConfiguration
@@ -67,6 +67,7 @@ def test_finalists_meet_the_constraints_where_any_does():
     ),
     st.integers(3, 8),
 )
+@example([(0.0, 0.010000000000000002, 1), (0.0, 0.01, 1)], 3)  # latencies whose logarithms are equal
 def test_finalists_hold_the_best_of_each_objective_and_no_dominated_point(rows, count):
     results = [result(i, *row) for i, row in enumerate(rows)]
     chosen = finalists(results, DEFAULT, [], count)
