@@ -15,10 +15,13 @@ from autocompress.exploration.study import StudyStore
 from autocompress.files import sha256, write_bytes
 from autocompress.measurement.export_stock import has_stock_models, stock_models
 from autocompress.mending import mend, mend_model
+from autocompress.phases import Schedule
+from autocompress.pipeline import Pipeline, read_baselines
 from autocompress.prepared import Prepared
 from autocompress.refinement import REFINED
 from autocompress.shipping import is_intact, shipping_folder, shipping_results
 from autocompress.trial import MODEL, TrialEvaluator
+from objectives import constraints_for
 
 pytestmark = pytest.mark.usefixtures("short_searches")
 
@@ -115,6 +118,24 @@ def test_a_damaged_study_is_resumed_with_all_that_was_measured(copy: StudyStore)
     for point in resumed.front:
         source = resumed.source(point)
         assert sha256(source.model) == source.model_digest
+
+
+def test_no_damaged_model_is_verified(copy: StudyStore):
+    flipped = [shipping_folder(copy, result) / MODEL for result in shipping_results(copy)]
+    for path in flipped:
+        flip(path)
+    notes: list[Event] = []
+    pipeline = Pipeline(copy, Schedule(60.0), notes.append)
+    prepared = pipeline.prepared
+    stock = stock_models(prepared.checkpoint, prepared.baselines)
+    constraints = constraints_for(copy.problem, prepared.teacher_quality)
+    pipeline._verify(read_baselines(copy.folder), stock, constraints, 15.0)
+    verified = copy.results("verify")
+    assert verified and all(is_intact(copy, result) for result in verified)
+    told = " ".join(note.message for note in notes)
+    named = [path for path in flipped if f"{path} is not the file that was measured" in told]
+    folders = {path.parent for path in named} | {path.parent.parent for path in named}
+    assert all(copy.trial_folder(result.trial) in folders for result in verified)
 
 
 @pytest.mark.parametrize("missing", [False, True])
