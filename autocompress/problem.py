@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -12,6 +13,7 @@ from autocompress.stored import Stored, fields_of
 VERSION = 1
 SHORTEST_BUDGET_S = 120.0
 LARGEST_SEED = 2**32 - 1
+KINDS = ("classification", "regression")
 LATENCY_STATISTICS = ("mean", "p50", "p95")
 
 
@@ -19,7 +21,8 @@ LATENCY_STATISTICS = ("mean", "p50", "p95")
 class DataSource(Stored):
     """Where the labelled text is: files (or one name the ``datasets`` library knows, in ``train``) and its columns.
 
-    ``train`` is None for the built-in demo. Columns that are None are found by their usual names.
+    ``train`` is None for the built-in demo. Columns that are None are found by their usual names. ``task`` is one of
+    ``KINDS``; None leaves it to the checkpoint and the labels.
     """
 
     train: str | None = None
@@ -27,13 +30,21 @@ class DataSource(Stored):
     test: str | None = None
     text_columns: tuple[str, ...] | None = None
     label_column: str | None = None
+    task: str | None = None
 
     def __post_init__(self) -> None:
         names = {name: getattr(self, name) for name in ("train", "validation", "test", "label_column")}
-        for name, value in names.items():
+        columns = {f"text_columns[{place}]": name for place, name in enumerate(self.text_columns or ())}
+        for name, value in (names | columns).items():
             if value is not None and not value.strip():
                 raise InputError(f"{name} must not be empty, but got {value!r}; leave it out or name one")
-        beside = [name for name in ("validation", "test", "text_columns", "label_column") if getattr(self, name)]
+            if value is not None and re.search("[\ud800-\udfff]", value):
+                raise InputError(f"{name} must be valid Unicode, but got {value!r}; rename the file or the column")
+        if self.task is not None and self.task not in KINDS:
+            raise InputError(f"task must be one of {', '.join(KINDS)}, but got {self.task!r}")
+        beside = [
+            name for name in ("validation", "test", "text_columns", "label_column", "task") if getattr(self, name)
+        ]
         if self.train is None and beside:
             raise InputError(f"training data must be given too, but got only {', '.join(beside)}; add --train")
 
@@ -83,7 +94,10 @@ class Constraints(Stored):
 
 @dataclass(frozen=True)
 class Problem(Stored):
-    """A whole search request. ``model`` is None for the built-in demo's checkpoint."""
+    """A whole search request. ``model`` is None for the built-in demo's checkpoint.
+
+    ``accept_teacher``: a trained head is the teacher even if labelled rows speak against it.
+    """
 
     model: str | None = None
     data: DataSource = DataSource()
@@ -96,6 +110,7 @@ class Problem(Stored):
     workers: int | None = None
     ray_address: str | None = None
     seed: int = 0
+    accept_teacher: bool = False
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.time_budget_s) and self.time_budget_s >= SHORTEST_BUDGET_S):

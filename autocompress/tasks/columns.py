@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from autocompress.errors import InputError
+from autocompress.tasks.table import Table
 
 PAIRS = (
     ("sentence1", "sentence2"),
@@ -26,6 +28,41 @@ LABELS = (
     *("class", "category", "sentiment", "topic", "intent", "emotion", "polarity", "rating", "stars", "is_duplicate"),
     *("coarse_label", "label_text", "y"),
 )
+SCORES = (
+    *("score", "similarity", "relatedness", "rating", "stars", "grade", "points", "percent", "percentage", "value"),
+    *("valence", "arousal", "intensity", "strength", "quality", "readability", "difficulty", "price", "age", "votes"),
+)
+_ROW_NUMBERS = re.compile(r"column_\d+_*|unnamed:_\d+|__index_level_\d+__|index|idx|id|row|row_id|guid|uid|uuid")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_FEW_WORDS = 6
+
+
+def columns_of(
+    table: Table, text_columns: tuple[str, ...] | None, label_column: str | None
+) -> tuple[tuple[str, ...], str]:
+    """``find_columns`` of a table; InputError says so where its first line looks like data and not like a header."""
+    try:
+        return find_columns(table.names, text_columns, label_column, table.origin)
+    except InputError as error:
+        if not table.first_line_is_header or not _looks_like_data(table):
+            raise
+        raise InputError(
+            f"{table.origin} must have a header, a first line that names its columns (such as text,label), but its "
+            f"first line looks like data: {_listed(table.names)[:200]}; add a header"
+        ) from error
+
+
+def is_score_name(column: str) -> bool:
+    """Whether a column's name means a number, such as ``relatedness_score``."""
+    words = set(re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column).lower()))
+    return bool(words & {*SCORES, *(f"{name}s" for name in SCORES)})
+
+
+def _looks_like_data(table: Table) -> bool:
+    return any(
+        _NUMBER.fullmatch(name) or len(name.split()) > _FEW_WORDS or name in map(str, table.read(name))
+        for name in table.names
+    )
 
 
 def find_columns(
@@ -71,8 +108,9 @@ def _find_texts(names: Sequence[str], by_usual_name: dict[str, str], label_colum
         if key in usual:
             return (usual[key],)
     others = [name for name in names if name != label_column]
-    if len(others) == 1:
-        return (others[0],)
+    named = [name for key, name in usual.items() if not _ROW_NUMBERS.fullmatch(key)]
+    if len(others) == 1 or len(named) == 1:
+        return (named[0] if len(named) == 1 else others[0],)
     raise InputError(
         f"{origin} must have a text column, but its columns are {_listed(names)}; name it (or both of a pair) "
         f"with --text-column"

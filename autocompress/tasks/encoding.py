@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +18,17 @@ from autocompress.files import read_sealed, write_bytes, write_sealed
 from autocompress.tasks.batching import Batch, pad, ragged_positions
 from autocompress.tasks.dataset import SPLITS, TextDataset, TextSplit
 from autocompress.tasks.task import Task
+from autocompress.tasks.tokenizing import (
+    CHUNK,
+    LONGEST,
+    SHORTEST,
+    encode_batch,
+    limited,
+    own_limit,
+    shortened,
+    truncation_side,
+    unknown_notes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,9 +36,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 VERSION = 1
-LONGEST = 256
-SHORTEST = 8
-CHUNK = 2000
+MOST_TYPES = 127
 _FIELDS = ("tokens", "type_ids", "offsets", "labels")
 
 
@@ -71,10 +78,10 @@ class EncodedSplit:
         return EncodedSplit(self.tokens[flat], self.type_ids[flat], offsets, self.labels[rows])
 
     def batch(self, indices: Sequence[int] | NDArray[np.int64], pad_id: int) -> Batch:
-        """The rows ``indices`` padded on the right to the longest of them."""
+        """The rows ``indices`` padded on the right to the longest of them, and to one token at least."""
         rows = np.asarray(indices, dtype=np.int64)
         lengths = self.lengths[rows]
-        mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
+        mask = np.arange(lengths.max(initial=1)) < lengths[:, None]
         flat = ragged_positions(self.offsets, rows)
         return Batch(
             input_ids=pad(self.tokens[flat], mask, pad_id),
@@ -186,9 +193,10 @@ def encode(
 ) -> EncodedDataset:
     """Token ids of every split, cut at ``max_length`` tokens.
 
-    ``tokenizer`` is a fast tokenizer of transformers; it is not changed. Without ``max_length`` the limit is the
-    99.9th percentile of the training rows' lengths rounded up to a multiple of 8, at most 256 and never above
-    ``max_positions``, the positions that the model has. How many rows are cut is noted.
+    ``tokenizer`` is a fast tokenizer of transformers; it is not changed, and cuts on the side that it says. Without
+    ``max_length`` the limit is the 99.9th percentile of the training rows' lengths rounded up to a multiple of 8, at
+    most 256 and never above ``max_positions``, the positions that the model has, nor above the tokenizer's own limit.
+    How many rows are cut is noted, and if many words are unknown to the tokenizer.
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
@@ -196,8 +204,10 @@ def encode(
             f"the model must have a fast tokenizer (tokenizer.json), but its tokenizer is a "
             f"{type(tokenizer).__name__}; convert it or choose another model"
         )
+    if truncation_side(backend) != tokenizer.truncation_side:
+        backend = limited(backend, SHORTEST, tokenizer.truncation_side)
     if max_length is None:
-        limit = min(LONGEST, max_positions)
+        limit = min(LONGEST, max_positions, own_limit(tokenizer))
         lengths = encode_split(dataset.splits["train"], backend, limit)[0].lengths
         max_length = min(limit, -(-int(np.ceil(np.percentile(lengths, 99.9))) // 8) * 8)
     if not SHORTEST <= max_length <= max_positions:
@@ -210,6 +220,7 @@ def encode(
         for name, (split, cut) in encoded.items()
         if cut
     ]
+    notes += unknown_notes(dataset.splits["train"], backend, tokenizer.unk_token_id, max_length)
     unknown_id = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else tokenizer.pad_token_id
     if unknown_id is None:
         raise InputError("the model's tokenizer must have a padding token, but it has none; choose another model")
@@ -226,47 +237,29 @@ def encode(
     )
 
 
+def _token_types(found: Sequence[int]) -> NDArray[np.int8]:
+    if max(found, default=0) > MOST_TYPES:
+        raise InputError(
+            f"a tokenizer must give token types from 0 to {MOST_TYPES}, but gives {max(found)}; check tokenizer.json"
+        )
+    return np.array(found, dtype=np.int8)
+
+
 def encode_split(split: TextSplit, tokenizer: Tokenizer, max_length: int) -> tuple[EncodedSplit, int]:
     """Token ids of one split by a tokenizer of the ``tokenizers`` library (not changed), and how many rows were cut.
 
-    Of a pair the longer text is cut first, as transformers does.
+    Texts are cut on the side that the tokenizer's truncation says, of a pair the longer one first, as transformers
+    does. InputError if the tokenizer cannot encode them.
     """
-    backend = _limited(tokenizer, max_length)
+    backend = limited(tokenizer, max_length, truncation_side(tokenizer))
     tokens: list[NDArray[np.int32]] = [np.empty(0, np.int32)]
     type_ids: list[NDArray[np.int8]] = [np.empty(0, np.int8)]
     cut = 0
     for start in range(0, len(split), CHUNK):
-        rows = _inputs(split.texts[start : start + CHUNK], max_length)
-        for encoding in backend.encode_batch(rows):
+        rows = shortened(split.texts[start : start + CHUNK], max_length, truncation_side(tokenizer))
+        for encoding in encode_batch(backend, rows):
             tokens.append(np.array(encoding.ids, dtype=np.int32))
-            type_ids.append(np.array(encoding.type_ids, dtype=np.int8))
+            type_ids.append(_token_types(encoding.type_ids))
             cut += bool(encoding.overflowing)
     offsets = np.cumsum([len(row) for row in tokens], dtype=np.int64)
     return EncodedSplit(np.concatenate(tokens), np.concatenate(type_ids), offsets, split.labels), cut
-
-
-def _inputs(texts: Sequence[tuple[str, ...]], max_length: int) -> list[Any]:
-    """Texts without what no truncation keeps; of two long ones the longer stays longer, which truncation asks for."""
-    limit = 2 * max_length
-    longest = [max(map(len, row)) for row in texts]
-    shortened = [
-        tuple(_head(text, 2 * limit if len(text) == most else limit) for text in row)
-        for row, most in zip(texts, longest, strict=True)
-    ]
-    return [row[0] if len(row) == 1 else row for row in shortened]
-
-
-def _head(text: str, words: int) -> str:
-    """The beginning of a text up to its ``words``-th word: a word is at least a token, so the rest cannot be read.
-
-    Without it the tokenizer spends time and memory on all that it cuts off, in pairs by the product of both lengths.
-    """
-    ends = islice(re.finditer(r"\S+", text), words - 1, words)
-    return next((text[: match.end()] for match in ends), text)
-
-
-def _limited(tokenizer: Tokenizer, max_length: int) -> Tokenizer:
-    copy: Tokenizer = type(tokenizer).from_str(tokenizer.to_str())
-    copy.no_padding()
-    copy.enable_truncation(max_length)
-    return copy

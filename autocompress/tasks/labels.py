@@ -1,96 +1,169 @@
-"""Labels as they stand in a table, and as the numbers a model is trained on."""
+"""Labels as they stand in a table, and as the classes or numbers that a model is trained on.
+
+A class keeps the spelling of its label: no label passes through a float. Numbers are compared exactly, as decimals.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from decimal import Decimal
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, DecimalException
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.errors import InputError
+from autocompress.tasks.valid_text import folded, listed, shown
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
-_WHOLE = re.compile(r"[+-]?\d+")
-FEW_VALUES = 20
+MISSING = frozenset({"nan", "na", "n/a", "#n/a", "<na>", "none", "null", "nil", "nat", "?", "-", "--"})
+INFINITE = frozenset({"inf", "infinity", "+inf", "-inf", "+infinity", "-infinity"})
+LARGEST = 1e12
+EXACT_FLOAT = 2**53
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_WHOLE_FLOAT = re.compile(r"([+-]?\d+)\.0+")
+_COMMA_NUMBER = re.compile(r"[+-]?\d+(,\d+)+")
 
 
-def infer_classes(values: Sequence[Any], declared: tuple[str, ...] | None, where: str) -> tuple[str, tuple[str, ...]]:
-    """The kind of task that training labels ask for, and its classes in order (none for a regression).
+def spelled(value: Any) -> str:
+    """The name that a label has as a class: its own spelling, and whole floats without their ``.0``."""
+    if isinstance(value, float):
+        return str(int(value)) if math.isfinite(value) and value.is_integer() else repr(value)
+    return f"{value:f}" if isinstance(value, Decimal) else str(value).strip()
 
-    Numbers with a fraction, or more than 20 different ones written as floats, are a regression; every other column
-    is a classification: whole numbers in numeric order, names in alphabetic order, ``declared`` names in theirs.
+
+def number_of(spelling: str) -> Decimal | None:
+    """The number that a spelling means, exactly, or None."""
+    if not _NUMBER.fullmatch(spelling):
+        return None
+    try:
+        number = Decimal(spelling)
+    except DecimalException:
+        return None
+    return number if number.is_finite() else None
+
+
+def numbers_of(values: Sequence[Any], where: str) -> dict[str, Decimal]:
+    """The number behind every spelling of the labels; empty if they are not all numbers.
+
+    InputError if all are numbers but those that stand for a missing or an infinite one.
     """
-    if declared is not None:
-        present = set(class_indices(values, declared, where, declared=True).tolist())
-        return "classification", _checked(tuple(declared[index] for index in sorted(present)), len(values), where)
-    _require_all(values, where)
-    numbers = [_number(value) for value in values]
-    if any(number is None for number in numbers):
-        return "classification", _checked(tuple(sorted({_name(value) for value in values})), len(values), where)
-    finite = regression_labels(values, where)
-    distinct = sorted(set(finite.tolist()))
-    floats = any(not _is_whole(value) for value in values)
-    if any(number != round(number) for number in distinct) or (floats and len(distinct) > FEW_VALUES):
-        return "regression", ()
-    return "classification", _checked(tuple(str(round(number)) for number in distinct), len(values), where)
+    numbers = {spelling: number_of(spelling) for spelling in dict.fromkeys(map(spelled, values))}
+    known = {spelling: number for spelling, number in numbers.items() if number is not None}
+    others = [spelling for spelling in numbers if spelling not in known]
+    if not others:
+        return known
+    if known and all(spelling.casefold() in MISSING | INFINITE for spelling in others):
+        regression_labels(values, where)
+    return {}
 
 
-def class_indices(
-    values: Sequence[Any], names: tuple[str, ...], where: str, *, declared: bool = False
-) -> NDArray[np.int64]:
+def class_names(values: Sequence[Any], where: str, declared: Sequence[str] = ()) -> tuple[str, ...]:
+    """The classes of training labels: numbers in numeric order, names in alphabetic order; InputError without two.
+
+    Labels that are all written as whole floats (``1.0``) are named as whole numbers. Those among ``declared`` come
+    first, in that order.
+    """
+    counts = Counter(map(spelled, values))
+    whole = {spelling: _WHOLE_FLOAT.fullmatch(spelling) for spelling in counts}
+    names = {match[1] for match in whole.values() if match}
+    if not (all(whole.values()) and len(names) == len(counts)):
+        names = set(counts)
+    numbers = {name: number_of(name) for name in names}
+    known = {name: number for name, number in numbers.items() if number is not None}
+    ordered = sorted(names, key=lambda name: (known[name], name)) if len(known) == len(names) else sorted(names)
+    place = {name: position for position, name in enumerate(declared)}
+    ordered.sort(key=lambda name: place.get(name, len(place)))
+    if len(ordered) < 2:
+        raise InputError(f"the labels of {where} must have at least two classes, but all are {shown(ordered[0])!r}")
+    if len(ordered) > len(values) // 2:
+        remedy = "choose the right column with --label-column"
+        if len(known) == len(names):
+            remedy += " or, if they are scores, say --task regression"
+        raise InputError(
+            f"the labels of {where} must be classes that recur, but {len(values)} rows have {len(ordered)} different "
+            f"labels; {remedy}"
+        )
+    return tuple(ordered)
+
+
+def class_indices(values: Sequence[Any], names: tuple[str, ...], where: str) -> NDArray[np.int64]:
     """Index into ``names`` of every value, int64 [n]; InputError on the first that is missing or not among them.
 
-    With ``declared``, whole numbers are positions in ``names`` already.
+    A label is the class that is spelled as it is or else, where just one is, the class that is the same number.
     """
-    _require_all(values, where)
-    numeric = all(_WHOLE.fullmatch(name) for name in names)
+    require_labels(values, where)
     positions = {name: index for index, name in enumerate(names)}
+    by_number = _unambiguous(names)
     indices = np.empty(len(values), dtype=np.int64)
     for row, value in enumerate(values):
-        number = _number(value) if numeric and not declared else None
-        whole = number is not None and math.isfinite(number) and number == round(number)
-        name = str(round(number)) if whole and number is not None else _name(value)
-        if declared and isinstance(value, int) and 0 <= value < len(names):
-            name = names[value]
-        if name not in positions:
-            shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-            raise InputError(
-                f"every label of {where} must be one of the training data's ({shown}), "
-                f"but data row {row + 1} has {name!r}"
-            )
-        indices[row] = positions[name]
+        spelling = spelled(value)
+        index = positions.get(spelling)
+        if index is None:
+            number = None if isinstance(value, bool) else number_of(spelling)
+            index = None if number is None else by_number.get(number)
+            if index is None:
+                raise _unseen(spelling, names, row, where)
+            positions[spelling] = index
+        indices[row] = index
     return indices
 
 
 def regression_labels(values: Sequence[Any], where: str) -> NDArray[np.float64]:
-    """Labels as numbers, float64 [n]; InputError on the first that is missing or not a finite number."""
-    _require_all(values, where)
-    numbers = [_number(value) for value in values]
-    for row, number in enumerate(numbers):
-        if number is None or not math.isfinite(number):
+    """Labels as numbers, float64 [n]; InputError on the first that is missing or not a finite number of usual size."""
+    require_labels(values, where)
+    numbers = np.empty(len(values), dtype=np.float64)
+    for row, value in enumerate(values):
+        number = None if isinstance(value, bool) else number_of(spelled(value))
+        if number is None:
+            text = spelled(value)
+            remedy = "write it with a point, as 3.5" if _COMMA_NUMBER.fullmatch(text) else "correct or remove that row"
             raise InputError(
-                f"every label of {where} must be a finite number, but data row {row + 1} has {values[row]!r}; "
-                f"correct or remove that row"
+                f"every label of {where} must be a finite number, but data row {row + 1} has {shown(text)!r}; {remedy}"
             )
-    return np.array(numbers, dtype=np.float64)
+        if number.copy_abs() > LARGEST:
+            raise InputError(
+                f"every label of {where} must lie between -{LARGEST:.0e} and {LARGEST:.0e} to be trained on as a "
+                f"number, but data row {row + 1} has {shown(spelled(value))}; rescale the labels or, if they name "
+                f"classes, say --task classification"
+            )
+        numbers[row] = float(number)
+    return numbers
 
 
-def _checked(names: tuple[str, ...], count: int, where: str) -> tuple[str, ...]:
-    if len(names) < 2:
-        raise InputError(f"the labels of {where} must have at least two classes, but all are {names[0]!r}")
-    if len(names) > count // 2:
-        raise InputError(
-            f"the labels of {where} must be classes that recur, but {count} rows have {len(names)} different labels; "
-            f"choose the right column with --label-column"
+def naming_notes(values: Sequence[Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    """What to know of the classes' names: two spellings of one number, near-equal names, names for missing labels."""
+    by_number: dict[Decimal, list[str]] = {}
+    by_fold: dict[str, list[str]] = {}
+    for name in names:
+        number = number_of(name)
+        if number is not None:
+            by_number.setdefault(number, []).append(name)
+        else:
+            by_fold.setdefault(folded(name), []).append(name)
+    notes = []
+    if twice := [group for group in by_number.values() if len(group) > 1]:
+        notes.append(f"labels that are one number in several spellings are different classes: {_groups(twice)}")
+    if alike := [group for group in by_fold.values() if len(group) > 1]:
+        notes.append(
+            f"labels that differ only in case, white space or Unicode form are different classes: {_groups(alike)}; "
+            f"write them alike if they mean the same"
         )
-    return names
+    if missing := [name for name in names if name.casefold() in MISSING]:
+        notes.append(f"taken as the name of a class: {listed(missing)}; remove those rows if their label is unknown")
+    zeros = any(isinstance(value, str | Decimal) and _WHOLE_FLOAT.fullmatch(spelled(value)) for value in values)
+    if zeros and not any(_WHOLE_FLOAT.fullmatch(name) for name in names):
+        notes.append(f"labels written with a fraction of zero are named as whole numbers: {listed(names)}")
+    if any(isinstance(value, float) and abs(value) > EXACT_FLOAT for value in values):
+        notes.append("labels are stored as floats beyond 2^53, which cannot hold every digit; store them as text")
+    return tuple(notes)
 
 
-def _require_all(values: Sequence[Any], where: str) -> None:
+def require_labels(values: Sequence[Any], where: str) -> None:
+    """InputError on the first label that is missing, not finite, or not one value."""
     for row, value in enumerate(values):
         empty = value is None or (isinstance(value, str) and not value.strip())
         if empty or (isinstance(value, float) and not math.isfinite(value)):
@@ -101,22 +174,31 @@ def _require_all(values: Sequence[Any], where: str) -> None:
             )
         if isinstance(value, list | dict):
             raise InputError(
-                f"a label of {where} must be one name or number, but data row {row + 1} has a {type(value).__name__}"
+                f"a label of {where} must be one name or number, but data row {row + 1} has a {type(value).__name__}; "
+                f"several labels for a text (multi-label) are not supported yet"
             )
 
 
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float | Decimal):
-        return float(value)
-    text = str(value).strip()
-    return float(text) if _NUMBER.fullmatch(text) else None
+def _unambiguous(names: Sequence[str]) -> Mapping[Decimal, int]:
+    numbers = [number_of(name) for name in names]
+    counts = Counter(numbers)
+    return {number: index for index, number in enumerate(numbers) if number is not None and counts[number] == 1}
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) or (isinstance(value, str) and _WHOLE.fullmatch(value.strip()) is not None)
+def _unseen(spelling: str, names: tuple[str, ...], row: int, where: str) -> InputError:
+    alike = [name for name in names if folded(name) == folded(spelling)]
+    hint = f", which is not spelled as {shown(alike[0])!r} is; write them alike" if alike else ""
+    return InputError(
+        f"every label of {where} must be one of the training data's ({listed(names, 10)}), "
+        f"but data row {row + 1} has {shown(spelling)!r}{hint}"
+    )
 
 
-def _name(value: Any) -> str:
-    return str(value).strip()
+def _groups(groups: Sequence[Sequence[str]]) -> str:
+    """The first groups, each name quoted, and escaped where names of a group look the same."""
+    same = [len({unicodedata.normalize("NFC", name) for name in group}) < len(group) for group in groups]
+    quoted = [
+        "/".join((ascii if alike else repr)(name[:40]) for name in group)
+        for group, alike in zip(groups[:4], same[:4], strict=True)
+    ]
+    return ", ".join(quoted) + (", ..." if len(groups) > 4 else "")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,33 +10,41 @@ from numpy.typing import NDArray
 
 from autocompress.errors import InputError
 from autocompress.problem import DataSource
-from autocompress.tasks.columns import find_columns, require_columns
+from autocompress.tasks.checks import check_splits, coverage_notes, rows_of
+from autocompress.tasks.columns import columns_of, require_columns
 from autocompress.tasks.dataset import SPLITS, TextDataset, TextSplit
 from autocompress.tasks.demo import load_demo
-from autocompress.tasks.labels import class_indices, infer_classes, regression_labels
+from autocompress.tasks.kind import Decision, DeclaredTask, contradictions, decide_kind, refuse_multi_label
+from autocompress.tasks.labels import class_indices, class_names, naming_notes, regression_labels, require_labels
+from autocompress.tasks.multi_label import refuse_several
 from autocompress.tasks.splits import held_out_count, split_off
 from autocompress.tasks.tables import Table, is_file, read_file, read_hub
 from autocompress.tasks.task import Task
+from autocompress.tasks.valid_text import listed, shown, valid_values
 
 FEWEST_TRAINING_ROWS = 20
-FEWEST_HELD_OUT_ROWS = 2
+SECRET = frozenset({"-1", "-1.0", "None"})
 
 
-def load_dataset(source: DataSource, seed: int = 0) -> TextDataset:
+def load_dataset(source: DataSource, seed: int = 0, declared: DeclaredTask | None = None) -> TextDataset:
     """Read the labelled text of ``source``; every reason why it cannot be used is an InputError of one line.
 
     Missing splits are taken out of the training rows, in proportion to the classes, with ``seed``. Rows without text
     are dropped, and training rows that stand in validation or test too. Without any source it is the built-in demo,
-    whose split is fixed.
+    whose split is fixed. ``declared`` is what the checkpoint says of the task.
     """
+    refuse_multi_label(declared)
     if source.train is None:
         return load_demo()
     tables = _read_tables(source)
     train = tables["train"]
-    text_columns, label_column = find_columns(train.names, source.text_columns, source.label_column, train.origin)
-    loading = _Loading(text_columns, label_column)
-    task = loading.infer_task(train)
-    splits = {name: loading.read(table, task) for name, table in tables.items() if loading.has_labels(name, table)}
+    loading = _Loading(*columns_of(train, source.text_columns, source.label_column))
+    rows = {name: loading.rows(table) for name, table in tables.items()}
+    for name in ("validation", "test"):
+        if name in rows and getattr(source, name) is None and loading.is_secret(rows[name]):
+            del rows[name]
+    task = loading.infer_task(rows["train"], source.task, declared)
+    splits = {name: loading.split(found, task) for name, found in rows.items()}
     if len(splits["train"]) < FEWEST_TRAINING_ROWS:
         raise InputError(
             f"{train.origin} must have at least {FEWEST_TRAINING_ROWS} rows to train on, "
@@ -49,8 +56,10 @@ def load_dataset(source: DataSource, seed: int = 0) -> TextDataset:
     for name in made:
         splits[name] = loading.hold_out(splits, name, count, task, rng)
     loading.close_leaks(splits, "validation" in made)
-    _check(splits, task, train.origin)
-    return TextDataset(source.train, task, {name: splits[name] for name in SPLITS}, tuple(loading.notes))
+    splits = {name: splits[name] for name in SPLITS}
+    check_splits(splits, task, train.origin)
+    loading.notes.extend(coverage_notes(splits, task, made))
+    return TextDataset(source.train, task, splits, tuple(loading.notes))
 
 
 def load_split(name: str, task: Task) -> tuple[TextSplit, tuple[str, ...]]:
@@ -64,17 +73,28 @@ def load_split(name: str, task: Task) -> tuple[TextSplit, tuple[str, ...]]:
         tables = read_hub(name)
         table = next(tables[split] for split in ("test", "validation", "train") if split in tables)
     known = {*task.text_columns, task.label_column} <= set(table.names)
-    columns = (task.text_columns, task.label_column) if known else find_columns(table.names, None, None, table.origin)
+    columns = (task.text_columns, task.label_column) if known else columns_of(table, None, None)
     if len(columns[0]) != len(task.text_columns):
         raise InputError(
             f"{table.origin} must have {len(task.text_columns)} text columns for this model, but "
             f"{len(columns[0])} were found ({', '.join(columns[0])}); rename them to {', '.join(task.text_columns)}"
         )
     loading = _Loading(*columns)
-    split = loading.read(table, task)
+    split = loading.split(loading.rows(table), task)
     if not len(split):
         raise InputError(f"{table.origin} must have rows with text, but every text is empty")
     return split, tuple(loading.notes)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """One table's texts and labels, as they stand in it but for what is not valid Unicode."""
+
+    origin: str
+    where: str
+    texts: list[tuple[str, ...]]
+    labels: list[Any]
+    class_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,32 +105,77 @@ class _Loading:
     label_column: str
     notes: list[str] = field(default_factory=list)
 
-    def infer_task(self, table: Table) -> Task:
+    def rows(self, table: Table) -> _Rows:
+        require_columns(table.names, (*self.text_columns, self.label_column), table.origin)
+        self.notes.extend(table.notes)
+        columns = [[_text(value, table, name) for value in self._values(table, name)] for name in self.text_columns]
+        labels = self._values(table, self.label_column)
+        self._drop_blank_end(table.origin, columns, labels)
         where = f"column {self.label_column!r} of {table.origin}"
-        kind, classes = infer_classes(table.read(self.label_column), table.class_names.get(self.label_column), where)
-        shown = ", ".join(classes[:6]) + (", ..." if len(classes) > 6 else "")
-        found = f"{len(classes)} classes: {shown}" if classes else "numbers (regression)"
-        self.notes.append(f"text from {' and '.join(self.text_columns)}, labels from {self.label_column}: {found}")
-        return Task(kind, self.text_columns, self.label_column, classes)
+        found = _Rows(table.origin, where, list(zip(*columns, strict=True)), labels)
+        declared = valid_values(table.class_names.get(self.label_column, ()))[0]
+        return self._named(found, tuple(declared)) if declared else found
 
-    def has_labels(self, name: str, table: Table) -> bool:
-        """False, and said, for the test split of a public data set whose labels are kept secret (-1)."""
-        declared = self.label_column in table.class_names
-        if name != "test" or not declared or any(label != -1 for label in table.read(self.label_column)):
+    def _drop_blank_end(self, origin: str, texts: list[list[str]], labels: list[Any]) -> None:
+        """Leave out the last rows while they hold neither text nor label, as spreadsheets write them."""
+        full = len(labels)
+        while full > 1 and labels[full - 1] in (None, "") and not any(column[full - 1].strip() for column in texts):
+            full -= 1
+        if full < len(labels):
+            self.notes.append(f"{origin}: {rows_of(len(labels) - full)} at the end without text and label left out")
+        for column in (*texts, labels):
+            del column[full:]
+
+    def _values(self, table: Table, column: str) -> list[Any]:
+        values, replaced = valid_values(table.read(column))
+        if replaced:
+            self.notes.append(
+                f"{table.origin}: characters that are not valid Unicode replaced in column {column!r} of "
+                f"{rows_of(len(replaced))}, first in data row {replaced[0] + 1}"
+            )
+        return values
+
+    def _named(self, rows: _Rows, declared: tuple[str, ...]) -> _Rows:
+        """Numbers as the names that the data set declares for them; rows that it gives none (-1) are left out."""
+        kept = [row for row, label in enumerate(rows.labels) if label is not None and label != -1]
+        if not kept:
+            return rows
+        if len(kept) < len(rows.labels):
+            self.notes.append(f"{rows.origin}: {rows_of(len(rows.labels) - len(kept))} without a label (-1) left out")
+        labels = [rows.labels[row] for row in kept]
+        names = [
+            declared[label] if isinstance(label, int) and 0 <= label < len(declared) else label for label in labels
+        ]
+        return replace(rows, texts=[rows.texts[row] for row in kept], labels=names, class_names=declared)
+
+    def is_secret(self, rows: _Rows) -> bool:
+        """Whether a split of a public data set is not used, which is noted: all its labels are -1 or missing."""
+        if {str(label) for label in rows.labels} <= SECRET:
+            self.notes.append(f"{rows.origin} has no labels: it is not used")
             return True
-        self.notes.append(f"{table.origin} has no labels: it is not used")
         return False
 
-    def read(self, table: Table, task: Task) -> TextSplit:
-        require_columns(table.names, (*self.text_columns, self.label_column), table.origin)
-        columns = [[_text(value, table, name) for value in table.read(name)] for name in self.text_columns]
-        where = f"column {self.label_column!r} of {table.origin}"
-        labels = _labels(table, self.label_column, task, where)
-        texts = list(zip(*columns, strict=True))
-        full = [row for row, parts in enumerate(texts) if all(part.strip() for part in parts)]
-        if len(full) < len(texts):
-            self.notes.append(f"{table.origin}: {_rows(len(texts) - len(full))} without text dropped")
-        return TextSplit(texts, labels).subset(full)
+    def infer_task(self, rows: _Rows, asked: str | None, declared: DeclaredTask | None) -> Task:
+        refuse_several(rows.labels, rows.where, text_is_a_name=asked == "classification")
+        require_labels(rows.labels, rows.where)
+        decision = Decision("classification")
+        if asked is not None or not rows.class_names:
+            decision = decide_kind(rows.labels, self.label_column, rows.where, asked=asked, declared=declared)
+        kind = decision.kind
+        classes = class_names(rows.labels, rows.where, rows.class_names) if kind == "classification" else ()
+        found = f"{len(classes)} classes: {listed(classes)}" if classes else "numbers (regression)"
+        texts = " and ".join(map(shown, self.text_columns))
+        self.notes.append(f"text from {texts}, labels from {shown(self.label_column)}: {found}")
+        self.notes.extend((*decision.notes, *contradictions(declared, kind, classes)))
+        self.notes.extend(naming_notes(rows.labels, classes) if classes else ())
+        return Task(kind, self.text_columns, self.label_column, classes)
+
+    def split(self, rows: _Rows, task: Task) -> TextSplit:
+        labels = _labels(rows, task)
+        full = [row for row, parts in enumerate(rows.texts) if all(part.strip() for part in parts)]
+        if len(full) < len(rows.texts):
+            self.notes.append(f"{rows.origin}: {rows_of(len(rows.texts) - len(full))} without text dropped")
+        return TextSplit(rows.texts, labels).subset(full)
 
     def hold_out(
         self, splits: dict[str, TextSplit], name: str, count: int, task: Task, rng: np.random.Generator
@@ -122,7 +187,7 @@ class _Loading:
         kept, taken = split_off(strata, min(count, room), rng)
         splits["train"] = train.subset(kept)
         how = " in proportion to the classes" if classification else ""
-        self.notes.append(f"no {name} data given: {_rows(len(taken))} split off the training data at random{how}")
+        self.notes.append(f"no {name} data given: {rows_of(len(taken))} split off the training data at random{how}")
         return train.subset(rng.permutation(taken))
 
     def close_leaks(self, splits: dict[str, TextSplit], validation_was_made: bool) -> None:
@@ -136,7 +201,7 @@ class _Loading:
         split = splits[name]
         kept = [row for row, text in enumerate(split.texts) if text not in others]
         if len(kept) < len(split):
-            self.notes.append(f"{_rows(len(split) - len(kept))} dropped from {name}: the same text stands in {where}")
+            self.notes.append(f"{rows_of(len(split) - len(kept))} dropped from {name}: the same text stands in {where}")
             splits[name] = split.subset(kept)
 
 
@@ -149,16 +214,10 @@ def _read_tables(source: DataSource) -> dict[str, Table]:
     return tables
 
 
-def _labels(table: Table, column: str, task: Task, where: str) -> NDArray[np.int64] | NDArray[np.float32]:
-    values = table.read(column)
+def _labels(rows: _Rows, task: Task) -> NDArray[np.int64] | NDArray[np.float32]:
     if task.kind == "regression":
-        return regression_labels(values, where).astype(np.float32)
-    declared = table.class_names.get(column)
-    if declared is not None:
-        values = [
-            declared[value] if isinstance(value, int) and 0 <= value < len(declared) else value for value in values
-        ]
-    return class_indices(values, task.label_names, where)
+        return regression_labels(rows.labels, rows.where).astype(np.float32)
+    return class_indices(rows.labels, task.label_names, rows.where)
 
 
 def _text(value: Any, table: Table, column: str) -> str:
@@ -170,25 +229,3 @@ def _text(value: Any, table: Table, column: str) -> str:
         f"column {column!r} of {table.origin} must hold texts, but holds a {type(value).__name__}; "
         f"choose another with --text-column"
     )
-
-
-def _check(splits: Mapping[str, TextSplit], task: Task, origin: str) -> None:
-    for name in ("validation", "test"):
-        if len(splits[name]) < FEWEST_HELD_OUT_ROWS:
-            raise InputError(
-                f"the {name} data must have at least {FEWEST_HELD_OUT_ROWS} rows once rows without text and repeated "
-                f"rows are dropped, but has {len(splits[name])}; give more data"
-            )
-    for name, split in splits.items():
-        if task.kind == "regression" and (len(split) == 0 or np.ptp(split.labels) == 0):
-            raise InputError(f"the labels of {name} must differ from each other, but all are the same; check {origin}")
-    for index, label in enumerate(task.label_names):
-        if not np.any(splits["train"].labels == index):
-            raise InputError(
-                f"every class must have training rows, but {label!r} has none left once rows without text and "
-                f"repeated rows are dropped; add rows of that class to {origin}"
-            )
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"

@@ -1,4 +1,4 @@
-"""Reading tables: CSV, TSV, JSON Lines and Parquet files, and the data sets of the ``datasets`` library.
+"""Reading tables: CSV, TSV, JSON and Parquet files, and the data sets of the ``datasets`` library.
 
 CSV fields stay strings: a column is never guessed to be a number or a missing value before it is known what it is
 for, so a text ``007`` or ``null`` is read as it stands.
@@ -6,59 +6,73 @@ for, so a text ``007`` or ``null`` is read as it stands.
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
+from pathlib import Path, PurePath
 from typing import Any
 
 from autocompress.errors import InputError
+from autocompress.tasks.delimited import read_csv, read_tsv
+from autocompress.tasks.json_rows import read_json, read_json_lines
+from autocompress.tasks.parquet import read_parquet
+from autocompress.tasks.table import Table, named_columns
+
+__all__ = ["READERS", "Table", "is_file", "read_file", "read_hub"]
 
 HUB_SPLITS = {
     "train": ("train",),
     "validation": ("validation", "validation_matched", "valid", "val", "dev"),
     "test": ("test", "test_matched"),
 }
-
-
-@dataclass(frozen=True)
-class Table:
-    """Named columns of equal length; ``origin`` is its name in messages.
-
-    ``read(column)`` gives Python values, None where one is missing; ``class_names`` holds the names behind integer
-    columns where the source declares them.
-    """
-
-    origin: str
-    names: tuple[str, ...]
-    read: Callable[[str], list[Any]]
-    class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+READERS: dict[str, Callable[[str], Table]] = {
+    ".csv": read_csv,
+    ".tsv": read_tsv,
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+    ".parquet": read_parquet,
+    ".json": read_json,
+    ".csv.gz": read_csv,
+    ".tsv.gz": read_tsv,
+    ".jsonl.gz": read_json_lines,
+    ".json.gz": read_json,
+}
+_SPREADSHEET = "save it as CSV (UTF-8) in the program that made it"
+_PANDAS = "read it with pandas and write it with to_parquet"
+_UNPACK = "unpack it first"
+CONVERSIONS = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods", ".numbers"), _SPREADSHEET),
+    ".txt": "if its lines are fields between tabs or commas below a header, rename it to .tsv or .csv",
+    **dict.fromkeys((".pkl", ".pickle", ".feather", ".arrow", ".orc", ".dta", ".sav", ".h5"), _PANDAS),
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z"), _UNPACK),
+}
 
 
 def is_file(name: str) -> bool:
-    """Whether ``name`` means a file: it exists as one, or it ends like one that can be read."""
-    return Path(name).is_file() or Path(name).suffix.lower() in READERS
+    """Whether ``name`` means a file: it exists as one, or it ends like one, or it is an address."""
+    try:
+        return Path(name).is_file() or _suffix(name) in READERS or _suffix(name) in CONVERSIONS or "://" in name
+    except OSError as error:
+        raise InputError(
+            f"a data file must be readable, but {_short(name)} is not: {error.strerror or error}"
+        ) from error
 
 
 def read_file(name: str) -> Table:
     """Read a table by its suffix; InputError names the file and, where there is one, the row."""
-    path = Path(name)
-    reader = READERS.get(path.suffix.lower())
+    if "://" in name:
+        raise InputError(f"the data must be a file of this machine, but got the address {name!r}; download it first")
+    suffix = _suffix(name)
+    reader = READERS.get(suffix)
     if reader is None:
-        raise InputError(f"a data file must end in {', '.join(READERS)}, but got {name!r}; rename or convert it")
-    if not path.exists():
-        raise InputError(f"the data file {name!r} must exist, but there is none; check the path")
+        remedy = CONVERSIONS.get(suffix) or CONVERSIONS.get(PurePath(name).suffix.lower(), "rename or convert it")
+        raise InputError(f"a data file must end in {', '.join(READERS)}, but got {_short(name)}; {remedy}")
     try:
+        if not Path(name).exists():
+            raise InputError(f"the data file {_short(name)} must exist, but there is none; check the path")
         return reader(name)
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{name} must be UTF-8, but byte {error.object[error.start]:#04x} is not; "
-            f"convert it, for example with: iconv -f latin1 -t utf-8"
-        ) from error
     except OSError as error:
         raise InputError(f"{name} must be readable, but {error.strerror or error}") from error
+    except MemoryError as error:
+        raise InputError(f"{name} must fit into memory, but does not; give fewer rows") from error
 
 
 def read_hub(name: str) -> dict[str, Table]:
@@ -76,11 +90,13 @@ def read_hub(name: str) -> dict[str, Table]:
             split: next((loaded[key] for key in keys if key in loaded), None) for split, keys in HUB_SPLITS.items()
         }
         tables = {split: _hub_table(f"{name} ({split})", data) for split, data in found.items() if data is not None}
+    except InputError:
+        raise
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
-            f"the data must be a file or a data set the datasets library can load, but {name!r} is neither a file nor "
-            f"an available data set ({reason}); check the path"
+            f"the data must be a file or a data set the datasets library can load, but {_short(name)} is neither a "
+            f"file nor an available data set ({reason}); check the path"
         ) from error
     if "train" not in tables:
         raise InputError(f"the data set {name!r} must have a train split, but has {', '.join(loaded)}")
@@ -88,99 +104,30 @@ def read_hub(name: str) -> dict[str, Table]:
 
 
 def _hub_table(origin: str, data: Any) -> Table:
-    names = {key: tuple(value.names) for key, value in data.features.items() if hasattr(value, "names")}
-    return Table(origin, tuple(data.column_names), lambda column: list(data[column]), names)
+    given = list(data.column_names)
+    names, notes = named_columns(origin, given)
+    name_of = dict(zip(names, given, strict=True))
 
-
-def _read_csv(name: str) -> Table:
-    return _read_delimited(name, ",", csv.QUOTE_MINIMAL)
-
-
-def _read_tsv(name: str) -> Table:
-    """Tab-separated fields; quotes are plain characters where every line then has the header's number of fields.
-
-    Many published TSV files hold lone quotation marks, which would swallow the lines up to the next one.
-    """
-    with Path(name).open(encoding="utf-8-sig", newline="") as stream:
-        counts = {line.count("\t") for line in stream if line.strip("\r\n")}
-    plain = _read_delimited(name, "\t", csv.QUOTE_NONE) if len(counts) == 1 else None
-    try:
-        quoted = _read_delimited(name, "\t", csv.QUOTE_MINIMAL)
-    except InputError:
-        if plain is None:
-            raise
-        return plain
-    if plain is not None and len(quoted.read(quoted.names[0])) < len(plain.read(plain.names[0])):
-        return plain
-    return quoted
-
-
-def _read_delimited(name: str, delimiter: str, quoting: Any) -> Table:
-    csv.field_size_limit(sys.maxsize)
-    with Path(name).open(encoding="utf-8-sig", newline="") as stream:
+    def read(column: str) -> list[Any]:
         try:
-            rows = [row for row in csv.reader(stream, delimiter=delimiter, quoting=quoting) if row]
-        except csv.Error as error:
-            raise InputError(f"{name} must be a table of delimited fields, but {error}") from error
-    if len(rows) < 2:
-        raise InputError(f"{name} must have a header and rows below it, but it is empty")
-    header = rows.pop(0)
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(header):
-            raise InputError(
-                f"every row of {name} must have {len(header)} fields as its header has, but data row {number} has "
-                f"{len(row)}; quote fields that hold the delimiter and close every quote"
-            )
-    _check_header(name, header)
-    columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
-    return Table(name, tuple(header), columns.__getitem__)
+            return list(data[name_of[column]])
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise InputError(f"column {column!r} of {origin} must be readable, but {reason}; choose another") from error
+
+    classes = {name: tuple(data.features[name_of[name]].names) for name in names if _has_names(data, name_of[name])}
+    return Table(origin, names, read, classes, notes)
 
 
-def _read_jsonl(name: str) -> Table:
-    rows: list[dict[str, Any]] = []
-    with Path(name).open(encoding="utf-8-sig") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise InputError(f"every line of {name} must be a JSON object, but line {number}: {error}") from error
-            if not isinstance(row, dict):
-                raise InputError(
-                    f"every line of {name} must be a JSON object, but line {number} is a {type(row).__name__}"
-                )
-            rows.append(row)
-    if not rows:
-        raise InputError(f"{name} must have rows, but it is empty")
-    names = tuple(dict.fromkeys(key for row in rows for key in row))
-    return Table(name, names, lambda column: [row.get(column) for row in rows])
+def _has_names(data: Any, column: str) -> bool:
+    return hasattr(data.features[column], "names")
 
 
-def _read_parquet(name: str) -> Table:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        table = pyarrow.parquet.read_table(name)
-    except pyarrow.ArrowException as error:
-        raise InputError(f"{name} must be a Parquet file, but {' '.join(str(error).split())}") from error
-    if table.num_rows == 0:
-        raise InputError(f"{name} must have rows, but it is empty")
-    _check_header(name, table.column_names)
-    return Table(name, tuple(table.column_names), lambda column: list(table.column(column).to_pylist()))
+def _suffix(name: str) -> str:
+    """The ending of a file's name in lower case, ``.csv.gz`` where it is packed."""
+    path = PurePath(name.lower())
+    return "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
 
 
-def _check_header(name: str, header: Sequence[str]) -> None:
-    repeated = [column for position, column in enumerate(header) if column in header[:position]]
-    if repeated:
-        raise InputError(f"the columns of {name} must have different names, but {repeated[0]!r} is there twice")
-
-
-READERS: dict[str, Callable[[str], Table]] = {
-    ".csv": _read_csv,
-    ".tsv": _read_tsv,
-    ".jsonl": _read_jsonl,
-    ".ndjson": _read_jsonl,
-    ".parquet": _read_parquet,
-}
+def _short(name: str) -> str:
+    return repr(name if len(name) <= 200 else f"{name[:200]}…")

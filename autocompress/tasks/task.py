@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from autocompress.errors import InputError
+from autocompress.problem import KINDS
 from autocompress.stored import Stored
-
-KINDS = ("classification", "regression")
 
 
 @dataclass(frozen=True)

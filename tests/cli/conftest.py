@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from data_files import write_files
 
 from autocompress.cli.main import run
 
@@ -24,7 +25,7 @@ def failing(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with data files and checkpoints that are each wrong in one way."""
+    """A folder with data files that are each wrong in one way."""
     good: list[tuple[str, Any]] = [(f"text number {i} is {'good' if i % 2 else 'bad'}", i % 2) for i in range(60)]
 
     def write(name: str, rows: list[tuple[str, object]], header: str = "text,label") -> None:
@@ -64,12 +65,5 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "latin.csv").write_bytes("text,label\ncaf\xe9,1\n".encode("latin-1"))
     (tmp_path / "notes.docx").write_bytes(b"PK")
     (tmp_path / "broken.jsonl").write_text('{"text": "a", "label": 1}\n{"text": \n')
-    for name, config in (
-        ("gpt2", {"model_type": "gpt2"}),
-        ("own_code", {"model_type": "bert", "auto_map": {"AutoModel": "evil.Model"}}),
-        ("no_type", {"hello": 1}),
-    ):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "config.json").write_text(json.dumps(config))
-    (tmp_path / "no_config").mkdir()
+    write_files(tmp_path)
     return tmp_path

@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import resource
 import signal
@@ -11,6 +12,7 @@ from autocompress.files import read_sealed, write_sealed
 from autocompress.tasks.dataset import TextDataset, TextSplit
 from autocompress.tasks.encoding import EncodedDataset, EncodedSplit, encode, encode_split
 from autocompress.tasks.task import Task
+from autocompress.tasks.tokenizing import unknown_notes
 
 TEXTS = [
     ("a plane takes off", "an air plane is taking off now"),
@@ -125,7 +127,7 @@ def test_batches_by_hand() -> None:
     assert {array.dtype for array in (batch.input_ids, batch.attention_mask, batch.token_type_ids)} == {
         np.dtype("int64")
     }
-    assert small().train.batch([], pad_id=9).input_ids.shape == (0, 0)
+    assert small().train.batch([], pad_id=9).input_ids.shape == (0, 1)
 
 
 def test_subsets_keep_rows_whole() -> None:
@@ -226,3 +228,58 @@ def test_two_texts_of_ten_thousand_words_do_not_take_the_product_of_their_length
     split = TextSplit([(long, long)] * 20, np.zeros(20, np.float32))
     encoded, cut = encode_split(split, minilm_tokenizer.backend_tokenizer, 64)
     assert cut == 20 and set(encoded.lengths.tolist()) == {64}
+
+
+@pytest.mark.parametrize("which", ["minilm", "roberta"])
+@pytest.mark.parametrize("limit", [16, 64])
+def test_texts_are_cut_on_the_left_where_the_tokenizer_says_so(minilm_tokenizer, roberta_like, which: str, limit: int):
+    tokenizer = copy.deepcopy(minilm_tokenizer if which == "minilm" else roberta_like)
+    tokenizer.truncation_side = "left"
+    long = " ".join(f"word{i}  and" for i in range(5000))
+    texts = [*TEXTS, (long, "short"), ("short", long)]
+    split = TextSplit(texts, np.zeros(len(texts), np.float32))
+    data = TextDataset(
+        "left", Task("regression", ("a", "b"), "score", ()), dict.fromkeys(("train", "validation", "test"), split)
+    )
+    encoded = encode(data, tokenizer, limit).train
+    expected = tokenizer(*map(list, zip(*texts, strict=True)), truncation=True, max_length=limit)["input_ids"]
+    assert any(len(ids) == limit for ids in expected)
+    for row, ids in enumerate(expected):
+        assert encoded.batch([row], 0).input_ids[0].tolist() == ids
+
+
+def test_the_side_is_that_of_the_tokenizer_whatever_its_file_says(minilm_tokenizer) -> None:
+    tokenizer = copy.deepcopy(minilm_tokenizer)
+    tokenizer.backend_tokenizer.enable_truncation(99, direction="left")
+    tokenizer.truncation_side = "right"
+    assert encode(pairs(), tokenizer, 32).digest == encode(pairs(), minilm_tokenizer, 32).digest
+
+
+def test_the_tokenizer_s_own_limit_is_kept(minilm_tokenizer) -> None:
+    tokenizer = copy.deepcopy(minilm_tokenizer)
+    tokenizer.model_max_length = 100
+    assert encode(pairs(), tokenizer).max_length == 100
+    for wrong in (0, -1, 3, "512", True, float("nan")):
+        tokenizer.model_max_length = wrong
+        with pytest.raises(InputError, match="model_max_length must be at least 8 tokens"):
+            encode(pairs(), tokenizer)
+
+
+def test_words_that_the_tokenizer_does_not_know_are_counted_and_named(minilm_tokenizer) -> None:
+    texts = [("a plane", "a plane \U0001fae0 \U0001fae0")] * 10 + [("a plane", "a \U0001fae1")] * 2
+    split = TextSplit(texts, np.zeros(12, np.float32))
+    note = unknown_notes(split, minilm_tokenizer.backend_tokenizer, minilm_tokenizer.unk_token_id, 32)
+    assert note == [
+        "32% of the training words are unknown to the tokenizer, such as '\U0001fae0', '\U0001fae1': "
+        "is it the right one?"
+    ]
+    assert not any("unknown" in note for note in encode(pairs(), minilm_tokenizer).notes)
+
+
+def test_a_tokenizer_that_fails_is_an_error_of_one_line() -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    broken = Tokenizer(models.WordPiece({"a": 0}, unk_token="[UNK]"))
+    broken.pre_tokenizer = pre_tokenizers.Whitespace()
+    with pytest.raises(InputError, match="tokenizer must encode every text, but"):
+        encode_split(pairs().splits["train"], broken, 16)

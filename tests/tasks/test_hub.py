@@ -48,6 +48,26 @@ def test_secret_test_labels_are_not_used(tmp_path: Path) -> None:
     assert any("has no labels" in note for note in loaded.notes)
 
 
+def test_secret_validation_labels_are_not_used_either(tmp_path: Path) -> None:
+    name = make_folder(tmp_path / "d", {"train": [1, 2, 3] * 20, "validation": [-1, -1, -1], "test": [1, 2, 3]})
+    loaded = load_dataset(DataSource(train=name))
+    assert (len(loaded.splits["validation"]), len(loaded.splits["test"])) == (12, 3)
+
+
+def test_rows_without_a_label_are_left_out(tmp_path: Path) -> None:
+    name = make_folder(tmp_path / "d", {"train": [1, -1, 2, 3] * 20, "validation": [3, -1, 2], "test": [2, 2, 3]})
+    loaded = load_dataset(DataSource(train=name))
+    assert loaded.task.label_names == tuple(NAMES)
+    assert len(loaded.splits["train"]) == 60
+    assert loaded.splits["validation"].labels.tolist() == [2, 1]
+    assert [note.endswith("20 rows without a label (-1) left out") for note in loaded.notes].count(True) == 1
+
+
+def test_names_in_a_parquet_file_are_those_of_the_data_set(tmp_path: Path) -> None:
+    name = make_folder(tmp_path / "d", {"train": [1, 2, 3] * 20})
+    assert load_dataset(DataSource(train=f"{name}/train.parquet")).task.label_names == tuple(NAMES)
+
+
 @pytest.mark.parametrize("name", ["no-such-data-set", "nobody/nothing:part"])
 def test_what_cannot_be_had_is_neither_a_file_nor_a_data_set(name: str) -> None:
     with pytest.raises(InputError, match=f"'{name}' is neither a file nor an available data set") as caught:

@@ -7,6 +7,7 @@ import pytest
 from autocompress.errors import InputError
 from autocompress.problem import DataSource
 from autocompress.tasks.dataset import TextDataset
+from autocompress.tasks.kind import DeclaredTask
 from autocompress.tasks.loading import load_dataset, load_split
 from autocompress.tasks.task import Task
 
@@ -82,6 +83,10 @@ def test_pairs_of_a_regression(write) -> None:
     number = int(loaded.splits["test"].texts[0][0][1:])
     assert loaded.splits["test"].texts[0] == (f"a{number}", f"b{number}")
     assert loaded.splits["test"].labels[0] == pytest.approx(number / 7)
+    assert [note for note in loaded.notes if "class" in note] == [
+        "the labels are numbers, taken as scores (a regression): some have fractions; if they are names of classes, "
+        "say --task classification"
+    ]
 
 
 GOOD = ["text,label", *rows(0, 40)]
@@ -116,9 +121,32 @@ def test_texts_must_be_texts(write) -> None:
         load_dataset(DataSource(name))
 
 
+def test_the_checkpoint_decides_where_the_labels_leave_a_choice(write) -> None:
+    source = DataSource(write("a.csv", ["text,label", *[f"text {i},{1 + i % 5}" for i in range(60)]]))
+    loaded = load_dataset(source, declared=DeclaredTask(1, None, ()))
+    assert loaded.task.kind == "regression" and any("(one output)" in note for note in loaded.notes)
+    assert load_dataset(source).task.label_names == ("1", "2", "3", "4", "5")
+    for data in (source, DataSource()):
+        with pytest.raises(InputError, match="multi_label_classification"):
+            load_dataset(data, declared=DeclaredTask(5, "multi_label_classification", ()))
+
+
+def test_classes_that_a_split_lacks_are_told(write) -> None:
+    lines = ["text,label", *rows(0, 60), "odd,rare"]
+    notes = load_dataset(DataSource(write("a.csv", lines), test=write("b.csv", ["text,label", *rows(90, 4)]))).notes
+    assert [note for note in notes if "of 3 classes" in note] == [
+        "validation has no row of 1 of 3 classes (rare): too few rows bear them to hold some out, and training keeps "
+        "one of each; its quality says nothing of them",
+        "test has no row of 1 of 3 classes (rare): no row of that data bears them; its quality says nothing of them",
+        "a single training row bears the label of 1 of 3 classes (rare): it is trained on, but hardly learnt from; "
+        "give more rows or leave the class out",
+    ]
+
+
 def test_without_training_data_only_the_demo(demo) -> None:
-    with pytest.raises(InputError, match="training data must be given too, but got only validation"):
-        load_dataset(DataSource(validation="a.csv"))
+    for beside in ({"validation": "a.csv"}, {"task": "regression"}):
+        with pytest.raises(InputError, match=f"training data must be given too, but got only {next(iter(beside))}"):
+            load_dataset(DataSource(**beside))
     assert load_dataset(DataSource(), seed=5).splits["test"].texts == demo.splits["test"].texts
 
 
