@@ -105,6 +105,33 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
+@pytest.fixture(scope="session")
+def trained_checkpoint(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: str) -> str:
+    """The tiny checkpoint with a head for negative and positive, trained until it knows them."""
+    import torch
+    from transformers import AutoTokenizer, BertForSequenceClassification
+
+    folder = tmp_path_factory.mktemp("trained")
+    tokenizer = AutoTokenizer.from_pretrained(tiny_checkpoint)
+    torch.manual_seed(0)
+    names = {"id2label": {0: "negative", 1: "positive"}, "label2id": {"negative": 0, "positive": 1}}
+    model = BertForSequenceClassification.from_pretrained(tiny_checkpoint, **names).train()
+    optimizer = torch.optim.AdamW(model.parameters(), 2e-3)
+    rows = sentences(1600, 7)
+    for begin in range(0, len(rows), 32):
+        texts, labels = zip(*rows[begin : begin + 32], strict=True)
+        inputs = tokenizer(list(texts), padding=True, return_tensors="pt")
+        wanted = torch.tensor([names["label2id"][label] for label in labels])
+        loss = torch.nn.functional.cross_entropy(model(**inputs).logits, wanted)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.05
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
 @pytest.fixture(scope="module")
 def short_searches() -> Iterator[None]:
     """Searches in this process have the time shares of short ones."""

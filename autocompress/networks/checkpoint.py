@@ -3,140 +3,123 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autocompress.errors import InputError
 from autocompress.files import sha256
+from autocompress.networks.checkpoint_config import check_config, check_raw
+from autocompress.networks.checkpoint_files import find_folder, read_config, stored_tensors
+from autocompress.networks.checkpoint_notes import folder_notes
+from autocompress.networks.checkpoint_tokenizer import open_tokenizer
+from autocompress.networks.import_checkpoint import FAMILIES
+from autocompress.networks.transformers_errors import as_input_error
+from autocompress.tasks.kind import DeclaredTask
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
-
-SUPPORTED = ("bert", "distilbert", "electra", "roberta")
+    from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that can be loaded: its reference, configuration and tokenizer."""
+    """A checkpoint that can be loaded: its reference, configuration and tokenizer, and the folder where they are.
+
+    ``notes`` tell what it says of itself that is not done here.
+    """
 
     reference: str
     config: PretrainedConfig
     tokenizer: PreTrainedTokenizerFast
+    folder: Path
+    notes: tuple[str, ...] = ()
 
     @property
     def has_classifier(self) -> bool:
-        """Whether its weights hold a trained sequence classification head."""
-        return any(name.endswith("ForSequenceClassification") for name in self.config.architectures or ())
+        """Whether its model is one for the classification of sequences, as far as the configuration says."""
+        names = self.config.architectures or ()
+        return not names or any(str(name).endswith("ForSequenceClassification") for name in names)
+
+    @property
+    def declared_task(self) -> DeclaredTask | None:
+        """What the configuration says of the trained head's task; None without such a head."""
+        if not self.has_classifier:
+            return None
+        id2label = getattr(self.config, "id2label", None)
+        named = id2label if isinstance(id2label, Mapping) else {}
+        names = [named.get(index) for index in range(len(named))]
+        plain = all(name == f"LABEL_{index}" for index, name in enumerate(names))
+        problem_type = getattr(self.config, "problem_type", None)
+        return DeclaredTask(
+            num_labels=len(named) or None,
+            problem_type=problem_type if isinstance(problem_type, str) else None,
+            label_names=() if plain else tuple(name for name in names if isinstance(name, str)),
+        )
 
     @property
     def max_positions(self) -> int:
         """Longest input in tokens (RoBERTa's positions start after its padding index)."""
-        reserved = self.config.pad_token_id + 1 if self.config.model_type == "roberta" else 0
-        return int(self.config.max_position_embeddings) - reserved
+        return int(self.config.max_position_embeddings) - FAMILIES[self.config.model_type].reserved_positions(
+            self.config
+        )
 
     @property
     def digest(self) -> str:
         """SHA-256 of the weights and the configuration in a folder, or the commit of a hub's checkpoint."""
-        folder = Path(self.reference)
-        if not folder.is_dir():
-            return f"{self.reference}@{getattr(self.config, '_commit_hash', None)}"
-        files = sorted(p for p in folder.iterdir() if p.suffix in (".safetensors", ".bin", ".json"))
+        if not Path(self.reference).is_dir():
+            return f"{self.reference}@{self.folder.name}"
+        files = sorted(p for p in self.folder.iterdir() if p.suffix in (".safetensors", ".bin", ".json"))
         return hashlib.sha256("".join(f"{p.name}:{sha256(p)};" for p in files).encode()).hexdigest()
 
 
 def open_checkpoint(reference: str) -> Checkpoint:
-    """Read configuration and tokenizer; InputError if there is none, or it is of another family, or needs own code."""
-    from transformers import AutoConfig, AutoTokenizer
+    """Read configuration and tokenizer, and hold them against the headers of the weights; no model is built.
 
-    folder = Path(reference)
-    if folder.exists() and not (folder / "config.json").is_file():
-        raise InputError(f"a model folder holds config.json, but {reference} does not; give the folder of a checkpoint")
-    config: PretrainedConfig = _load(AutoConfig, reference)
-    if getattr(config, "auto_map", None):
-        raise InputError(
-            f"a checkpoint must not bring its own code, but {reference} asks for it (auto_map in config.json); "
-            "code from a checkpoint is never run here: use one of the standard families"
-        )
-    if config.model_type not in SUPPORTED:
-        raise InputError(
-            f"the model must be of one of the families {', '.join(SUPPORTED)}, "
-            f"but {reference} is of {config.model_type!r}"
-        )
-    tokenizer = _load(AutoTokenizer, reference)
-    if not getattr(tokenizer, "is_fast", False):
-        raise InputError(f"the checkpoint must have a fast tokenizer (tokenizer.json), but {reference} has none")
-    return Checkpoint(reference, config, tokenizer)
-
-
-def load_classifier(
-    checkpoint: Checkpoint, num_outputs: int, label_names: tuple[str, ...]
-) -> tuple[PreTrainedModel, bool]:
-    """The model with a head of ``num_outputs``, and whether that head is a trained one for just these labels.
-
-    A trained head counts if the number of outputs fits and its labels have the task's names (or no names at all); its
-    rows are put in the task's order. Regression has no names.
+    InputError if there is no checkpoint, or it is damaged, of another family, needs its own code, or says of itself
+    what is not supported.
     """
-    from transformers import AutoModelForSequenceClassification
-
-    order = _trained_order(checkpoint, num_outputs, label_names)
-    model = _load(
-        AutoModelForSequenceClassification,
-        checkpoint.reference,
-        num_labels=num_outputs,
-        ignore_mismatched_sizes=True,
-        problem_type="single_label_classification" if label_names else "regression",
-        id2label=dict(enumerate(label_names)) or {0: "score"},
-        label2id={name: i for i, name in enumerate(label_names)} or {"score": 0},
-    )
-    if order is not None:
-        _permute_outputs(model, order)
-    return model.eval(), order is not None
-
-
-def _trained_order(checkpoint: Checkpoint, num_outputs: int, label_names: tuple[str, ...]) -> list[int] | None:
-    config = checkpoint.config
-    if not checkpoint.has_classifier or config.num_labels != num_outputs:
-        return None
-    id2label: dict[Any, str] = config.id2label or {}
-    names = [str(id2label.get(i)) for i in range(num_outputs)]
-    unnamed = all(name == f"LABEL_{i}" for i, name in enumerate(names))
-    numbered = list(label_names) == [str(i) for i in range(num_outputs)]
-    if not label_names or unnamed or numbered:
-        return list(range(num_outputs))
-    folded = [name.casefold() for name in names]
-    wanted = [name.casefold() for name in label_names]
-    return [folded.index(name) for name in wanted] if sorted(folded) == sorted(wanted) else None
-
-
-def output_layer(model: Any) -> Any:
-    """The last linear layer of a sequence classification model."""
-    return getattr(model.classifier, "out_proj", model.classifier)
-
-
-def _permute_outputs(model: PreTrainedModel, order: list[int]) -> None:
-    import torch
-
-    last = output_layer(model)
-    with torch.no_grad():
-        last.weight.copy_(last.weight[order].clone())
-        last.bias.copy_(last.bias[order].clone())
-
-
-def _load(factory: Any, reference: str, **options: Any) -> Any:
-    """Call ``from_pretrained`` quietly, its many errors turned into one line."""
-    from transformers.utils import logging
-
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        return factory.from_pretrained(reference, trust_remote_code=False, **options)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        return _open(reference)
+    except OSError as error:
         raise InputError(
-            f"the model must be a checkpoint folder or the name of one that can be loaded, "
-            f"but {reference!r} is not: {reason}"
+            f"the files of a checkpoint must be readable, but {reference[:200]} is not: {error.strerror or error}; "
+            f"check its name and permissions"
         ) from error
-    finally:
-        logging.set_verbosity(verbosity)
+
+
+def _open(reference: str) -> Checkpoint:
+    folder = find_folder(reference)
+    raw = read_config(folder, reference)
+    check_raw(raw, reference)
+    from transformers import AutoConfig
+
+    with as_input_error(reference):
+        config: PretrainedConfig = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    notes = check_config(config, stored_tensors(folder, reference), reference)
+    tokenizer, rows, tokenizer_notes = open_tokenizer(folder, reference)
+    if rows > config.vocab_size:
+        raise InputError(
+            f"every token must have a row in the table of embeddings, but the tokenizer of {reference} gives {rows:,} "
+            f"and the table has {config.vocab_size:,}; save the model again after "
+            f"model.resize_token_embeddings({rows}), or take the tokenizer that it was trained with"
+        )
+    if config.model_type == "roberta" and tokenizer.pad_token_id != config.pad_token_id:
+        raise InputError(
+            f"the tokenizer's padding token must be the pad_token_id of config.json, from which RoBERTa counts "
+            f"positions, but {reference} has {tokenizer.pad_token_id} and {config.pad_token_id}; "
+            f"take both from one checkpoint"
+        )
+    if 2 * rows < config.vocab_size:
+        notes = (
+            *notes,
+            f"the tokenizer knows {rows:,} tokens and the table of embeddings has {config.vocab_size:,} rows: "
+            f"is it the tokenizer that the checkpoint was trained with?",
+        )
+    return Checkpoint(reference, config, tokenizer, folder, (*notes, *tokenizer_notes, *folder_notes(folder, raw)))
+
+
+def head_names(config: Any, count: int) -> list[str | None]:
+    """The names that a configuration gives to its head's ``count`` outputs; None where it gives none."""
+    names = config.id2label or {}
+    return [None if names.get(i) is None else str(names[i]) for i in range(count)]

@@ -83,7 +83,7 @@ class _Recorder(Selection):
     def linear(self, name: str, x: Tensor) -> Tensor:
         if name.endswith(tuple(RECORDED.values())):
             kept = self._kept.setdefault(name, [])
-            kept.append(_extended(x[0].numpy()))
+            kept.append(_extended(x.reshape(-1, x.shape[-1]).numpy()))
             if sum(map(len, kept)) >= CHUNK:
                 self.flush(name)
         return super().linear(name, x)
@@ -113,7 +113,7 @@ class _RecordingEncoder(ElasticEncoder):
 
 
 def input_grams(shape: EncoderShape, arrays: Arrays, texts: Iterable[Batch]) -> Arrays:
-    """Per recorded matrix its extended Gram matrix [I + 1, I + 1] over ``texts``, batches of one without padding."""
+    """Per recorded matrix its extended Gram matrix [I + 1, I + 1] over ``texts``, batches without padding."""
     encoder = _RecordingEncoder(shape, arrays)
     grams: dict[str, np.ndarray[Any, Any]] = {}
     encoder.recorder = _Recorder(encoder.weights, grams)

@@ -118,11 +118,14 @@ class Selection:
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
-    """Mean [B, C] of x [B, T, C] over the tokens where the bool mask [B, T] holds."""
+    """Mean [B, C] of x [B, T, C] over the tokens where the bool mask [B, T] holds; 0 for a row without tokens."""
     weights = mask.to(x.dtype).unsqueeze(-1)
-    return (x * weights).sum(1) / weights.sum(1)
+    return (x * weights).sum(1) / weights.sum(1).clamp(min=1)
 
 
-def masked_max(x: Tensor, mask: Tensor) -> Tensor:
-    """Maximum [B, C] of x [B, T, C] over the tokens where the bool mask [B, T] holds."""
-    return x.masked_fill(~mask.unsqueeze(-1), float("-inf")).amax(1)
+def masked_max(x: Tensor, mask: Tensor, least: float) -> Tensor:
+    """Maximum [B, C] of x [B, T, C] over the tokens where the bool mask [B, T] holds.
+
+    No value of x is below ``least``, which a row without tokens has.
+    """
+    return x.masked_fill(~mask.unsqueeze(-1), least).amax(1)

@@ -19,6 +19,8 @@ from autocompress.networks.weights import Arrays
 class ElasticBiLSTM(ElasticStudent):
     """Elastic by prefix: embedding channels, units of each gate, layers. The cut weights run in torch's own LSTM."""
 
+    least = -1.0
+
     def _slices(self, weights: Mapping[str, Tensor], configuration: Any) -> dict[str, Tensor]:
         return slice_bilstm(weights, self.shape, configuration)
 

@@ -20,6 +20,8 @@ from autocompress.networks.weights import Arrays
 class ElasticCNN(ElasticStudent):
     """Elastic by prefix: embedding channels, filters, layers; and by the middle of the window (kernel size)."""
 
+    least = 0.0
+
     def _slices(self, weights: Mapping[str, Tensor], configuration: Any) -> dict[str, Tensor]:
         return slice_cnn(weights, self.shape, configuration)
 

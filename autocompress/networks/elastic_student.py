@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,7 +20,12 @@ class StudentOutput(NamedTuple):
 
 
 class ElasticStudent(ElasticNetwork):
-    """Token types are not read: the separator between the two texts of a pair is a token like any other."""
+    """Token types are not read: the separator between the two texts of a pair is a token like any other.
+
+    ``least`` is a number that no feature of a token is below.
+    """
+
+    least: ClassVar[float]
 
     def forward(
         self,
@@ -37,7 +42,7 @@ class ElasticStudent(ElasticNetwork):
         selection = self._select(configuration, fake_quantize)
         mask = attention_mask.bool()
         x = self._features(selection, selection.rows("embeddings.word", input_ids), mask)
-        pooled = torch.cat([masked_mean(x, mask), masked_max(x, mask)], -1)
+        pooled = torch.cat([masked_mean(x, mask), masked_max(x, mask, self.least)], -1)
         features = F.relu(selection.linear("head.dense", pooled))
         return StudentOutput(selection.linear("head.out", features).float(), features)
 

@@ -116,15 +116,11 @@ def import_encoder(model: Any) -> tuple[EncoderShape, Arrays]:
     not supported.
     """
     config = model.config
-    family = _family(config)
+    family = require_supported(config)
     state = {name: _array(value) for name, value in model.state_dict().items()}
     base = {name.removeprefix(family.prefix): array for name, array in state.items()}
     arrays = _embeddings(base, family.reserved_positions(config))
     sizes = family.sizes(config)
-    if sizes["hidden_activation"] not in ACTIVATIONS:
-        raise InputError(
-            f"the encoder's activation must be one of {', '.join(ACTIVATIONS)}, but got {sizes['hidden_activation']!r}"
-        )
     for index in range(sizes["num_hidden_layers"]):
         for name, module in family.layer.items():
             for kind in ("weight", "bias"):
@@ -137,7 +133,8 @@ def import_encoder(model: Any) -> tuple[EncoderShape, Arrays]:
     return _shape(arrays, sizes, family, config), arrays
 
 
-def _family(config: Any) -> Family:
+def require_supported(config: Any) -> Family:
+    """The family of a configuration; InputError names what of it is not supported here, whatever the weights are."""
     if config.model_type not in FAMILIES:
         raise InputError(
             f"the model must be of one of the families {', '.join(FAMILIES)}, but got {config.model_type!r}; "
@@ -145,10 +142,22 @@ def _family(config: Any) -> Family:
         )
     positions = getattr(config, "position_embedding_type", None) or "absolute"
     if positions != "absolute":
-        raise InputError(f"the model's position embeddings must be absolute, but got {positions!r}")
-    if getattr(config, "is_decoder", False):
-        raise InputError("the model must be an encoder, but its configuration says is_decoder")
-    return FAMILIES[config.model_type]
+        raise InputError(
+            f"the model's position embeddings must be absolute, but got {positions!r}; choose another checkpoint"
+        )
+    for name in ("is_decoder", "add_cross_attention"):
+        if getattr(config, name, False):
+            raise InputError(f"the model must be an encoder, but its configuration says {name}; choose an encoder")
+    family = FAMILIES[config.model_type]
+    activation, epsilon = (family.sizes(config)[name] for name in ("hidden_activation", "layer_norm_epsilon"))
+    if activation not in ACTIVATIONS:
+        raise InputError(
+            f"the encoder's activation must be one of {', '.join(ACTIVATIONS)}, but got {activation!r}; "
+            f"choose another checkpoint"
+        )
+    if not (isinstance(epsilon, int | float) and 0 < epsilon < 1):
+        raise InputError(f"0 < layer_norm_eps < 1 must hold in config.json, but got {epsilon!r}; correct it")
+    return family
 
 
 def _embeddings(base: Mapping[str, Any], reserved: int) -> Arrays:

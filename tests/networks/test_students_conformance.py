@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -118,6 +118,32 @@ def test_padding_changes_nothing(configuration: Configuration, networks: SuperNe
         alone = {name: value[row : row + 1, :length] for name, value in batch.items()}
         logits = network.logits(**alone, configuration=configuration)
         torch.testing.assert_close(logits[0], together[row], atol=2e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "first"])
+@pytest.mark.parametrize("configuration", CASES)
+def test_a_row_without_tokens_is_finite_and_changes_no_other(
+    configuration: Configuration, pooling: str, networks: SuperNetworks
+) -> None:
+    shape = replace(networks.shape, head_pooling=pooling)
+    network = build_student(networks.arrays[configuration.student], shape, configuration)
+    batch = random_batch(60)
+    expected = network.logits(**batch, configuration=configuration)
+    without = {name: torch.cat([torch.zeros_like(value[:1]), value]) for name, value in batch.items()}
+    logits = network.logits(**without, configuration=configuration)
+    torch.testing.assert_close(logits[1:], expected, atol=2e-6, rtol=1e-5)
+    assert torch.isfinite(logits).all()
+    logits.square().sum().backward()
+    assert all(weight.grad is None or torch.isfinite(weight.grad).all() for weight in network.parameters())
+    with torch.autocast("cpu", torch.bfloat16), torch.inference_mode():
+        assert configuration.student == "bilstm" or torch.isfinite(network.logits(**without)).all()
+
+
+@pytest.mark.parametrize("configuration", CASES)
+def test_an_empty_batch_gives_no_rows(configuration: Configuration, networks: SuperNetworks) -> None:
+    network = build_student(networks.arrays[configuration.student], networks.shape, configuration)
+    empty = {name: value[:0] for name, value in random_batch(60).items()}
+    assert network.logits(**empty, configuration=configuration).shape == (0, 3)
 
 
 @pytest.mark.parametrize("fake_quantize", [False, True])
