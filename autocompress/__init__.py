@@ -3,9 +3,12 @@
 ``autocompress.search(...)`` runs a search and returns a ``Study``; ``autocompress.open_study(...)`` opens one.
 """
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
+TYPE_CHECKING = False  # known to type checkers; importing it would import a typing.py of the current folder
 if TYPE_CHECKING:
+    from typing import Any
+
     from autocompress.api import Study as Study
     from autocompress.api import open_study as open_study
     from autocompress.api import resume as resume

@@ -34,6 +34,12 @@ class MeasurementError(AutocompressError):
     exit_code = 5
 
 
+class BrokenInstallationError(AutocompressError):
+    """A package that is needed cannot be imported, here or in a process that was started."""
+
+    exit_code = 5
+
+
 class StorageError(AutocompressError):
     """A file could not be written (disk full, no permission)."""
 

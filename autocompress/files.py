@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from autocompress.children import temporary_folder
 from autocompress.errors import StorageError
 
 SEAL = "sha256"
@@ -25,7 +26,10 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON (NaN and infinity refused), atomically."""
-    write_bytes(path, (json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode())
+    text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
+    if any("\ud800" <= letter <= "\udfff" for letter in text):  # half a character, from a file's name in bytes
+        text = json.dumps(value, indent=2, allow_nan=False)
+    write_bytes(path, f"{text}\n".encode())
 
 
 def read_json(path: Path) -> Any:
@@ -93,14 +97,15 @@ def sweep(folder: Path) -> None:
 
 
 @contextmanager
-def scratch() -> Iterator[Path]:
+def scratch(within: Path | None = None, prefix: str = SCRATCH) -> Iterator[Path]:
     """Give a folder for temporary files, which is removed afterwards; those that killed processes left go first.
 
-    Its owner has a lock on it, which ends with the process, however that comes about. StorageError without room.
+    It is in ``within``, by default where the system keeps such files. Its owner has a lock on it, which ends with the
+    process, however that comes about. StorageError without room.
     """
-    folder, handle = _new_scratch()
+    folder, handle = _new_scratch(Path(temporary_folder()) if within is None else within, prefix)
     try:
-        for other in folder.parent.glob(f"{SCRATCH}*"):
+        for other in folder.parent.glob(f"{prefix}*"):
             _remove_abandoned(other)
         yield folder
     finally:
@@ -108,11 +113,11 @@ def scratch() -> Iterator[Path]:
         os.close(handle)
 
 
-def _new_scratch() -> tuple[Path, int]:
+def _new_scratch(within: Path, prefix: str) -> tuple[Path, int]:
     """A folder, and the handle that holds its lock; another process may have swept it away before it was locked."""
     try:
         while True:
-            folder = Path(tempfile.mkdtemp(prefix=SCRATCH))
+            folder = Path(tempfile.mkdtemp(prefix=prefix, dir=within))
             with suppress(FileNotFoundError):
                 handle = os.open(folder, os.O_RDONLY)
                 fcntl.flock(handle, fcntl.LOCK_EX)
@@ -121,7 +126,7 @@ def _new_scratch() -> tuple[Path, int]:
                 os.close(handle)
     except OSError as error:
         raise StorageError(
-            f"{tempfile.gettempdir()} must be writable, but {error.strerror or error}; free some space or set TMPDIR"
+            f"{within} must be writable, but {error.strerror or error}; free some space or set TMPDIR"
         ) from error
 
 

@@ -15,10 +15,11 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def read_cpuinfo(path: Path = CPUINFO) -> dict[str, str]:
-    """Keys and values of the first processor in /proc/cpuinfo; empty where there is no such file."""
-    if not path.exists():
+    """Keys and values of the first processor in /proc/cpuinfo; empty where it cannot be read."""
+    try:
+        first = path.read_text(encoding="utf-8", errors="replace").split("\n\n", maxsplit=1)[0]
+    except OSError:
         return {}
-    first = path.read_text(encoding="utf-8", errors="replace").split("\n\n", maxsplit=1)[0]
     pairs = (line.partition(":") for line in first.splitlines())
     return {key.strip(): value.strip() for key, _, value in pairs}
 

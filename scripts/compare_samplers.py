@@ -93,7 +93,7 @@ class Bench:
         evaluator = TrialEvaluator(self.prepared, problem.target)
         with tempfile.TemporaryDirectory(dir=self.store.folder.parent) as folder:
             store = StudyStore.create(Path(folder), "run", problem)
-            with HostedRay(evaluator, resources) as executor:
+            with HostedRay(evaluator, resources) as host, host.pinned() as executor:
                 controller = Controller(
                     store,
                     space=self.space,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from autocompress.cli.options import DEFAULT_STUDIES, StudiesDir, StudyName, Trial
-from autocompress.cli.output import results
+from autocompress.cli.output import say
 
 
 def export(
@@ -27,6 +27,5 @@ def export(
 
     opened = api.open_study(study, studies_dir)
     folder = opened.export(output, trial=trial, pick=pick, force=force)
-    out = results()
-    out.print(f"exported to {folder}; these lines serve it:", markup=False, highlight=False, soft_wrap=True)
-    out.print(serving_example(folder), markup=False, highlight=False, soft_wrap=True)
+    say(f"exported to {folder}; these lines serve it:")
+    say(serving_example(folder))

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-import traceback
+from contextlib import suppress
 
 import typer
 
 from autocompress import __version__
+from autocompress.cli.explain import explain
 from autocompress.cli.export import export
 from autocompress.cli.output import messages
 from autocompress.cli.plot import plot
 from autocompress.cli.resume import resume
 from autocompress.cli.search import search
 from autocompress.cli.show import show
+from autocompress.cli.start import check_arguments, mend_process
 from autocompress.cli.studies import studies
 from autocompress.cli.verify import verify
-from autocompress.errors import AutocompressError
+from autocompress.errors import StorageError
 
-BUG, INTERRUPTED = 70, 130
+UNREAD = 1
+"""As typer ends where nobody reads the output."""
 app = typer.Typer(
     name="autocompress",
     help="Make Transformer models small and fast enough to ship, automatically.",
@@ -44,35 +48,39 @@ def version(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
-    sys.exit(run(arguments))
+    mend_process()
+    code = run(arguments)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = _output_failed(error, code)
+    sys.exit(code)
 
 
 def run(arguments: list[str] | None = None) -> int:
     """The exit code of a command; every error is one line on standard error, without a traceback."""
     try:
+        check_arguments(sys.argv[1:] if arguments is None else arguments)
         outcome = typer.main.get_command(app).main(arguments, prog_name="autocompress", standalone_mode=False)
-    except Exception as error:
-        message, outcome = _explain(error)
+    except (Exception, KeyboardInterrupt) as error:
+        message, outcome = explain(error)
         _complain(message)
     return outcome if isinstance(outcome, int) else 0
 
 
-def _explain(error: BaseException) -> tuple[str, int]:
-    """The line that a user gets for an error, and the exit code."""
-    if isinstance(error, AutocompressError):
-        return str(error), error.exit_code
-    if isinstance(error, typer.TyperException):
-        return f"{error.format_message().rstrip('.')}; see autocompress --help", error.exit_code
-    if isinstance(error, typer.Abort):
-        return "interrupted", INTERRUPTED
-    if isinstance(error, MemoryError):
-        return "out of memory; free some, or use a smaller model or batch size", 1
-    if os.environ.get("AUTOCOMPRESS_DEBUG"):
-        traceback.print_exception(error)
-    return f"this is a bug ({type(error).__name__}: {error}); AUTOCOMPRESS_DEBUG=1 shows where", BUG
+def _output_failed(error: OSError, code: int) -> int:
+    """Nobody reads the output any more, which is no error to tell of; or it has no room, which is one."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+    if isinstance(error, BrokenPipeError):
+        return code or UNREAD
+    _complain(f"standard output must be writable, but {error.strerror or error}; free some space")
+    return code or StorageError.exit_code
 
 
 def _complain(message: str) -> None:
     console = messages()
-    console.print("error:", style="bold red", end=" ")
-    console.print(" ".join(message.split()), markup=False, highlight=False, soft_wrap=True)
+    with suppress(OSError):
+        console.print("error:", style="bold red", end=" ")
+        console.print(re.sub(r"\s*[\r\n]\s*", " ", message), markup=False, highlight=False, soft_wrap=True)

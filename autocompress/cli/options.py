@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from autocompress import hints
 from autocompress.units import parse_duration_ms, parse_size_bytes
 
 BEGUN = time.monotonic()
@@ -44,4 +45,4 @@ MaxMemory = Annotated[
         help="Upper bound on the peak memory of a serving process, e.g. 300MB.",
     ),
 ]
-DEFAULT_STUDIES = Path("studies")
+DEFAULT_STUDIES = hints.DEFAULT_STUDIES

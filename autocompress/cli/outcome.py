@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autocompress.cli.output import print_table, results
+from autocompress.cli.output import print_table, say
 from autocompress.errors import NoFeasibleError
+from autocompress.hints import command_line
 
 if TYPE_CHECKING:
     from autocompress.api import Study
@@ -21,29 +22,32 @@ def show_outcome(study: Study, export_to: Path | None = None) -> None:
     """
     from autocompress.report.misses import nearest_misses
     from autocompress.report.serving import serving_example
-    from autocompress.report.tables import front_table, misses_table, relaxation_line
+    from autocompress.report.tables import fastest_line, front_table, misses_table, relaxation_line
 
-    summary = study.summary
+    summary, studies_dir = study.summary, study.folder.parent
     print_table(front_table(summary, MOST))
-    out = results()
     if len(summary.front) > MOST:
-        out.print(f"{MOST} of {len(summary.front)} points are shown; all: autocompress show {study.name}", markup=False)
+        every = command_line("show", study.name, studies_dir)
+        say(f"{MOST} of {len(summary.front)} points are shown; all: {every}")
     if not any(point.feasible for point in summary.front):
         candidates = [(p.figures, p.trial) for p in summary.front] + list(summary.dominated)
         misses = nearest_misses(candidates, summary.problem, summary.teacher_quality)
         print_table(misses_table(misses))
         for relaxation in misses.relaxations:
-            out.print(relaxation_line(relaxation, summary.metric), markup=False, highlight=False)
+            say(relaxation_line(relaxation, summary.metric))
         raise NoFeasibleError(
             f"a measured model must meet all constraints, but none does in study {study.name!r}; relax one as shown "
-            f"above, or go on with: autocompress resume {study.name}"
+            f"above, or go on with: {command_line('resume', study.name, studies_dir)}"
         )
-    out.print(f"plot: {study.folder / 'front.png'}", markup=False, highlight=False, soft_wrap=True)
+    fastest = fastest_line(summary)
+    if fastest is not None:
+        say(fastest)
+    say(f"plot: {study.folder / 'front.png'}")
     if export_to is None:
-        out.print(f"export one: autocompress export {study.name} -o DIR", markup=False, highlight=False)
+        say(f"export one: {command_line('export', study.name, studies_dir, '-o DIR')}")
         return
     point = study.pick()
     folder = study.export(export_to, trial=point.trial, force=True)
     rule = "the fastest within 1 point of the teacher, or the best where none is"
-    out.print(f"exported: trial {point.trial} ({rule}) to {folder}; these lines serve it:", markup=False)
-    out.print(serving_example(folder), markup=False, highlight=False, soft_wrap=True)
+    say(f"exported: trial {point.trial} ({rule}) to {folder}; these lines serve it:")
+    say(serving_example(folder))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from autocompress.cli.options import DEFAULT_STUDIES, StudiesDir, StudyName
-from autocompress.cli.output import results
+from autocompress.cli.output import say
 
 
 def plot(
@@ -20,4 +20,4 @@ def plot(
     from autocompress import api
 
     path = api.open_study(study, studies_dir).plot(output)
-    results().print(f"plot: {path}", markup=False, highlight=False, soft_wrap=True)
+    say(f"plot: {path}")

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from autocompress.cli.options import DEFAULT_STUDIES
 from autocompress.errors import AutocompressError
 from autocompress.events import Event, Listener
+from autocompress.hints import command_line
 from autocompress.units import human_seconds
 
 LINE_EVERY_S = 10.0
@@ -33,8 +33,7 @@ class InterruptedRunError(AutocompressError):
 @contextmanager
 def interruptible(study: str, studies_dir: Path) -> Iterator[None]:
     """Turn Ctrl-C into InterruptedRunError, whose message says how to go on; a second one ends the process at once."""
-    place = "" if studies_dir == DEFAULT_STUDIES else f" --studies-dir {studies_dir}"
-    way = f"every finished trial is kept: go on with autocompress resume {study}{place}"
+    way = f"every finished trial is kept: go on with {command_line('resume', study, studies_dir)}"
     try:
         with _impatient(f"error: stopped at once; {way}"):
             yield
@@ -69,13 +68,24 @@ def _impatient(last_words: str) -> Iterator[None]:
 
 @contextmanager
 def progress(console: Console) -> Iterator[Listener]:
-    """A listener that draws on ``console`` (standard error) while the block runs."""
+    """A listener that draws on ``console`` (standard error) while the block runs.
+
+    Once nobody reads there any more it is silent: what a search finds is in its study.
+    """
     if console.is_terminal:
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
         with Progress(*columns, console=console, transient=True) as bar:
-            yield _Bar(bar)
+            yield _unless_gone(_Bar(bar))
     else:
-        yield _Lines(console)
+        yield _unless_gone(_Lines(console))
+
+
+def _unless_gone(listener: Listener) -> Listener:
+    def listen(event: Event) -> None:
+        with suppress(OSError):
+            listener(event)
+
+    return listen
 
 
 class _Bar:

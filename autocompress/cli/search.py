@@ -9,7 +9,7 @@ import typer
 
 from autocompress.cli.options import BEGUN, DEFAULT_STUDIES, MaxLatency, MaxMemory, MaxSize, StudiesDir, seconds
 from autocompress.cli.outcome import show_outcome
-from autocompress.cli.output import messages
+from autocompress.cli.output import messages, say
 from autocompress.cli.progress import interruptible, progress
 
 DATA, LIMITS, RUN, TARGET = "Data", "Constraints", "Run", "Target"
@@ -21,7 +21,7 @@ def search(
     ] = None,
     train: Annotated[
         str | None,
-        typer.Option(help="CSV, TSV, JSONL or Parquet file, or a data set's name.", rich_help_panel=DATA),
+        typer.Option(help="CSV, TSV, JSON, JSONL or Parquet file, or a data set's name.", rich_help_panel=DATA),
     ] = None,
     validation: Annotated[
         str | None, typer.Option(help="File for steering; else a split is made.", rich_help_panel=DATA)
@@ -33,6 +33,12 @@ def search(
         list[str] | None, typer.Option(help="Column of text; give it twice for pairs.", rich_help_panel=DATA)
     ] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of labels.", rich_help_panel=DATA)] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="classification or regression; else the checkpoint and the labels decide.", rich_help_panel=DATA
+        ),
+    ] = None,
     max_latency: MaxLatency = None,
     max_size: MaxSize = None,
     max_memory: MaxMemory = None,
@@ -62,6 +68,10 @@ def search(
     workers: Annotated[int | None, typer.Option(help="Parallel builders.", show_default="the cores left")] = None,
     ray_address: Annotated[str | None, typer.Option(help="Run the trials on this Ray cluster.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    accept_teacher: Annotated[
+        bool,
+        typer.Option("--accept-teacher", help="Use the checkpoint's trained head even if the labels speak against it."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show the plan; train nothing.")] = False,
 ) -> None:
     """Search for small and fast forms of a BERT-like model and show the measured Pareto front.
@@ -73,7 +83,7 @@ def search(
 
     problem = Problem(
         model=model,
-        data=DataSource(train, validation, test, tuple(text_column) if text_column else None, label_column),
+        data=DataSource(train, validation, test, tuple(text_column) if text_column else None, label_column, task),
         target=Target(batch_size, threads, latency_statistic),
         constraints=Constraints(max_latency, max_size, max_memory, max_drop, min_quality),
         time_budget_s=time_budget,
@@ -83,12 +93,13 @@ def search(
         workers=workers,
         ray_address=ray_address,
         seed=seed,
+        accept_teacher=accept_teacher,
     )
     console = messages()
     if model is None and train is None:
         console.print("no model and no data given: this is the built-in demo, MiniLM-L6 on the sentiment of tweets")
     if dry_run:
-        print(api.plan(problem, study=study, studies_dir=studies_dir))
+        say(api.plan(problem, study=study, studies_dir=studies_dir))
         return
     name = api.default_name(problem) if study is None else study
     with interruptible(name, studies_dir), progress(console) as listener:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from autocompress.cli.options import DEFAULT_STUDIES, Json, StudiesDir, StudyName, Trial
-from autocompress.cli.output import print_json, print_table, results
+from autocompress.cli.output import print_json, print_table, say
 from autocompress.errors import InputError
 
 All = Annotated[bool, typer.Option("--all", help="With --json: every trial too, as all_trials.")]
@@ -38,4 +38,4 @@ def show(
         return
     print_table(front_table(summary))
     for line in (*phase_lines(summary), *summary.notes):
-        results().print(line, markup=False, highlight=False, soft_wrap=True)
+        say(line)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from autocompress.cli.options import DEFAULT_STUDIES, StudiesDir
-from autocompress.cli.output import print_table, results
+from autocompress.cli.output import print_table, say
+from autocompress.hints import command_line
 
 
 def studies(studies_dir: StudiesDir = DEFAULT_STUDIES) -> None:
@@ -13,6 +14,6 @@ def studies(studies_dir: StudiesDir = DEFAULT_STUDIES) -> None:
 
     found = api.list_studies(studies_dir)
     if not found:
-        results().print(f"no studies in {studies_dir}; start one: autocompress search", markup=False, highlight=False)
+        say(f"no studies in {studies_dir}; start one: {command_line('search', None, studies_dir)}")
         return
     print_table(studies_table(found))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from autocompress.cli.options import Json
-from autocompress.cli.output import print_json, results
+from autocompress.cli.output import print_json, say
 from autocompress.errors import MeasurementError
 
 
@@ -28,17 +28,14 @@ def verify(
         print_json(report.to_json())
     else:
         latency, quality = report.latency_ms, report.quality
-        out = results()
         (low, high), (fast, slow) = quality.interval, latency.mean_interval
-        out.print(
+        say(
             f"{quality.metric} {quality.value:.4f} ({low:.4f} to {high:.4f}, {quality.count} rows); "
             f"latency mean {latency.mean:.3f} ms ({fast:.3f} to {slow:.3f}), p95 {latency.p95:.3f} ms; "
-            f"{report.size_bytes:,} bytes",
-            markup=False,
-            highlight=False,
+            f"{report.size_bytes:,} bytes"
         )
         for line in report.differences:
-            out.print(line, markup=False, highlight=False)
-        out.print("matches its manifest" if report.matches_manifest else "does not match its manifest")
+            say(line)
+        say("matches its manifest" if report.matches_manifest else "does not match its manifest")
     if not report.matches_manifest:
         raise MeasurementError(f"the model in {folder} must measure as its manifest says, but: {report.differences[0]}")

@@ -252,7 +252,7 @@ class Controller:
         if self._lost_in_a_row >= LOST_IN_A_ROW:
             raise MeasurementError(
                 f"a worker must survive its trials, but {LOST_IN_A_ROW} trials in a row were lost "
-                f"({flight.result.reason}); check memory and disk, then resume"
+                f"({flight.result.reason}); resume when that is mended"
             )
 
     def _duplicate(self, number: int, first: int) -> None:

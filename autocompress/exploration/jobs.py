@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from autocompress.children import broken_installation
 from autocompress.configuration import configuration_from_json
-from autocompress.errors import AutocompressError, MeasurementError
+from autocompress.errors import AutocompressError, InputError, MeasurementError, StudyError
 from autocompress.figures import TrialResult
 from autocompress.files import write_sealed
 
-CONFIGURATION_FAULTS = (MeasurementError, MemoryError, FloatingPointError)
+CONFIGURATION_FAULTS = (MeasurementError, InputError, StudyError, MemoryError, FloatingPointError)
 _LOST = "lost: "
 RESULT = "result.json"
 BUILD, MEASURE = "build", "measure"
@@ -32,9 +33,9 @@ class TrialRequest:
 class Evaluator(Protocol):
     """Turns requests into measured files; it is pickled to the workers.
 
-    MeasurementError, MemoryError and FloatingPointError say that the configuration is at fault: the trial is told as
-    the worst and not repeated. Other errors of autocompress end the search; anything else is taken for a fault of
-    the machine, and the trial runs again, at most twice.
+    The errors of ``CONFIGURATION_FAULTS`` say that the configuration is at fault: the trial is told as the worst and
+    not repeated. Other errors of autocompress (a full disk), and an import that fails, end the search; anything else
+    is taken for a fault of the machine, and the trial runs again, at most twice.
     """
 
     def build(self, request: TrialRequest) -> None:
@@ -65,8 +66,11 @@ class Executor(Protocol):
     one should not keep the others idle; 1 where a build would disturb a measurement.
     """
 
-    builders: int
-    window: int
+    @property
+    def builders(self) -> int: ...
+
+    @property
+    def window(self) -> int: ...
 
     def submit(self, step: str, request: TrialRequest) -> None:
         """Start a job; the caller keeps to the limits."""
@@ -91,6 +95,8 @@ def run_job(evaluator: Evaluator, step: str, request: TrialRequest) -> TrialResu
             evaluator.build(request)
             return None
         result = evaluator.measure(request)
+    except ImportError as error:
+        raise broken_installation(error) from error
     except CONFIGURATION_FAULTS as error:
         result = failed_result(request, f"{type(error).__name__}: {error}")
     write_sealed(Path(request.folder) / RESULT, result.to_json())

@@ -71,12 +71,16 @@ class Proposer:
         return None
 
     def _expected(self) -> Point | None:
-        """What the surrogate would measure next."""
+        """What the surrogate would measure next; None, and the next is drawn at random, where its models do not fit."""
         if self._surrogate is None:
             return None
         ledger = self._ledger
         pending = [trial.configuration for trial in ledger.open_trials()]
-        return self._surrogate.propose(ledger.measured(), pending, self._is_known, ask_seed(self._seed, ledger.asked))
+        seed = ask_seed(self._seed, ledger.asked)
+        try:
+            return self._surrogate.propose(ledger.measured(), pending, self._is_known, seed)
+        except (ArithmeticError, ValueError, np.linalg.LinAlgError):
+            return None
 
     def _is_known(self, configuration: Configuration) -> bool:
         return self._ledger.first(configuration_digest(configuration)) is not None

@@ -8,26 +8,33 @@ import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
-from autocompress.errors import AutocompressError
+from autocompress.children import refuse_import_error
+from autocompress.errors import AutocompressError, BrokenInstallationError
 from autocompress.exploration.cores import Cores, pin, pinned, split_cores, usable_cores
 from autocompress.exploration.jobs import BUILD, MEASURE, Evaluator, Finished, TrialRequest, run_job
-from autocompress.exploration.ray_cluster import SLOT, Resources, bench_nodes, cluster_cores, join, start_private
+from autocompress.exploration.ray_cluster import SLOT, Resources
+from autocompress.exploration.ray_start import bench_nodes, cluster_cores, join, start_private
 from autocompress.figures import TrialResult
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
 _LOOK_EVERY_S = 5.0
-_START_WITHIN_S = 60.0
+_START_WITHIN_S, _JOIN_WITHIN_S = 60.0, 15.0
 
 
 class _Worker:
     """The actor: holds the evaluator and runs one job at a time on its cores."""
 
-    def __init__(self, evaluator: bytes, step: str, threads: int, cores: Cores | None, bench_nodes: list[str]):
+    def __init__(
+        self, evaluator: bytes, step: str, current: str, threads: int, cores: Cores | None, bench_nodes: list[str]
+    ):
+        with suppress(OSError):  # a node of a cluster may not have it
+            os.chdir(current)
         self._evaluator: Evaluator = pickle.loads(evaluator)  # noqa: S301 - made by the search itself
         if cores is None:
             cores = split_cores(os.sched_getaffinity(0), threads)
@@ -60,15 +67,15 @@ class _Slot:
 class RayExecutor:
     """The executor of a search; close it, or leave it as a context manager, to stop what it started.
 
-    ``evaluator`` is an ``Evaluator`` pickled here: only the workers need what it imports.
+    ``evaluator`` is an ``Evaluator`` pickled here: only the workers need what it imports. Ray's files go to ``folder``.
 
     If this process is killed, Ray ends its actors, and a private Ray ends with it. On one machine the process itself
     and its builders stay off the measuring cores until ``close``. In a cluster ``builders`` and ``window`` follow the
     nodes that it loses and gains; InputError once none offers the measuring slot any more.
     """
 
-    def __init__(self, evaluator: bytes, resources: Resources) -> None:
-        self._resources = resources
+    def __init__(self, evaluator: bytes, resources: Resources, folder: Path) -> None:
+        self._resources, self._folder = resources, folder
         self._exit = ExitStack()
         self._cores: Cores | None = None
         self._faults_in_a_row = 0
@@ -86,6 +93,19 @@ class RayExecutor:
         self._slots += [_Slot(BUILD) for _ in range(self.builders)]
         for slot in self._slots:
             self._start_actor(slot)
+
+    def wait_for_workers(self) -> None:
+        """Wait until the workers are there, or cannot be; BrokenInstallationError if one cannot import the evaluator.
+
+        In a cluster it does not wait long, for others may be using it.
+        """
+        lives = [slot.lives for slot in self._slots]
+        ready, _ = ray.wait(lives, num_returns=len(lives), timeout=_JOIN_WITHIN_S if self._joined else _START_WITHIN_S)
+        for reference in ready:
+            try:
+                ray.get(reference)
+            except RayError as error:
+                refuse_import_error(str(error))
 
     def submit(self, step: str, request: TrialRequest) -> None:
         """Start a job in a free slot of its kind."""
@@ -128,7 +148,7 @@ class RayExecutor:
         if self._resources.ray_address is not None or ray.is_initialized():
             if not ray.is_initialized():
                 self._exit.callback(ray.shutdown)
-                join(self._resources)
+                join(self._resources, self._folder)
             self._joined = True
             self._look()
             return
@@ -137,7 +157,7 @@ class RayExecutor:
         self.window = 2 * self.builders if cores.apart else 1
         self._exit.enter_context(pinned(cores.building))
         self._exit.callback(ray.shutdown)
-        start_private(self.builders)
+        start_private(self.builders, self._folder)
 
     def _look(self) -> None:
         self._next_look = time.monotonic() + _LOOK_EVERY_S
@@ -164,7 +184,7 @@ class RayExecutor:
         options: dict[str, Any] = {"max_restarts": 0, "max_task_retries": 0}
         options |= {"num_cpus": 0, "resources": {SLOT: 1}} if slot.step == MEASURE else {"num_cpus": 1}
         actor_class = ray.remote(**options)(_Worker)
-        where = self._resources.threads, self._cores, self._bench_nodes
+        where = _current_folder(), self._resources.threads, self._cores, self._bench_nodes
         slot.actor, slot.started = actor_class.remote(self._evaluator, slot.step, *where), time.monotonic()
         slot.lives = slot.actor.lives.remote()
 
@@ -187,6 +207,10 @@ class RayExecutor:
                 return Finished(request, step, error=cause)
             return self._faulty(slot, request, step, cause)
         except RayError as error:
+            try:
+                refuse_import_error(str(error))
+            except BrokenInstallationError as broken:
+                return Finished(request, step, error=broken)
             begun = _has_lived(slot) or time.monotonic() > slot.submitted + _START_WITHIN_S
             ended = self._faulty(slot, request, step, error)
             if begun:
@@ -217,6 +241,14 @@ def _has_lived(slot: _Slot) -> bool:
         return error.actor_init_failed
     except RayError:
         return False
+
+
+def _current_folder() -> str:
+    """Where relative paths begin; the root once the current folder was removed."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return os.sep
 
 
 def _fault(error: BaseException) -> str:

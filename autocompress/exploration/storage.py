@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy import event
 
 from autocompress.errors import StorageError, StudyError
 from autocompress.exploration.pareto import Direction
+from autocompress.files import scratch
 
 STUDY_NAME = "search"
 
@@ -36,9 +38,7 @@ def open_study(path: Path, directions: Sequence[Direction]) -> optuna.Study:
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        storage = optuna.storages.RDBStorage(
-            f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": _TIMEOUT_S}}
-        )
+        storage = optuna.storages.RDBStorage("sqlite:///study.db", engine_kwargs={"creator": partial(_connect, path)})
         event.listen(storage.engine, "connect", _make_durable)
         storage.engine.dispose()
         study = optuna.create_study(
@@ -54,6 +54,12 @@ def open_study(path: Path, directions: Sequence[Direction]) -> optuna.Study:
     if stored != list(directions):
         raise StudyError(f"the study has objectives to {stored}, but got {list(directions)}; start a new study")
     return study
+
+
+def check_place(folder: Path) -> None:
+    """StorageError if the file system of ``folder`` cannot hold a study's database, as some network file systems."""
+    with scratch(folder, ".check-") as place:
+        close_study(open_study(place / "study.db", ["minimize"]))
 
 
 def add_running(study: optuna.Study, chosen: FixedTrial, attributes: dict[str, Any]) -> tuple[int, int]:
@@ -81,6 +87,11 @@ def close_study(study: optuna.Study) -> None:
     backend.engine.dispose()
 
 
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open the file by its path, for in a URL some letters of a name mean something else; the pool changes threads."""
+    return sqlite3.connect(path.absolute(), timeout=_TIMEOUT_S, check_same_thread=False)
+
+
 def _make_durable(connection: sqlite3.Connection, _record: object) -> None:
     with closing(connection.cursor()) as cursor:
         cursor.execute("PRAGMA journal_mode=WAL")
@@ -89,7 +100,7 @@ def _make_durable(connection: sqlite3.Connection, _record: object) -> None:
 
 def _check_integrity(path: Path) -> None:
     try:
-        with closing(sqlite3.connect(path, timeout=_TIMEOUT_S)) as connection:
+        with closing(_connect(path)) as connection:
             answer = str(connection.execute("PRAGMA integrity_check").fetchone()[0])
     except sqlite3.DatabaseError as error:
         answer = str(error)

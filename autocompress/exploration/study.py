@@ -22,6 +22,7 @@ from autocompress.exploration.pareto import Direction
 from autocompress.exploration.storage import close_study, open_study
 from autocompress.figures import TrialResult
 from autocompress.files import read_json, read_sealed, write_sealed
+from autocompress.hints import command_line
 from autocompress.problem import Problem
 
 RESULT_FILES = {"search": "result.json", "refine": "refined/result.json", "verify": "verified.json"}
@@ -49,9 +50,9 @@ def check_name(name: str) -> str:
 
 
 def study_names(studies_dir: Path) -> list[str]:
-    """The studies under ``studies_dir``, by name; a folder that does not exist has none."""
-    if not studies_dir.is_dir():
-        return []
+    """The studies under ``studies_dir``, by name; a folder that does not exist has none. InputError if it is a file."""
+    if studies_dir.exists() and not studies_dir.is_dir():
+        raise InputError(f"--studies-dir must be a folder, but {studies_dir} is a file; name another")
     return sorted(path.parent.name for path in studies_dir.glob("*/problem.json"))
 
 
@@ -73,13 +74,15 @@ class StudyStore:
         folder = studies_dir / check_name(name)
         if (folder / "problem.json").exists():
             raise StudyError(
-                f"study {name!r} must be new, but {folder} exists; resume it (autocompress resume {name}) or choose "
-                f"another --study"
+                f"study {name!r} must be new, but {folder} exists; resume it "
+                f"({command_line('resume', name, studies_dir)}) or choose another --study"
             )
         lock = _take_lock(folder)
         try:
             if (folder / "problem.json").exists():
-                raise StudyError(f"study {name!r} must be new, but another process just made it; resume it")
+                raise StudyError(
+                    f"study {name!r} must be new, but another process just made it; choose another --study"
+                )
             write_sealed(folder / "problem.json", problem.to_json())
         except BaseException:
             lock.release()

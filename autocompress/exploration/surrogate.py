@@ -44,10 +44,14 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class Origins:
-    """Where configurations are cut from: its name, and how sure exits are there on validation texts."""
+    """Where configurations are cut from: its name, how sure exits are there on validation texts, whether it is there.
+
+    Nothing is proposed whose source could not be trained.
+    """
 
     source_of: Callable[[Configuration], str]
     confidences: Mapping[str, Confidences]
+    has: Callable[[str], bool] = lambda source: True
 
 
 NO_ORIGINS = Origins(lambda configuration: configuration.student, {})
@@ -95,7 +99,8 @@ class Surrogate:
         rng = np.random.default_rng(seed)
         self._seen.follow(measured)
         drawn = dict.fromkeys(self._candidates(rng))
-        candidates = [configuration for configuration in drawn if not is_known(configuration)]
+        there = {source: self._origins.has(source) for source in map(self._origins.source_of, drawn)}
+        candidates = [each for each in drawn if there[self._origins.source_of(each)] and not is_known(each)]
         if not candidates:
             return None
         every = [*candidates, *pending]

@@ -2,7 +2,7 @@
 
 It imports numpy and ONNX Runtime only, so its peak memory is that of a lean server. The specification is the JSON
 form of ``process.Specification``; the answer is ``{"models": {name: timing}, "seen_s": s, "memory_bytes": n,
-"evaluated_s": s}`` or ``{"error": one line}`` with a non-zero exit.
+"evaluated_s": s}`` or ``{"error": one line, "import_failed": bool}`` with a non-zero exit.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def main(open_model: Open = open_session, arguments: Sequence[str] | None = None
         write_json(options.out, work(read_json(options.spec), open_model))
     except Exception as error:
         message = " ".join(str(error).split()) or type(error).__name__
-        write_json(options.out, {"error": message})
+        write_json(options.out, {"error": message, "import_failed": isinstance(error, ImportError)})
         print(message, file=sys.stderr)
         return 1
     return 0
@@ -83,9 +84,8 @@ def peak_memory_bytes() -> int:
 
     From VmHWM: ru_maxrss would count the parent too, since it survives exec.
     """
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text(encoding="utf-8").splitlines():
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     import resource

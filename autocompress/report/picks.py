@@ -47,9 +47,10 @@ PICKS: dict[str, Pick] = {
 }
 
 
-def pick_point(summary: StudySummary, pick: str) -> FrontPoint:
+def pick_point(summary: StudySummary, pick: str, resuming: str = "autocompress resume") -> FrontPoint:
     """The point that rule ``pick`` chooses, by validation figures, among the feasible ones where there are any.
 
+    ``resuming`` is the command that goes on with the study, for the message.
     InputError if there is no such rule, StudyError if nothing was measured yet.
     """
     if pick not in PICKS:
@@ -57,7 +58,7 @@ def pick_point(summary: StudySummary, pick: str) -> FrontPoint:
     if not summary.front:
         raise StudyError(
             f"a point can be picked when one was measured, but study {summary.study!r} has none yet; "
-            f"go on with autocompress resume {summary.study}"
+            f"go on with {resuming}"
         )
     feasible = [point for point in summary.front if point.feasible]
     teacher = summary.teacher_quality

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.errors import MeasurementError
+from autocompress.errors import BrokenInstallationError, MeasurementError
 from autocompress.measurement.baselines import stock_evaluation
 from autocompress.measurement.export_stock import FP32, INT8, PYTORCH
 from autocompress.measurement.process import (
@@ -99,7 +99,7 @@ def check_served(model: Model, prepared: Prepared, target: Target) -> None:
     specification = Specification({model.name: str(model.path)}, target.threads, requests, latency=False)
     try:
         run_worker(specification, TIMEOUT_S, worker=model.runtime.worker, python=model.runtime.python)
-    except MeasurementError as error:
+    except (MeasurementError, BrokenInstallationError) as error:
         raise PeerError(str(error)) from error
 
 

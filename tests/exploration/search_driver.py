@@ -17,7 +17,8 @@ def main() -> None:
     resources = Resources(ray_address=address[0] if address else None)
     with (
         StudyStore.resume(folder, "s") as store,
-        HostedRay(FormulaEvaluator({}, delay), resources) as executor,
+        HostedRay(FormulaEvaluator({}, delay), resources) as host,
+        host.pinned() as executor,
     ):
         space = SEARCH_SPACES["precision"](TINY)
         controller = Controller(

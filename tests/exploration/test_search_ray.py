@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,13 +53,15 @@ def make_controller(store, executor, events, **options):
     )
 
 
+@pytest.mark.faults
 def test_lost_workers_are_replaced_and_the_cores_given_back(tmp_path):
     before = os.sched_getaffinity(0)
     events = []
     faults = {1: "exit once", 2: "memory", 3: "diverged", 99: "hang"}
     with (
         StudyStore.create(tmp_path, "s", Problem()) as store,
-        HostedRay(FormulaEvaluator(faults), Resources()) as executor,
+        HostedRay(FormulaEvaluator(faults), Resources()) as host,
+        host.pinned() as executor,
     ):
         assert executor.builders == max(1, len(before) - 1)
         make_controller(store, executor, events).run(max_trials=5)
@@ -72,6 +75,25 @@ def test_lost_workers_are_replaced_and_the_cores_given_back(tmp_path):
     assert [event.kind for event in events].count("retried") == 1
     token = Path.home() / ".ray" / "auth_token"
     assert not token.exists() or token.stat().st_mode & 0o077 == 0
+
+
+def test_one_ray_starts_in_the_background_and_serves_one_search_after_the_other(tmp_path):
+    before, begun = os.sched_getaffinity(0), time.monotonic()
+    with HostedRay(FormulaEvaluator({}), Resources()) as host:
+        assert time.monotonic() - begun < 2.0 and not host.ready()
+        assert os.sched_getaffinity(0) == before
+        host.wait_ready()
+        assert host.ready()
+        (raylet,) = (child for child in psutil.Process().children(recursive=True) if child.name() == "raylet")
+        workers = [child for child in raylet.children() if child.cmdline()[0].startswith("ray::_Worker")]
+        assert len(workers) == host.builders + 1, "they have imported the evaluator"
+        for name in ("first", "second"):
+            with StudyStore.create(tmp_path, name, Problem()) as store, host.pinned():
+                assert len(before) == 1 or os.sched_getaffinity(0) < before
+                make_controller(store, host, []).run(max_trials=3)
+                assert states(store) == ["COMPLETE"] * 3
+            assert os.sched_getaffinity(0) == before
+        assert raylet.is_running()
 
 
 def check_cancel(executor, store, result):
@@ -93,6 +115,7 @@ def test_an_address_that_nobody_answers():
         HostedRay(FormulaEvaluator({}), Resources(ray_address="127.0.0.1:1"))
 
 
+@pytest.mark.faults
 def test_a_killed_controller_leaves_nothing_running_and_its_study_goes_on(tmp_path):
     StudyStore.create(tmp_path, "s", Problem()).close()
     driver = _drive(tmp_path, delay_s=0.2)

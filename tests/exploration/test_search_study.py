@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from optuna.trial import FixedTrial
 from search_parts import OBJECTIVES, TINY, formula_figures
 
 from autocompress.configuration import TransformerConfiguration, configuration_digest
 from autocompress.errors import InputError, StorageError, StudyError
 from autocompress.exploration.cores import Cores, pinned, split_cores, usable_cores
 from autocompress.exploration.samplers import fresh_sampler
+from autocompress.exploration.storage import add_running, check_place
 from autocompress.exploration.study import Progress, StudyStore, study_names
 from autocompress.figures import TrialResult
 from autocompress.problem import Problem
@@ -51,6 +53,22 @@ def test_create_and_read(tmp_path):
     assert StudyStore.read(tmp_path, "süß 1").problem == problem
     with pytest.raises(StudyError, match="must exist, but there are süß 1"):
         StudyStore.resume(tmp_path, "other")
+
+
+ODD = ["what?", "#1", "50%20", "a b", "süß", 'it\'s "it"', "{x}", ":memory:", "file:x?mode=memory", "-rf", "~"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_a_study_has_its_database_in_its_own_folder_whatever_the_names(odd, tmp_path, monkeypatch):
+    """In a URL some of these letters mean something else."""
+    monkeypatch.chdir(tmp_path)
+    for studies in (Path(odd), Path("studies")):
+        with StudyStore.create(studies, odd, Problem()) as store:
+            add_running(store.optuna_study(DIRECTIONS), FixedTrial({}), {"number": 1})
+        with StudyStore.resume(studies, odd) as store:
+            assert len(store.optuna_study(DIRECTIONS).get_trials()) == 1
+            assert (studies / odd / "study.db").is_file()
+    assert len(list(tmp_path.rglob("*.db"))) == 2
 
 
 def test_states_and_progress(tmp_path):
@@ -187,6 +205,13 @@ def test_pinned_is_undone():
     with pinned(usable_cores()[:1]):
         assert len(os.sched_getaffinity(0)) == 1
     assert os.sched_getaffinity(0) == before
+
+
+def test_a_place_that_can_hold_a_database_and_one_that_cannot(tmp_path):
+    check_place(tmp_path)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(StorageError, match="must be writable"):
+        check_place(tmp_path / "missing")
 
 
 def test_an_unknown_sampler():

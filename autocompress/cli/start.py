@@ -1,0 +1,46 @@
+"""Before the first command: what the shell, the user and the variables leave out or set against this program."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+from autocompress.children import harmful_variables, missing_user, temporary_folder
+from autocompress.errors import InputError
+
+
+def mend_process() -> None:
+    """Streams that can print every name, a user with a home, warnings that end nothing, thread counts that can be."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    if any(option.startswith(("error", "e:")) for option in sys.warnoptions):
+        warnings.resetwarnings()
+        warnings.simplefilter("ignore")
+    for name in {*harmful_variables(), "MPLBACKEND"}:  # plots are files: no window is ever opened
+        os.environ.pop(name, None)
+    if missing_user(""):
+        home = tempfile.mkdtemp(prefix="autocompress-home-", dir=temporary_folder())
+        atexit.register(shutil.rmtree, home, ignore_errors=True)
+        os.environ.update(missing_user(home))
+
+
+def check_arguments(arguments: list[str]) -> None:
+    """InputError for a name in bytes that are no text, and for a current folder that is gone."""
+    for argument in arguments:
+        try:
+            argument.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"an argument must be text in {sys.getfilesystemencoding()}, but got {ascii(argument)[1:-1]}; rename "
+                "the file or folder, or set LC_ALL=C.UTF-8"
+            ) from error
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise InputError(f"the current folder must exist, but {error.strerror}; change to another") from error

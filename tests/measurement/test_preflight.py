@@ -1,0 +1,26 @@
+"""The trial run of what measures, before a search trains anything."""
+
+from pathlib import Path
+
+import pytest
+
+from autocompress.errors import BrokenInstallationError
+from autocompress.measurement import process
+from autocompress.measurement.preflight import check_runtimes
+from autocompress.problem import Target
+
+
+def test_a_sound_machine_passes(monkeypatch: pytest.MonkeyPatch):
+    ran = []
+    true_worker = process._run
+    monkeypatch.setattr(process, "_run", lambda *given: ran.append(true_worker(*given)) or ran[-1])
+    check_runtimes(Target())
+    assert ran == [0]
+
+
+@pytest.mark.parametrize("package", ["onnxruntime", "numpy"])
+def test_a_package_that_cannot_be_imported_is_named(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / f"{package}.py").write_text("import no_such_part\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(BrokenInstallationError, match="No module named 'no_such_part'"):
+        check_runtimes(Target())
