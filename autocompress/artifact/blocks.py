@@ -18,7 +18,12 @@ from autocompress.errors import InputError
 Arrays = Mapping[str, Floats]
 INPUT_IDS, ATTENTION_MASK, TOKEN_TYPE_IDS, LOGITS = "input_ids", "attention_mask", "token_type_ids", "logits"
 FLOAT_TABLE_BYTES = 4 * 2**20
-_EXCLUDED = np.float32(-1e30)
+# Added to the attention scores of masked tokens: so much that a row without tokens weighs all its padding alike.
+MASKED_SCORE = -1e30
+# ONNX Runtime 1.24 has no LpNormalization of this operator set.
+NORMALIZES_NO_LONGER = 22
+# Names of the nodes that fail where this does not hold: ONNX Runtime's error says them.
+TEXTS_NEEDED, TOKENS_NEEDED = "a_batch_has_at_least_1_text", "texts_have_at_least_1_token"
 
 
 @dataclass(frozen=True)
@@ -71,17 +76,18 @@ def activation(graph: GraphBuilder, x: str, name: str) -> str:
     raise InputError(f"the activation must be gelu, gelu_new, relu or tanh, but got {name!r}; use another checkpoint")
 
 
-def word_embeddings(graph: GraphBuilder, table: Floats, inputs: GraphInputs, size: int, bits: int) -> str:
-    """``[batch, sequence, E]`` from ``size`` rows of ``table [V, E]``.
+def word_embeddings(
+    graph: GraphBuilder, table: Floats, inputs: GraphInputs, size: int, bits: int, *, ids: str = INPUT_IDS
+) -> str:
+    """``[batch, sequence, E]`` from ``size`` rows of ``table [V, E]``; ``ids`` of another shape give ``[..., E]``.
 
     A small table becomes float32 when the session loads, the fastest to gather (half the time); a larger one int8,
     scaled after it is gathered. GatherBlockQuantized would keep 4 bits packed, but takes 13 times as long
     (studies/kernels).
     """
-    ids = INPUT_IDS
     if size < len(table):
         kept = kept_tokens(inputs, size)
-        ids = graph.op("Gather", remapped(graph, kept[1:], len(table)), INPUT_IDS)
+        ids = graph.op("Gather", remapped(graph, kept[1:], len(table)), ids)
         table = table[kept]
     if bits == 32:
         return graph.op("Gather", graph.constant(table), ids)
@@ -99,23 +105,40 @@ def kept_tokens(inputs: GraphInputs, size: int) -> NDArray[np.int32]:
 
 
 class Pooling:
-    """Means and maxima over the tokens that the mask keeps; the mask's values are computed once for a graph."""
+    """Means and maxima over the tokens that the mask keeps; the mask's values are computed once for a graph.
 
-    def __init__(self, graph: GraphBuilder) -> None:
-        self._root = graph.root
+    The mean of a row without tokens is 0. With ``texts_needed`` the graph refuses a batch without rows.
+    """
+
+    def __init__(self, graph: GraphBuilder, *, texts_needed: bool = False) -> None:
+        self._root, self._texts_needed = graph.root, texts_needed
 
     @cached_property
     def _mask(self) -> str:
         return self._root.op("Cast", ATTENTION_MASK, to=TensorProto.FLOAT)
 
     @cached_property
+    def _row(self) -> str:
+        if not self._texts_needed:
+            return self._root.op("Unsqueeze", self._mask, self._root.integers(1))
+        # Reshape refuses a dimension of 0 that is copied beside one that is inferred.
+        return self._root.op("Reshape", self._mask, self._root.integers(0, 1, -1), name=TEXTS_NEEDED)
+
+    @cached_property
+    def counts(self) -> str:
+        """Tokens of each row as floats, ``[batch, 1, 1]``."""
+        return self._root.op("ReduceSum", self._row, self._root.integers(2))
+
+    @cached_property
     def _shares(self) -> str:
-        row = self._root.op("Unsqueeze", self._mask, self._root.integers(1))
-        return self._root.op("Div", row, self._root.op("ReduceSum", row, self._root.integers(2)))
+        if self._root.opset < NORMALIZES_NO_LONGER:
+            return self._root.op("LpNormalization", self._row, axis=-1, p=1)
+        at_least_one = self._root.op("Clip", self.counts, self._root.constant(np.array(1, np.float32)))
+        return self._root.op("Div", self._row, at_least_one)
 
     @cached_property
     def _column(self) -> str:
-        return self._root.op("Unsqueeze", self._mask, self._root.integers(2))
+        return self._root.op("Reshape", self._mask, self._root.integers(-1, 0, 1), name=TOKENS_NEEDED)
 
     def mean(self, graph: GraphBuilder, x: str) -> str:
         """``[batch, width]`` mean of ``x [batch, sequence, width]``."""
@@ -125,17 +148,20 @@ class Pooling:
         """``x`` with zeros at masked tokens."""
         return graph.op("Mul", x, self._column)
 
-    def maximum(self, graph: GraphBuilder, x: str) -> str:
-        """``[batch, width]`` largest value of each channel."""
-        inside = graph.op("Cast", self._column, to=TensorProto.BOOL)
-        kept = graph.op("Where", inside, x, graph.constant(np.array(_EXCLUDED)))
+    def maximum(self, graph: GraphBuilder, x: str, least: float) -> str:
+        """``[batch, width]`` largest value of each channel; none is below ``least``, which a row without tokens has."""
+        if least == 0:
+            kept = self.zeroed(graph, x)
+        else:
+            inside = graph.op("Cast", self._column, to=TensorProto.BOOL)
+            kept = graph.op("Where", inside, x, graph.constant(np.array(least, np.float32)))
         return graph.op("ReduceMax", kept, graph.integers(1), keepdims=0)
 
 
-def first_token(graph: GraphBuilder, x: str, *, keep_axis: bool = False) -> str:
+def first_token(graph: GraphBuilder, x: str, *, keep_axis: bool = False, name: str = "") -> str:
     """``[batch, width]``: the vector of the first token, [CLS]; ``[batch, 1, width]`` with ``keep_axis``."""
     place = graph.constant(np.array([0] if keep_axis else 0, np.int64))
-    return graph.op("Gather", x, place, axis=1)
+    return graph.op("Gather", x, place, axis=1, name=name)
 
 
 def head(graph: GraphBuilder, pooled: str, arrays: Arrays, name: str, *, act: str, bits: int) -> str:

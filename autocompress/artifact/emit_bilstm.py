@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from autocompress.artifact.blocks import (
-    ATTENTION_MASK,
+    INPUT_IDS,
     Arrays,
     GraphInputs,
     Pooling,
@@ -26,6 +26,8 @@ from autocompress.networks.precision import side_bits
 _DIRECTIONS = ("forward", "backward")
 # torch orders the gates input, forget, cell, output; ONNX input, output, forget, cell.
 _GATES = (0, 3, 1, 2)
+# An LSTM gives products of a sigmoid and a hyperbolic tangent.
+LEAST = -1.0
 
 
 def emit_bilstm(
@@ -33,19 +35,18 @@ def emit_bilstm(
 ) -> onnx.ModelProto:
     """One graph for ``arrays`` (already cut to ``configuration``); masked tokens end their sequence."""
     graph = GraphBuilder()
-    pooling = Pooling(graph)
-    lengths = graph.op(
-        "ReduceSum", graph.op("Cast", ATTENTION_MASK, to=TensorProto.INT32), graph.integers(1), keepdims=0
-    )
+    # The LSTM of ONNX Runtime ends the whole process where a batch has no rows.
+    pooling = Pooling(graph, texts_needed=True)
+    lengths = graph.op("Cast", graph.op("Reshape", pooling.counts, graph.integers(-1)), to=TensorProto.INT32)
     table, kept = arrays["embeddings.word"], configuration.vocabulary_size
-    x = word_embeddings(graph, table, inputs, kept, configuration.embedding_bits)
-    x = graph.op("Transpose", x, perm=[1, 0, 2])
+    ids = graph.op("Transpose", INPUT_IDS, perm=[1, 0])
+    x = word_embeddings(graph, table, inputs, kept, configuration.embedding_bits, ids=ids)
     for layer in range(configuration.num_layers):
         y = _lstm(graph, x, lengths, arrays, layer=layer, configuration=configuration)
-        merged = graph.op("Transpose", y, perm=[0, 2, 1, 3])
+        last = layer == configuration.num_layers - 1
+        merged = graph.op("Transpose", y, perm=[2, 0, 1, 3] if last else [0, 2, 1, 3])
         x = graph.op("Reshape", merged, graph.integers(0, 0, 2 * configuration.hidden_size))
-    x = graph.op("Transpose", x, perm=[1, 0, 2])
-    pooled = graph.op("Concat", pooling.mean(graph, x), pooling.maximum(graph, x), axis=-1)
+    pooled = graph.op("Concat", pooling.mean(graph, x), pooling.maximum(graph, x, LEAST), axis=-1)
     logits = head(graph, pooled, arrays, "head", act="relu", bits=side_bits(configuration.weight_bits))
     return finished(graph, logits, shape.num_outputs)
 

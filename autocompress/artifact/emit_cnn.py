@@ -16,6 +16,9 @@ from autocompress.compression.sparsity import prune
 from autocompress.configuration import CNNConfiguration, EncoderShape
 from autocompress.networks.precision import side_bits
 
+# The first layer gives what Relu does, and each further one adds such values.
+LEAST = 0.0
+
 
 def emit_cnn(
     arrays: Arrays, configuration: CNNConfiguration, shape: EncoderShape, inputs: GraphInputs
@@ -31,7 +34,7 @@ def emit_cnn(
         bits, sparse = configuration.weight_bits, configuration.sparsity > 0
         y = graph.op("Relu", linear(graph, windows, weight, arrays[f"conv.{layer}.bias"], bits, sparse=sparse))
         x = y if layer == 0 else graph.op("Add", x, y)
-    pooled = graph.op("Concat", pooling.mean(graph, x), pooling.maximum(graph, x), axis=-1)
+    pooled = graph.op("Concat", pooling.mean(graph, x), pooling.maximum(graph, x, LEAST), axis=-1)
     logits = head(graph, pooled, arrays, "head", act="relu", bits=side_bits(configuration.weight_bits))
     return finished(graph, logits, shape.num_outputs)
 

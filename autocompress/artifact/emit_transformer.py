@@ -9,7 +9,9 @@ from onnx import TensorProto
 from autocompress.artifact.blocks import (
     ATTENTION_MASK,
     INPUT_IDS,
+    MASKED_SCORE,
     TOKEN_TYPE_IDS,
+    TOKENS_NEEDED,
     Arrays,
     GraphInputs,
     Pooling,
@@ -48,6 +50,9 @@ class TransformerEmitter:
     ) -> None:
         self.arrays, self.configuration, self.shape, self.inputs = arrays, configuration, shape, inputs
         self.graph = GraphBuilder()
+        # The first exit's mean is built before the weights of the layers behind it are stored.
+        if any(2 in (layer.attention_bits, layer.feed_forward_bits) for layer in configuration.layers):
+            self.graph.expect(TensorProto.INT2)
         types = arrays.get("embeddings.token_type")
         self.token_types = inputs.pair and types is not None and len(types) > 1
         self.mask = self.graph.op("Cast", ATTENTION_MASK, to=TensorProto.INT32)
@@ -67,7 +72,9 @@ class TransformerEmitter:
             positions = positions + arrays["embeddings.token_type"][0]
         table = stored_dequantized(graph, positions, side_bits(bits))
         length = graph.op("Shape", INPUT_IDS, start=1, end=2)
-        x = graph.op("Add", x, graph.op("Slice", table, graph.integers(0), length, graph.integers(0)))
+        positions_read = graph.op("Slice", table, graph.integers(0), length, graph.integers(0))
+        # This node fails where a text is longer: ONNX Runtime's error says its name.
+        x = graph.op("Add", x, positions_read, name=f"texts_have_at_most_{len(positions)}_tokens")
         if self.token_types:
             types = graph.constant(arrays["embeddings.token_type"])
             x = graph.op("Add", x, graph.op("Gather", types, TOKEN_TYPE_IDS))
@@ -105,7 +112,7 @@ class TransformerEmitter:
         """One encoder layer; where only [CLS] of the last one is read, only [CLS] asks, and goes on alone."""
         name, epsilon = f"layers.{layer.index}", self.shape.layer_norm_epsilon
         only_first = layer is self.configuration.layers[-1] and self.shape.pooling_after(layer.index) == "first"
-        asking = first_token(graph, x, keep_axis=True) if only_first else x
+        asking = first_token(graph, x, keep_axis=True, name=TOKENS_NEEDED) if only_first else x
         mixed = self._attention(graph, asking, x, layer)
         attended = self._linear(graph, mixed, [f"{name}.attention.output"], layer=layer, bits=layer.attention_bits)
         # Add would be fused with the norm into SkipLayerNormalization, which takes several times as long.
@@ -127,7 +134,8 @@ class TransformerEmitter:
             parts = graph.ops("Split", [fused], 2, axis=-1, num_outputs=2)
             parts = [self._linear(graph, asking, names[:1], layer=layer, bits=bits), *parts]
         heads = layer.num_attention_heads
-        return graph.microsoft("MultiHeadAttention", *parts, "", self.mask, num_heads=heads)
+        masked = {"num_heads": heads, "mask_filter_value": MASKED_SCORE}
+        return graph.microsoft("MultiHeadAttention", *parts, "", self.mask, **masked)
 
     def _linear(self, graph: GraphBuilder, x: str, names: list[str], *, layer: LayerConfiguration, bits: int) -> str:
         """The outputs of the named linear layers side by side; each is made sparse on its own."""

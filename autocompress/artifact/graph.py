@@ -11,8 +11,13 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 MICROSOFT = "com.microsoft"
-# (opset, IR version) that first has what a graph holds: INT4 initializers, or INT2.
-_PLAIN, _INT2 = (21, 10), (25, 13)
+# (opset, IR version), the lowest that has what a graph holds: older runtimes load no newer ones.
+_PLAIN = (18, 8)
+_PACKED: dict[int, tuple[int, int]] = {
+    TensorProto.INT4: (21, 10),
+    TensorProto.UINT4: (21, 10),
+    TensorProto.INT2: (25, 13),
+}
 _DEDUPLICATED_BYTES = 256
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -39,12 +44,20 @@ class GraphBuilder:
         if key is not None and key in root._small:
             return root._small[key]
         tensor = numpy_helper.from_array(np.asarray(array, order="C"), root.name())
-        if tensor.data_type == TensorProto.INT2:
-            root._needs = _INT2
+        root.expect(tensor.data_type)
         root.initializers.append(tensor)
         if key is not None:
             root._small[key] = tensor.name
         return tensor.name
+
+    @property
+    def opset(self) -> int:
+        """The operator set that the tensors so far, and those expected, need."""
+        return self.root._needs[0]
+
+    def expect(self, data_type: int) -> None:
+        """A tensor of this type (a number of TensorProto) will come: what is built before it may read ``opset``."""
+        self.root._needs = max(self.root._needs, _PACKED.get(data_type, _PLAIN))
 
     def integers(self, *values: int) -> str:
         """An int64 vector, such as axes or a shape."""

@@ -22,6 +22,7 @@ class Manifest(Stored):
 
     ``task`` is the JSON form of the task (kind, columns, labels); ``max_length`` counts tokens; ``fingerprint``
     describes the hardware and ``versions`` the libraries; ``files`` maps names in the folder to their SHA-256.
+    ``least_onnxruntime`` is the oldest version that serves the model, such as ``1.23``; empty in older exports.
     """
 
     configuration: StoredConfiguration
@@ -36,6 +37,7 @@ class Manifest(Stored):
     study: str
     trial: int
     files: dict[str, str]
+    least_onnxruntime: str = ""
 
     def __post_init__(self) -> None:
         for name in ("max_length", "batch_size", "threads"):

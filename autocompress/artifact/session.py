@@ -28,7 +28,9 @@ class Session:
             self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except Exception as error:
             what = "the graph" if isinstance(model, bytes) else str(model)
-            raise MeasurementError(f"ONNX Runtime must load {what}, but says: {_one_line(error)}") from error
+            raise MeasurementError(
+                f"ONNX Runtime must load {what}, but {_too_old(model)}says: {_one_line(error)}"
+            ) from error
         self.input_names: tuple[str, ...] = tuple(value.name for value in self._session.get_inputs())
 
     def run(self, batch: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
@@ -43,6 +45,21 @@ class Session:
         except Exception as error:
             raise MeasurementError(f"ONNX Runtime must run the graph, but says: {_one_line(error)}") from error
         return logits
+
+
+def _too_old(model: Path | str | bytes) -> str:
+    """``is ..., which needs ..., and `` where the version that is here is older than the model needs; else nothing."""
+    # Serving needs no onnx; here it is only asked for a better message.
+    try:
+        import onnx
+
+        from autocompress.artifact.runtime import is_older, least_onnxruntime
+
+        least = least_onnxruntime(onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model))
+        here = str(onnxruntime.__version__)
+        return f"is {here}, where {least} or later is needed, and " if is_older(here, least) else ""
+    except Exception:
+        return ""
 
 
 def _one_line(error: Exception) -> str:

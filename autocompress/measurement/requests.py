@@ -59,10 +59,10 @@ def draw_requests(
 
 
 def pad_rows(split: Split, indices: NDArray[np.int64], pad_id: int) -> Request:
-    """The rows ``indices`` [batch] as one request, padded at the end to its longest row."""
+    """The rows ``indices`` [batch] as one request, padded at the end to its longest row, and to one token at least."""
     starts, ends = split.offsets[indices], split.offsets[indices + 1]
     lengths = ends - starts
-    mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
+    mask = np.arange(lengths.max(initial=1)) < lengths[:, None]
     flat = (np.arange(mask.shape[1]) + starts[:, None])[mask]
     request = {name: np.zeros(mask.shape, dtype=np.int64) for name in INPUTS}
     request["input_ids"][:] = pad_id

@@ -12,16 +12,19 @@ from pathlib import Path
 from platform import python_version
 from typing import Any
 
+import onnx
 import psutil
 from tokenizers import Tokenizer
 
 from autocompress.artifact.manifest import MANIFEST, MODEL, TOKENIZER, Manifest, file_digests, write_manifest
+from autocompress.artifact.runtime import least_onnxruntime
 from autocompress.errors import InputError, StorageError, StudyError
 from autocompress.files import read_json, replacing, sha256, write_bytes
 from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fingerprint
 from autocompress.report.serving import model_card
 from autocompress.report.summary import FrontPoint, StudySummary
 from autocompress.tasks.task import Task
+from autocompress.tasks.tokenizing import truncation_side
 
 README = "README.md"
 OPTIONAL = ("tokenizer_config.json", "special_tokens_map.json")
@@ -127,7 +130,8 @@ def _build(source: ExportSource, summary: StudySummary, folder: Path) -> None:
     optional = [name for name in OPTIONAL if (source.checkpoint / name).is_file()]
     for name in optional:
         write_bytes(folder / name, (source.checkpoint / name).read_bytes())
-    manifest = _manifest(source, summary, file_digests(folder, (MODEL, TOKENIZER, *optional)))
+    least = least_onnxruntime(onnx.load(folder / MODEL))
+    manifest = _manifest(source, summary, file_digests(folder, (MODEL, TOKENIZER, *optional)), least)
     write_bytes(folder / README, model_card(folder, manifest).encode())
     write_manifest(folder, manifest)
 
@@ -137,7 +141,7 @@ def _serving_tokenizer(path: Path, max_length: int) -> Tokenizer:
     try:
         tokenizer: Tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
         tokenizer.no_padding()
-        tokenizer.enable_truncation(max_length)
+        tokenizer.enable_truncation(max_length, direction=_side(path.with_name(OPTIONAL[0]), tokenizer))
     except OSError:
         raise
     except Exception as error:
@@ -147,7 +151,16 @@ def _serving_tokenizer(path: Path, max_length: int) -> Tokenizer:
     return tokenizer
 
 
-def _manifest(source: ExportSource, summary: StudySummary, files: dict[str, str]) -> Manifest:
+def _side(config: Path, tokenizer: Tokenizer) -> str:
+    """The side on which texts are cut: as tokenizer_config.json says, or else the tokenizer's own file."""
+    try:
+        said = read_json(config)["truncation_side"]
+    except (OSError, ValueError, TypeError, KeyError):
+        said = truncation_side(tokenizer)
+    return "left" if said == "left" else "right"
+
+
+def _manifest(source: ExportSource, summary: StudySummary, files: dict[str, str], least: str) -> Manifest:
     target = summary.problem.target
     return Manifest(
         configuration=source.point.configuration,
@@ -162,6 +175,7 @@ def _manifest(source: ExportSource, summary: StudySummary, files: dict[str, str]
         study=summary.study,
         trial=source.point.trial,
         files=files,
+        least_onnxruntime=least,
     )
 
 

@@ -42,9 +42,9 @@ def model_card(folder: Path, manifest: Manifest) -> str:
         f"A compressed text model from autocompress, trial {manifest.trial} of the study {_escape(manifest.study)}: "
         f"{_escape(describe(manifest.configuration))}. It is {kind}, of the text in {columns}"
         + (f": {labels}" if labels else "")
-        + f"; texts are cut at {manifest.max_length} tokens.",
+        + f"; `{TOKENIZER}` cuts texts at {manifest.max_length} tokens, and longer ones are not what the model is for.",
         "## Serve",
-        "In this folder, with onnxruntime, numpy and tokenizers installed:",
+        _needs(manifest),
         f"```python\n{_lines(TOKENIZER, MODEL, task, Session(folder / MODEL).input_names)}\n```",
         "## Measured",
         _figures_table(manifest, task.metric),
@@ -59,6 +59,15 @@ def model_card(folder: Path, manifest: Manifest) -> str:
         f"({_escape(versions)}). `autocompress verify DIR --data FILE` measures the model again.",
     ]
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _needs(manifest: Manifest) -> str:
+    least = manifest.least_onnxruntime
+    return (
+        (f"Needs onnxruntime {least} or later. " if least else "")
+        + "In this folder, with onnxruntime, numpy and tokenizers installed (the texts of a batch are padded on the "
+        "right, with 0 in `attention_mask`):"
+    )
 
 
 def _lines(tokenizer: str, model: str, task: Task, input_names: Sequence[str]) -> str:

@@ -61,6 +61,13 @@ def test_json_round_trip(folder, student):
     assert Manifest.from_json(json.loads(json.dumps(manifest.to_json()))) == manifest
 
 
+def test_an_older_manifest_does_not_say_the_least_runtime(folder):
+    fields = manifest_of(folder).to_json()
+    assert fields.pop("least_onnxruntime") == ""
+    write_sealed(folder / MANIFEST, fields)
+    assert load_artifact(folder).manifest == manifest_of(folder)
+
+
 def test_a_written_folder_loads(folder):
     artifact = load_artifact(folder)
     assert artifact.manifest == manifest_of(folder)

@@ -35,7 +35,7 @@ def test_padding_keeps_each_row_and_masks_the_rest(lengths, pad_id, random):
         assert list(request["input_ids"][place]) == expected + [pad_id] * (width - len(expected))
         assert list(request["attention_mask"][place]) == [1] * len(expected) + [0] * (width - len(expected))
         assert all(request["token_type_ids"][place][len(expected) :] == 0)
-    assert request["input_ids"].shape[1] == max(lengths[i] for i in indices)
+    assert request["input_ids"].shape[1] == max(1, *(lengths[i] for i in indices))
 
 
 def test_drawing_is_by_seed_and_takes_every_row_before_any_twice(rows):

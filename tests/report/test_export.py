@@ -1,5 +1,7 @@
+import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -17,7 +19,7 @@ from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fi
 from autocompress.report.export import write_export
 from autocompress.report.serving import SAMPLES, serving_example
 from autocompress.tasks.dataset import SPLITS, TextDataset, TextSplit
-from autocompress.tasks.encoding import encode
+from autocompress.tasks.encoding import encode, encode_split
 
 FILES = {"model.onnx", "tokenizer.json", "tokenizer_config.json", "manifest.json", "README.md"}
 TEXTS = ["the film was great", "", "a very sad day " * 10, "unknownword, and some PEOPLE!", "dull", "it was it " * 40]
@@ -92,6 +94,30 @@ def test_the_tokenizer_gives_the_ids_the_study_was_measured_with(made, name, tmp
         assert set(encoding.attention_mask) == {1}
 
 
+@pytest.mark.parametrize("file", ["tokenizer_config.json", "tokenizer.json"])
+def test_an_exported_tokenizer_cuts_on_the_side_that_the_study_cut_on(file, tiny_checkpoint, tmp_path):
+    shutil.copytree(tiny_checkpoint, tmp_path / "model")
+    path = tmp_path / "model" / file
+    change = {
+        "tokenizer_config.json": {"truncation_side": "left"},
+        "tokenizer.json": {
+            "truncation": {"direction": "Left", "max_length": 99, "strategy": "LongestFirst", "stride": 0}
+        },
+    }[file]
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    left = make(tmp_path / "made", str(tmp_path / "model"))
+    rows = [(text,) for text in [*TEXTS, "it was a day " * 10_000 + "fine"]]
+    split = TextSplit(rows, np.zeros(len(rows), np.int64))
+    encoded = encode(TextDataset("", TASKS["one text"], dict.fromkeys(SPLITS, split)), left.tokenizer, MAX_LENGTH).test
+    fine = left.tokenizer.convert_tokens_to_ids("fine")
+    assert fine in encoded.tokens[encoded.offsets[-2] :]
+    folder = write_export(left.source, left.summary, tmp_path / "out")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    assert [token for (text,) in rows for token in tokenizer.encode(text).ids] == encoded.tokens.tolist()
+    again, cut = encode_split(split, tokenizer, MAX_LENGTH)
+    assert again.tokens.tolist() == encoded.tokens.tolist() and cut > 0
+
+
 def test_the_manifest_says_what_was_measured(one, tmp_path):
     folder = write_export(one.source, one.summary, tmp_path / "new" / "out")
     artifact = load_artifact(folder)
@@ -105,6 +131,14 @@ def test_the_manifest_says_what_was_measured(one, tmp_path):
     assert manifest.versions["python"] == sys.version.split()[0]
     assert set(manifest.versions) >= {"onnxruntime", "numpy", "tokenizers", "torch", "transformers", "autocompress"}
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
+
+
+def test_manifest_and_card_say_which_onnxruntime_is_needed(one, tmp_path):
+    folder = write_export(one.source, one.summary, tmp_path / "out")
+    assert load_artifact(folder).manifest.least_onnxruntime == "1.21"
+    card = (folder / "README.md").read_text()
+    assert "Needs onnxruntime 1.21 or later." in card
+    assert f"`tokenizer.json` cuts texts at {MAX_LENGTH} tokens" in card
 
 
 def test_hardware_that_is_not_at_hand_is_not_claimed(one, tmp_path):
