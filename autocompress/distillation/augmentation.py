@@ -7,7 +7,7 @@ teacher's own word vectors in the place of a language model.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,26 +62,42 @@ def augmented(
     separators: Collection[int],
     settings: AugmentationSettings,
     rng: np.random.Generator,
+    longest: int,
 ) -> tuple[Tokens, NDArray[np.int64]]:
     """A new row made of ``row`` [T] and ``other``, and for each of its tokens the place in ``row`` it stands for.
 
     Each text of the row may be spliced with the text at its place in the other row; then words are replaced by near
-    ones. The separators stay, and the row is never longer than the longer of the two.
+    ones. The separators stay, and the row has at most ``longest`` tokens, or as many as ``row`` if that is longer.
     """
     ours, theirs = segments(row, separators), segments(other, separators)
-    parts, places, end = [], [], 0
+    texts = []
     for index, place in enumerate(ours):
-        parts.append(row[end : place.start])
-        places.append(np.arange(end, place.start))
         text = row[place]
         if index < len(theirs) and rng.random() < settings.splice_share:
             text = _spliced(text, other[theirs[index]], rng)
+        texts.append(text)
+    room = max(longest, len(row)) - (len(row) - sum(place.stop - place.start for place in ours))
+    parts, places, end = [], [], 0
+    for place, whole, length in zip(ours, texts, fitted([len(text) for text in texts], room), strict=True):
+        parts.append(row[end : place.start])
+        places.append(np.arange(end, place.start))
+        text = whole[:length]
         parts.append(_replaced(text, neighbours, settings.replace_share, rng))
         places.append(np.full(len(text), place.start))
         end = place.stop
     parts.append(row[end:])
     places.append(np.arange(end, len(row)))
     return np.concatenate(parts), np.concatenate(places)
+
+
+def fitted(lengths: Sequence[int], room: int) -> list[int]:
+    """The lengths of texts cut to ``room`` tokens in all, the longest first, as a tokenizer cuts a pair."""
+    cut = list(lengths)
+    while sum(cut) > room:
+        longest = cut.index(max(cut))
+        others = max((length for place, length in enumerate(cut) if place != longest), default=0)
+        cut[longest] -= min(sum(cut) - room, max(cut[longest] - others, 1))
+    return cut
 
 
 def _spliced(text: Tokens, other: Tokens, rng: np.random.Generator) -> Tokens:

@@ -41,12 +41,12 @@ def refine(
     table = token_map(vocabulary_order, configuration.vocabulary_size, transfer.unknown_id)
 
     def loss_of(indices: np.ndarray, way: float) -> Tensor:
-        batch = hide_words(transfer.batch(indices))
+        batch = hide_words(transfer.batch(transfer.order[indices]))
         return distillation_loss(
             network, mapped(batch, table), configuration, settings, fake_quantize=True, guide=guide
         )
 
     network.train()
-    lengths = transfer.split.lengths
+    lengths = transfer.split.lengths[transfer.order]
     train(parameters(network, guide), loss_of, lengths, settings.training, message="refining", listener=listener)
     return network.to_arrays()

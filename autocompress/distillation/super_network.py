@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from autocompress.configuration import Configuration, EncoderShape, TransformerConfiguration
+from autocompress.configuration import BiLSTMConfiguration, Configuration, EncoderShape, TransformerConfiguration
 from autocompress.distillation.hidden_states import HiddenGuide
 from autocompress.distillation.keeping import Keeper
 from autocompress.distillation.losses import label_loss, mask_tokens, output_loss
@@ -62,7 +62,7 @@ def train_super_network(
     guide = hidden_guide(network, transfer, settings)
 
     def loss_of(indices: np.ndarray, way: float) -> Tensor:
-        batch = hide_words(transfer.batch(indices))
+        batch = hide_words(transfer.batch(transfer.order[indices]))
         losses = []
         for _ in range(settings.sub_networks):
             configuration = sample(rng)
@@ -73,7 +73,7 @@ def train_super_network(
         return torch.stack(losses).mean()
 
     network.train()
-    lengths = transfer.split.lengths
+    lengths = transfer.split.lengths[transfer.order]
     report = train(
         parameters(network, guide),
         loss_of,
@@ -151,9 +151,9 @@ def mapped(batch: TensorBatch, table: Tensor | None) -> TensorBatch:
 
 
 def cheap_first(draw: Sampler, cost: Callable[[Configuration], float], candidates: int = 4) -> Sampler:
-    """Draw ``candidates`` and keep one with probability falling with its cost (share of the teacher's multiplications).
+    """Draw ``candidates`` and keep one with probability falling with its cost (a share of the largest one's).
 
-    Large sub-networks start close to the teacher and need little training; small ones are what a search is for.
+    A step of a large sub-network takes the time of many small ones, and the small ones are what a search is for.
     """
 
     def sample(rng: np.random.Generator) -> Configuration:
@@ -164,14 +164,15 @@ def cheap_first(draw: Sampler, cost: Callable[[Configuration], float], candidate
     return sample
 
 
-def relative_cost(configuration: Configuration, shape: EncoderShape) -> float:
-    """Weights of a transformer's kept layers over those of all the teacher's; a small constant for other students."""
-    if not isinstance(configuration, TransformerConfiguration):
-        return 0.1
+def multiplications(configuration: Configuration, shape: EncoderShape) -> int:
+    """Multiplications by weights per token, without embeddings and heads: the weights of the matrices in between."""
     hidden = configuration.hidden_size
-    kept = sum(
-        4 * hidden * layer.num_attention_heads * shape.head_size + 2 * hidden * layer.intermediate_size
-        for layer in configuration.layers
-    )
-    full = shape.num_hidden_layers * (4 * shape.hidden_size**2 + 2 * shape.hidden_size * shape.intermediate_size)
-    return kept / full
+    if isinstance(configuration, TransformerConfiguration):
+        return sum(
+            4 * hidden * layer.num_attention_heads * shape.head_size + 2 * hidden * layer.intermediate_size
+            for layer in configuration.layers
+        )
+    later = configuration.num_layers - 1
+    if isinstance(configuration, BiLSTMConfiguration):
+        return 8 * hidden * (configuration.embedding_size + hidden + later * 3 * hidden)
+    return configuration.kernel_size * hidden * (configuration.embedding_size + later * hidden)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -15,14 +17,15 @@ from autocompress.distillation.keeping import Keeper
 from autocompress.distillation.losses import label_loss
 from autocompress.distillation.training import TrainingSettings, autocast, train
 from autocompress.events import Event, Listener, silent
-from autocompress.networks.checkpoint import output_layer
+from autocompress.networks.loading import output_layer
 from autocompress.tasks.encoding import EncodedDataset, EncodedSplit
 from autocompress.tasks.metrics import metric_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-BATCH, BEST = 32, "validation"
+BATCH, BEST, HISTORY = 32, "validation", "history"
+TIMED_STEPS = 3
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,65 @@ class TeacherSettings:
         return self.learning_rate if self.learning_rate is not None else 3e-5 * max(768 / hidden_size, 1.0) ** 1.5
 
 
+@dataclass(frozen=True)
+class FineTuning:
+    """What became of it: the metric on the validation split after each pass and at the end, and the passes done.
+
+    ``wanted`` are the passes that data of this size get where there is time.
+    """
+
+    values: tuple[float, ...]
+    epochs: float
+    wanted: int
+    seconds: float
+
+    @property
+    def best(self) -> float:
+        """The metric of the state that is kept."""
+        return max(self.values)
+
+    @property
+    def was_rising(self) -> bool:
+        """Whether the time was over before all passes were done, and the last one was the best."""
+        return self.epochs < self.wanted - 0.05 and self.values[-1] == self.best
+
+    def hint(self, metric: str, time_budget_s: float) -> str | None:
+        """What more time would be good for, if the metric was still rising; None otherwise."""
+        if not self.was_rising:
+            return None
+        shown = " -> ".join(f"{value:.4f}" for value in self.values)
+        rising = "still rising, " if len(self.values) > 1 else ""
+        minutes = math.ceil(time_budget_s * self.wanted / max(self.epochs, 0.1) / 60)
+        return (
+            f"fine-tuning had time for {self.epochs:.1f} of {self.wanted} epochs, with validation {metric} {rising}"
+            f"{shown}; with --time-budget {minutes}m the teacher would have time for all, and likely be better"
+        )
+
+
+def seconds_wanted(model: PreTrainedModel, data: EncodedDataset, settings: TeacherSettings) -> float:
+    """Seconds that all passes would take, from a few steps whose gradients are thrown away."""
+    split = data.train
+    rows = np.random.default_rng(settings.seed).permutation(len(split))
+    batches = [rows[begin : begin + BATCH] for begin in range(0, (1 + TIMED_STEPS) * BATCH, BATCH)]
+    model.train()
+    begun = 0.0
+    for number, indices in enumerate(part for part in batches if len(part)):
+        if number == 1:  # the first step also allocates
+            begun = time.monotonic()
+        torch.autograd.backward(_loss(model, split, indices, data.pad_id))
+        model.zero_grad(set_to_none=True)
+    timed = sum(len(part) for part in batches[1:])
+    return settings.epochs(len(split)) * len(split) * (time.monotonic() - begun) / timed if timed else 0.0
+
+
 def fine_tune(
     model: PreTrainedModel,
     data: EncodedDataset,
     settings: TeacherSettings,
     listener: Listener = silent,
     keeper: Keeper | None = None,
-) -> float:
-    """Train ``model`` in place, keep its best state on the validation split, and return that state's metric."""
+) -> FineTuning:
+    """Train ``model`` in place and keep its best state on the validation split."""
     torch.manual_seed(settings.seed)
     split = data.splits["train"]
     _set_regression_bias(model, split)
@@ -62,24 +116,24 @@ def fine_tune(
     best: dict[str, Tensor] = {} if keeper is None else keeper.kept
 
     def loss_of(indices: np.ndarray, way: float) -> Tensor:
-        with autocast():
-            inputs, labels = _tensors(model, split, indices, data.pad_id)
-            return label_loss(model(**inputs).logits, labels)
+        return _loss(model, split, indices, data.pad_id)
 
     def on_epoch(number: int) -> None:
         value = metric_of(
             data.task, predict_logits(model, data.splits["validation"], data.pad_id), data.splits["validation"].labels
         )
         listener(Event("note", f"teacher after epoch {number}: validation {data.task.metric} {value:.4f}"))
-        if not best or value > float(best[BEST]):
+        if not best or value >= float(best[BEST]):
             best[BEST] = torch.tensor(value, dtype=torch.float64)
             best.update({name: tensor.detach().clone() for name, tensor in model.state_dict().items()})
+        known = best.get(HISTORY, torch.zeros(0, dtype=torch.float64))
+        best[HISTORY] = torch.cat([known, torch.tensor([value], dtype=torch.float64)])
         model.train()
 
     model.train()
     rate = settings.rate(model.config.hidden_size)
     training = TrainingSettings(rate, settings.budget_s, settings.epochs(len(split)), BATCH, seed=settings.seed)
-    train(
+    report = train(
         model.parameters(),
         loss_of,
         split.lengths,
@@ -89,10 +143,17 @@ def fine_tune(
         on_epoch=on_epoch,
         keeper=keeper,
     )
-    value = float(best.pop(BEST))
+    best.pop(BEST)
+    values = tuple(float(value) for value in best.pop(HISTORY))
     model.load_state_dict(best)
     model.train(False)
-    return value
+    return FineTuning(values, report.epochs, settings.epochs(len(split)), report.seconds)
+
+
+def _loss(model: PreTrainedModel, split: EncodedSplit, indices: np.ndarray, pad_id: int) -> Tensor:
+    with autocast():
+        inputs, labels = _tensors(model, split, indices, pad_id)
+        return label_loss(model(**inputs).logits, labels)
 
 
 def predict_logits(model: PreTrainedModel, split: EncodedSplit, pad_id: int, *, exact: bool = False) -> np.ndarray:

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocompress.distillation.augmentation import AugmentationSettings, augmented, nearest_tokens, segments
-from autocompress.distillation.transfer import TransferSet, extended
+from autocompress.distillation.augmentation import AugmentationSettings, augmented, fitted, nearest_tokens, segments
+from autocompress.distillation.transfer import REAL_PASSES, TransferSet, extended
 from autocompress.tasks.encoding import EncodedSplit
 
 CLS, SEP, VOCABULARY = 0, 1, 30
@@ -39,13 +39,14 @@ def test_a_token_without_any_other_is_its_own_neighbour():
     assert nearest_tokens(vectors, np.array([2, 4]), count=2)[2].tolist() == [4, 2]
 
 
-@given(rows, rows, st.floats(0, 1), st.floats(0, 1), st.integers(0, 1000))
-def test_made_up_rows_keep_the_separators_and_the_words_of_their_sources(row, other, splice, replace, seed):
+@given(rows, rows, st.floats(0, 1), st.floats(0, 1), st.integers(0, 1000), st.integers(3, 20))
+def test_made_up_rows_keep_the_separators_and_the_words_of_their_sources(row, other, splice, replace, seed, longest):
     neighbours = (np.arange(VOCABULARY, dtype=np.int32)[:, None] + [0, 0]).astype(np.int32)
     settings = AugmentationSettings(splice, replace)
-    made, places = augmented(row, other, neighbours, SEPARATORS, settings, np.random.default_rng(seed))
+    made, places = augmented(row, other, neighbours, SEPARATORS, settings, np.random.default_rng(seed), longest)
     assert made[np.isin(made, SEPARATORS)].tolist() == row[np.isin(row, SEPARATORS)].tolist()
     assert set(made) <= set(row) | set(other)
+    assert len(made) <= max(longest, len(row))
     assert len(made) == len(places) and len(segments(made, SEPARATORS)) == len(segments(row, SEPARATORS))
     for ours, place in zip(segments(made, SEPARATORS), segments(row, SEPARATORS), strict=True):
         assert set(places[ours]) == {place.start}
@@ -56,8 +57,17 @@ def test_made_up_rows_keep_the_separators_and_the_words_of_their_sources(row, ot
 def test_words_are_replaced_by_their_neighbours_at_the_share_that_was_asked_for():
     row = np.array([CLS, *[2] * 2000, SEP], np.int32)
     neighbours = np.full((VOCABULARY, 2), 9, np.int32)
-    made, _ = augmented(row, row, neighbours, SEPARATORS, AugmentationSettings(0.0, 0.25), np.random.default_rng(0))
+    settings = AugmentationSettings(0.0, 0.25)
+    made, _ = augmented(row, row, neighbours, SEPARATORS, settings, np.random.default_rng(0), 9)
     assert (made == 9).sum() == pytest.approx(500, abs=60) and set(made) == {CLS, SEP, 2, 9}
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=3), st.integers(3, 60))
+def test_the_longest_texts_are_cut_first(lengths: list[int], room: int):
+    cut = fitted(lengths, room)
+    assert sum(cut) == min(sum(lengths), room) and min(cut) >= 1
+    shortened = [after for before, after in zip(lengths, cut, strict=True) if after < before]
+    assert not shortened or max(cut) - min(shortened) <= 1
 
 
 def split_of(texts: list[list[int]]) -> EncodedSplit:
@@ -70,12 +80,22 @@ def split_of(texts: list[list[int]]) -> EncodedSplit:
 def test_a_transfer_set_begins_with_the_real_rows_and_labels_only_those():
     split = split_of([[2, 3, 4], [5, 6], [7]])
     vectors = np.random.default_rng(0).normal(size=(VOCABULARY, 4)).astype(np.float32)
-    longer = extended(split, 7, vectors, SEPARATORS, AugmentationSettings(), seed=0)
-    again = extended(split, 7, vectors, SEPARATORS, AugmentationSettings(), seed=0)
+    longer = extended(split, 7, vectors, SEPARATORS, AugmentationSettings(), seed=0, longest=9)
+    again = extended(split, 7, vectors, SEPARATORS, AugmentationSettings(), seed=0, longest=9)
     assert len(longer) == 10 and np.array_equal(longer.tokens, again.tokens)
     assert np.array_equal(longer.tokens[: len(split.tokens)], split.tokens)
     assert np.isin(longer.tokens, [CLS, SEP, 2, 3, 4, 5, 6, 7]).all()
     transfer = TransferSet(longer, np.zeros((10, 2), np.float32), len(split), pad_id=SEP, unknown_id=2)
     assert transfer.batch(np.array([9, 0, 2, 3])).labelled.tolist() == [False, True, True, False]
-    assert transfer.passes(12.0) == pytest.approx(12.0 * (3 + 3.5) / 10)
-    assert extended(split, 0, vectors, SEPARATORS, AugmentationSettings(), seed=0).labels.tolist() == [0, 1, 0]
+    assert transfer.order.tolist() == [*(0, 1, 2) * REAL_PASSES, *range(3, 10)]
+    assert transfer.passes(12.0) == pytest.approx(12.0 * (3 + 3.5) / (3 * REAL_PASSES + 7))
+
+
+def test_more_made_up_texts_begin_with_those_of_fewer():
+    split = split_of([[2, 3, 4], [5, 6], [7, 8, 9, 10]])
+    vectors = np.random.default_rng(0).normal(size=(VOCABULARY, 4)).astype(np.float32)
+    few, many = (
+        extended(split, count, vectors, SEPARATORS, AugmentationSettings(), seed=3, longest=5) for count in (4, 11)
+    )
+    assert np.array_equal(many.tokens[: len(few.tokens)], few.tokens) and many.lengths.max() <= 6
+    assert extended(split, 0, vectors, SEPARATORS, AugmentationSettings(), 0, 9).labels.tolist() == [0, 1, 0]

@@ -14,16 +14,17 @@ from autocompress.distillation.students import head_logits, tensor_batch, token_
 from autocompress.distillation.super_network import (
     DistillationSettings,
     cheap_first,
-    relative_cost,
+    multiplications,
     train_super_network,
 )
-from autocompress.distillation.teacher import TeacherSettings, fine_tune, predict_logits
+from autocompress.distillation.teacher import FineTuning, TeacherSettings, fine_tune, predict_logits, seconds_wanted
 from autocompress.distillation.training import TrainingSettings
 from autocompress.distillation.transfer import TransferSet, extended
-from autocompress.networks.checkpoint import load_classifier, open_checkpoint
+from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.networks.cut import cut
 from autocompress.networks.exit_heads import add_exit_heads
 from autocompress.networks.import_checkpoint import import_encoder
+from autocompress.networks.loading import load_classifier
 from autocompress.networks.student_sizes import StudentSizes
 from autocompress.networks.students import STUDENT_NETWORKS, build_student, initial_student
 from autocompress.problem import DataSource
@@ -39,8 +40,9 @@ def taught(tiny_checkpoint, tiny_data):
     data = encode(load_dataset(DataSource(**tiny_data)), checkpoint.tokenizer, max_positions=checkpoint.max_positions)
     model, trained = load_classifier(checkpoint, 2, data.task.label_names)
     assert not trained
-    quality = fine_tune(model, data, TeacherSettings(budget_s=60.0, max_epochs=12, learning_rate=2e-3))
-    return data, model, quality
+    tuned = fine_tune(model, data, TeacherSettings(budget_s=60.0, max_epochs=12, learning_rate=2e-3))
+    assert len(tuned.values) == 12 and tuned.epochs == 12 and not tuned.was_rising
+    return data, model, tuned.best
 
 
 def accuracy(network, configuration, data, fake_quantize: bool = False) -> float:
@@ -67,7 +69,7 @@ def test_sub_networks_of_a_trained_super_network_are_good_and_refine(taught, stu
     shape, arrays = import_encoder(model)
     order = vocabulary_order(data.train.tokens, shape.vocab_size, data.special_ids)
     separators = set(data.special_ids) - {data.unknown_id}
-    split = extended(data.train, 200, arrays["embeddings.word"], separators, AugmentationSettings(), seed=0)
+    split = extended(data.train, 200, arrays["embeddings.word"], separators, AugmentationSettings(), 0, data.max_length)
     outputs = predict_logits(model, split, data.pad_id)
     transfer = TransferSet(split, outputs, len(data.train), data.pad_id, data.unknown_id)
     vocabulary = shape.vocab_size
@@ -93,7 +95,7 @@ def test_sub_networks_of_a_trained_super_network_are_good_and_refine(taught, stu
         transfer,
         order,
         lambda rng: both[int(rng.integers(2))],
-        settings(12.0, 4e-3),
+        settings(8.0, 4e-3),
         message="training",
     )
     after = accuracy(network, small, data)
@@ -118,10 +120,8 @@ def test_cheap_sub_networks_are_trained_more_often(taught):
     small = TransformerConfiguration.uniform(
         shape, layers=(0,), hidden_size=24, num_attention_heads=1, intermediate_size=8
     )
-    assert relative_cost(full, shape) == 1.0
-    assert relative_cost(small, shape) == pytest.approx((4 * 24 * 12 + 2 * 24 * 8) / (2 * (4 * 48**2 + 2 * 48 * 96)))
-    both = (full, small)
-    sample = cheap_first(lambda rng: both[int(rng.integers(2))], lambda c: relative_cost(c, shape))
+    both, whole = (full, small), multiplications(full, shape)
+    sample = cheap_first(lambda rng: both[int(rng.integers(2))], lambda c: multiplications(c, shape) / whole)
     rng = np.random.default_rng(0)
     share = np.mean([sample(rng) == small for _ in range(300)])
     assert share > 0.7
@@ -171,3 +171,40 @@ def test_a_trained_head_is_used_with_its_classes_in_the_order_of_the_data(tiny_c
         assert trained and torch.allclose(model(ids).logits, source(ids).logits.flip(-1))
     assert not load_classifier(checkpoint, 2, ("cat", "dog"))[1]
     assert not load_classifier(checkpoint, 3, ("a", "b", "c"))[1]
+
+
+@pytest.mark.parametrize("student", list(STUDENT_NETWORKS))
+def test_multiplications_are_the_weights_of_the_matrices_between_embeddings_and_heads(taught, student):
+    shape, arrays = import_encoder(taught[1])
+    configurations = {
+        "transformer": TransformerConfiguration.uniform(
+            shape, layers=(1,), hidden_size=32, num_attention_heads=2, intermediate_size=30
+        ),
+        "bilstm": BiLSTMConfiguration(32, 16, 2, shape.vocab_size),
+        "cnn": CNNConfiguration(32, 16, 2, 3, shape.vocab_size),
+    }
+    configuration = configurations[student]
+    if student != "transformer":
+        arrays = initial_student(student, arrays, shape, StudentSizes(48, 24, 2, 3))
+    weights = cut(arrays, shape, configuration)
+    between = [a for name, a in weights.items() if a.ndim == 2 and not name.startswith(("embeddings", "head"))]
+    assert multiplications(configuration, shape) == sum(array.size for array in between)
+
+
+def test_fine_tuning_that_ends_while_validation_rises_says_so_and_what_would_help():
+    cut_short = FineTuning((0.51, 0.56), epochs=2.0, wanted=8, seconds=100.0)
+    assert cut_short.was_rising and cut_short.best == 0.56
+    hint = cut_short.hint("accuracy", time_budget_s=600.0)
+    assert hint is not None and "still rising, 0.5100 -> 0.5600" in hint and "--time-budget 40m" in hint
+    for ended in (FineTuning((0.5, 0.6, 0.6), 3.0, 3, 9.0), FineTuning((0.6, 0.5), 2.0, 8, 9.0)):
+        assert ended.hint("accuracy", 600.0) is None
+
+
+def test_the_seconds_that_fine_tuning_wants_follow_the_rows(taught):
+    data, model, _ = taught
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    settings = TeacherSettings(budget_s=1.0, max_epochs=3)
+    assert seconds_wanted(model, data, settings) > 0
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    few = replace(data, train=data.train.subset(np.arange(20)))
+    assert seconds_wanted(model, few, settings) == 0.0

@@ -13,9 +13,10 @@ from autocompress.distillation.super_network import (
 )
 from autocompress.distillation.training import TrainingSettings
 from autocompress.distillation.transfer import TransferSet
-from autocompress.networks.checkpoint import load_classifier, open_checkpoint
+from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.networks.exit_heads import add_exit_heads
 from autocompress.networks.import_checkpoint import import_encoder
+from autocompress.networks.loading import load_classifier
 from autocompress.networks.student_sizes import StudentSizes
 from autocompress.networks.students import STUDENT_NETWORKS, initial_student
 from autocompress.tasks.encoding import EncodedSplit

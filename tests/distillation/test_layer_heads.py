@@ -6,10 +6,11 @@ import torch
 
 from autocompress.distillation.layer_heads import head_outputs, train_layer_heads
 from autocompress.distillation.training import TrainingSettings
-from autocompress.networks.checkpoint import load_classifier, open_checkpoint
+from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.networks.elastic import masked_mean
 from autocompress.networks.elastic_encoder import ElasticEncoder
 from autocompress.networks.import_checkpoint import import_encoder
+from autocompress.networks.loading import load_classifier
 
 SETTINGS = TrainingSettings(1e-2, 20.0, 60.0, batch_size=64)
 
