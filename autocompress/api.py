@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from autocompress.errors import InputError, StudyError
-from autocompress.events import Listener, silent
+from autocompress.events import Event, Listener, silent
 from autocompress.exploration.ray_cluster import Resources, check_cluster
 from autocompress.exploration.samplers import SAMPLERS
 from autocompress.exploration.study import StudyStore, check_name, study_names
 from autocompress.feasibility import check_feasible
-from autocompress.networks.checkpoint import load_classifier
+from autocompress.hints import command_line
+from autocompress.inputs import Inputs, load_inputs, load_start
 from autocompress.phases import Schedule
-from autocompress.pipeline import Pipeline
-from autocompress.preparation import Inputs, load_inputs
+from autocompress.pipeline import Pipeline, hosted_ray
 from autocompress.prepared import Prepared
 from autocompress.problem import Constraints, DataSource, Problem, Target, differences
 from autocompress.report.export import ExportSource, write_export
@@ -27,6 +28,7 @@ from autocompress.report.plot import write_plot
 from autocompress.report.record import write_record
 from autocompress.report.summary import FrontPoint, StudySummary
 from autocompress.shipping import shipping_folder, shipping_results
+from autocompress.tasks.valid_text import shown
 from autocompress.trial import MODEL
 from autocompress.units import human_seconds
 from search_spaces import SEARCH_SPACES
@@ -67,7 +69,7 @@ class Study:
 
     def pick(self, pick: str = "close") -> FrontPoint:
         """A point of the front by rule (see ``PICKS``), among the feasible ones where there are any."""
-        return pick_point(self.summary, pick)
+        return pick_point(self.summary, pick, self._command("resume"))
 
     def export(
         self, directory: str | Path, *, trial: int | None = None, pick: str = "close", force: bool = False
@@ -77,7 +79,7 @@ class Study:
         Raises InputError if the folder exists and is not empty (unless ``force``) or there is no such trial.
         """
         summary = self.summary
-        point = pick_point(summary, pick) if trial is None else self.point(trial)
+        point = self.pick(pick) if trial is None else self.point(trial)
         return write_export(self.source(point), summary, Path(directory), force=force)
 
     def point(self, trial: int) -> FrontPoint:
@@ -89,9 +91,12 @@ class Study:
         if not found:
             raise InputError(
                 f"a trial must have been measured, but study {self.name!r} has no such trial {trial}; "
-                f"see autocompress show {self.name}"
+                f"see {self._command('show')}"
             )
         return front_point(found[0], self.store)
+
+    def _command(self, command: str) -> str:
+        return command_line(command, self.name, self.folder.parent)
 
     def source(self, point: FrontPoint) -> ExportSource:
         """The files and facts an export of ``point`` is made from."""
@@ -120,6 +125,7 @@ def search(
     test: str | None = None,
     text_columns: Iterable[str] | None = None,
     label_column: str | None = None,
+    task: str | None = None,
     max_latency_ms: float | None = None,
     max_size_bytes: int | None = None,
     max_memory_bytes: int | None = None,
@@ -137,17 +143,21 @@ def search(
     workers: int | None = None,
     ray_address: str | None = None,
     seed: int = 0,
+    accept_teacher: bool = False,
     on_event: Listener | None = None,
 ) -> Study:
     """Search for small and fast forms of ``model`` and return the study with its Pareto front.
 
     Without ``model`` and ``train`` the built-in demo is searched. Latencies are in milliseconds, sizes in bytes,
     ``max_drop`` in points of the task's metric, ``min_quality`` a fraction, the budget in seconds of wall clock.
+    ``task`` is ``classification`` or ``regression``; without it the checkpoint and the labels decide. A checkpoint's
+    trained head that the labels speak against is refused, unless ``accept_teacher``.
     Raises InputError for what cannot be used, StudyError if the study exists.
     """
+    columns = None if text_columns is None else tuple(text_columns)
     problem = Problem(
         model=model,
-        data=DataSource(train, validation, test, None if text_columns is None else tuple(text_columns), label_column),
+        data=DataSource(train, validation, test, columns, label_column, task),
         target=Target(batch_size, threads, latency_statistic),
         constraints=Constraints(max_latency_ms, max_size_bytes, max_memory_bytes, max_drop, min_quality),
         time_budget_s=time_budget_s,
@@ -157,6 +167,7 @@ def search(
         workers=workers,
         ray_address=ray_address,
         seed=seed,
+        accept_teacher=accept_teacher,
     )
     return run(problem, study=study, studies_dir=studies_dir, on_event=on_event)
 
@@ -175,22 +186,39 @@ def run(
     """
     schedule = Schedule(problem.time_budget_s, begun or time.monotonic())
     name = default_name(problem) if study is None else study
-    inputs = check(problem, name, studies_dir)
-    with StudyStore.create(Path(studies_dir), name, problem) as store:
-        Pipeline(store, schedule, on_event or silent, problem.trials).run(inputs)
+    listener = on_event or silent
+    _check_request(problem, name, studies_dir)
+    folder, asked = Path(studies_dir) / name, problem.constraints
+    with ExitStack() as stack:
+        # Ray starts while the data are read, unless that would disturb the measurement that impossible limits take.
+        early = asked.max_latency_ms is None and asked.max_memory_bytes is None
+        host = stack.enter_context(hosted_ray(folder, problem)) if early else None
+        inputs = _checked_inputs(problem)
+        host = host or stack.enter_context(hosted_ray(folder, problem))
+        for note in inputs.data.notes:
+            listener(Event("note", note))
+        with StudyStore.create(Path(studies_dir), name, problem) as store:
+            Pipeline(store, schedule, listener, host, problem.trials).run(inputs)
     return _recorded(name, studies_dir)
 
 
 def check(problem: Problem, name: str, studies_dir: str | Path = "studies") -> Inputs:
     """Everything that can be known to be wrong before training: names, data, checkpoint, impossible constraints."""
+    _check_request(problem, name, studies_dir)
+    return _checked_inputs(problem)
+
+
+def _check_request(problem: Problem, name: str, studies_dir: str | Path) -> None:
     for what, value, known in (("space", problem.space, SEARCH_SPACES), ("sampler", problem.sampler, SAMPLERS)):
         if value not in known:
             raise InputError(f"{what} must be one of {', '.join(known)}, but got {value!r}")
     check_cluster(Resources(problem.target.threads, problem.workers, problem.ray_address))
     _refuse_existing(Path(studies_dir), check_name(name), problem)
+
+
+def _checked_inputs(problem: Problem) -> Inputs:
     inputs = load_inputs(problem)
-    model, _ = load_classifier(inputs.checkpoint, inputs.data.task.num_outputs, inputs.data.task.label_names)
-    check_feasible(problem, inputs, model)
+    check_feasible(problem, inputs, load_start(inputs))
     return inputs
 
 
@@ -199,13 +227,14 @@ def plan(problem: Problem, *, study: str | None = None, studies_dir: str | Path 
     name = default_name(problem) if study is None else study
     data = check(problem, name, studies_dir).data
     task = data.task
-    kind = f"classes {', '.join(task.label_names)}" if task.label_names else "a number"
+    kind = f"classes {', '.join(map(shown, task.label_names))}" if task.label_names else "a number"
+    texts = " and ".join(map(shown, task.text_columns))
     rows = ", ".join(f"{split} {len(rows):,}" for split, rows in data.splits.items())
     schedule = Schedule(problem.time_budget_s)
     shares = [f"  {phase}: {human_seconds(seconds)}" for phase, seconds in schedule.preview().items()]
     return "\n".join(
         [
-            f"study {name}: {' and '.join(task.text_columns)} -> {task.label_column} ({kind}), {task.metric}",
+            f"study {name}: {texts} -> {shown(task.label_column)} ({kind}), {task.metric}",
             f"rows: {rows}; at most {data.max_length} tokens each",
             *data.notes,
             f"time budget {human_seconds(problem.time_budget_s)}, shared out as follows unless a phase needs less:",
@@ -232,7 +261,8 @@ def resume(
         used = 0.0 if store.progress().finished else sum(store.progress().used_s.values())
         budget = time_budget_s or max(store.problem.time_budget_s - used, LEAST_RESUME_S)
         schedule = Schedule(budget, begun or time.monotonic())
-        Pipeline(store, schedule, on_event or silent, trials or store.problem.trials).run()
+        with hosted_ray(store.folder, store.problem) as host:
+            Pipeline(store, schedule, on_event or silent, host, trials or store.problem.trials).run()
     return _recorded(study, studies_dir)
 
 
@@ -264,6 +294,5 @@ def _refuse_existing(studies_dir: Path, name: str, problem: Problem) -> None:
         return
     changed = differences(StudyStore.read(studies_dir, name).problem, problem)
     detail = f"and asks for something else ({'; '.join(changed)}); choose another --study" if changed else ""
-    raise StudyError(
-        f"study {name!r} must be new, but it exists {detail or f'with this problem: autocompress resume {name}'}"
-    )
+    resuming = f"with this problem: {command_line('resume', name, studies_dir)}"
+    raise StudyError(f"study {name!r} must be new, but it exists {detail or resuming}")

@@ -15,19 +15,21 @@ from autocompress.prepared import Prepared
 from autocompress.tasks.encoding import EncodedDataset
 from autocompress.tasks.metrics import unexplained
 
-CALIBRATION_ROWS, COMPARED_ROWS = 512, 512
+CALIBRATION_ROWS, BATCH = 512, 16
 
 
-def useful_compensation(prepared: Prepared, arrays: Arrays, shape: EncoderShape) -> Compensation:
-    """Gram matrices of calibration texts, and each method that helps on its own example; no matrices where none does.
+def useful_compensation(
+    prepared: Prepared, arrays: Arrays, shape: EncoderShape, count: int = CALIBRATION_ROWS
+) -> Compensation:
+    """Gram matrices of ``count`` texts, and each method that helps on its own example; no matrices where none does.
 
     Reconstruction is judged on half of each width in 8 bits, compensated rounding on the whole in 4 bits, both by the
     outputs on validation texts. Both even out errors over all tokens, which may be no help where the head reads one of
     them.
     """
     data = prepared.data
-    grams = input_grams(shape, arrays, single_texts(data))
-    rows = np.arange(min(COMPARED_ROWS, len(data.validation)))
+    grams = input_grams(shape, arrays, unpadded_texts(data, count))
+    rows = np.arange(min(count, len(data.validation)))
 
     def lost(configuration: TransformerConfiguration, *uses: str) -> float:
         weights = Compensation(grams, frozenset(uses)).cut(arrays, shape, configuration)
@@ -50,9 +52,12 @@ def _examples(shape: EncoderShape) -> dict[str, TransformerConfiguration]:
     return {RECONSTRUCTION: half, ROUNDING: fewer_bits}
 
 
-def single_texts(data: EncodedDataset) -> Iterator[TensorBatch]:
-    """Calibration texts one by one, without padding."""
+def unpadded_texts(data: EncodedDataset, count: int = CALIBRATION_ROWS) -> Iterator[TensorBatch]:
+    """``count`` calibration texts, those of equal length together, so that there is no padding."""
     split = data.splits["train"]
     no_targets = np.zeros((len(split), 1), np.float32)
-    for row in np.random.default_rng(1).permutation(len(split))[:CALIBRATION_ROWS]:
-        yield tensor_batch(split, np.array([row]), data.pad_id, no_targets)
+    rows = np.random.default_rng(1).permutation(len(split))[:count]
+    for length in np.unique(split.lengths[rows]):
+        like = rows[split.lengths[rows] == length]
+        for begin in range(0, len(like), BATCH):
+            yield tensor_batch(split, like[begin : begin + BATCH], data.pad_id, no_targets)

@@ -15,14 +15,15 @@ from autocompress.compression.vocabulary import vocabulary_order
 from autocompress.configuration import Configuration, EncoderShape, TransformerConfiguration
 from autocompress.errors import InputError
 from autocompress.files import scratch, write_bytes
-from autocompress.measurement.process import MeasuredLatency, measure_in_fresh_process
+from autocompress.inputs import Inputs
+from autocompress.measurement.process import measure_in_fresh_process
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.networks.cut import cut
 from autocompress.networks.import_checkpoint import import_encoder
 from autocompress.networks.students import initial_student
-from autocompress.preparation import Inputs, largest_sizes
 from autocompress.problem import Problem
+from autocompress.super_networks import largest_sizes
 from autocompress.units import format_duration_ms, human_size
 from search_spaces import SEARCH_SPACES, SearchSpace
 
@@ -73,10 +74,9 @@ def _check_measured(problem: Problem, inputs: Inputs, files: dict[str, Path], re
     asked, target, data = problem.constraints, problem.target, inputs.data
     drawn = draw_requests(data.validation, batch_size=target.batch_size, pad_id=data.pad_id, seed=problem.seed)
     write_requests(requests, drawn)
-    measured: list[MeasuredLatency] = [
-        measure_in_fresh_process({name: path}, requests, target, QUICK)[name] for name, path in files.items()
-    ]
-    fastest = min(m.latency.statistic(target.latency_statistic) for m in measured)
+    known = dict.fromkeys(files, 0) if asked.max_memory_bytes is None else {}
+    measured = measure_in_fresh_process(files, requests, target, QUICK, known_memory=known).values()
+    fastest = min(one.latency.statistic(target.latency_statistic) for one in measured)
     if asked.max_latency_ms is not None and fastest > SLACK * asked.max_latency_ms:
         raise InputError(
             f"--max-latency must be within reach, but the smallest model of space {problem.space!r} takes "

@@ -1,10 +1,11 @@
-"""The teacher's outputs on many texts: from its own 8-bit file, twice as fast as PyTorch, where that is true to it."""
+"""The teacher's outputs on many texts: from its own 8-bit file, twice as fast as PyTorch, where that is true to it.
+
+A text that cannot be labelled costs itself alone: its outputs are NaN.
+"""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +15,17 @@ from autocompress.compilation import Compiled, serialise_describing
 from autocompress.configuration import TransformerConfiguration
 from autocompress.distillation.hidden_states import HiddenStates, principal_components
 from autocompress.distillation.teacher import predict_logits
+from autocompress.errors import MeasurementError
 from autocompress.events import Event, Listener
 from autocompress.labels_so_far import LabelsSoFar
-from autocompress.networks.checkpoint import load_classifier, open_checkpoint
+from autocompress.networks.checkpoint import open_checkpoint
+from autocompress.networks.loading import load_classifier
 from autocompress.prepared import Prepared
 from autocompress.tasks.encoding import EncodedSplit
 from autocompress.tasks.metrics import unexplained
 
-CHUNK = 4096
+Floats = NDArray[np.float32]
+CHUNK = 1024
 CHECKED_ROWS = 512
 UNEXPLAINED = 0.02
 MEANS_BYTES = 128 * 2**20
@@ -45,37 +49,40 @@ def teacher_outputs(
     split: EncodedSplit,
     listener: Listener,
     labels: LabelsSoFar | None = None,
-    deadline: float = math.inf,
+    enough: Callable[[int], bool] = lambda labelled: False,
 ) -> TeacherOutputs:
-    """What the teacher says of ``split``, or of as many of its first texts as it can until ``deadline``, one at least.
+    """What the teacher says of ``split``, or of so many of its first texts that their number is ``enough``.
 
-    ``deadline`` is a ``time.monotonic`` reading, looked at after every ``CHUNK`` texts.
+    That is asked after every ``CHUNK`` texts.
 
-    The 8-bit file is used if at most ``UNEXPLAINED`` of the variance of the exact outputs is lost in it, as read from
-    validation rows; else PyTorch in the fastest precision of this processor, without hidden states. The components of
-    the hidden states are those of the first ``CHUNK`` texts: what the head reads, and the middle layer and the last
-    but one. Texts that ``labels`` holds already are not asked again.
+    The 8-bit file is used if it works and at most ``UNEXPLAINED`` of the variance of the exact outputs is lost in it,
+    as read from validation rows; else PyTorch in the fastest precision of this processor, without hidden states. The
+    components of the hidden states are those of the first ``CHUNK`` texts: what the head reads, and the middle layer
+    and the last but one. Texts that ``labels`` holds already are not asked again.
     """
-    data, shape = prepared.data, prepared.teacher_shape
-    compiled = Compiled(prepared, serialise_describing(prepared, TransformerConfiguration.uniform(shape)))
+    try:
+        compiled, reason = _true_file(prepared)
+    except Exception as error:
+        compiled, reason = None, f"the teacher's 8-bit file does not work ({error})"
+    if compiled is None:
+        listener(Event("note", f"{reason}: texts are labelled in PyTorch"))
+        return TeacherOutputs(_from_pytorch(prepared, split, listener, enough))
+    shape = prepared.teacher_shape
     classes, depth = shape.num_outputs, shape.num_hidden_layers
-    checked = np.arange(min(CHECKED_ROWS, len(data.validation)))
-    known = prepared.validation_outputs[checked]
-    lost = unexplained(compiled.outputs(data.validation.subset(checked))[:, :classes], known)
-    if not lost <= UNEXPLAINED:
-        listener(Event("note", f"8 bits lose {lost:.1%} of the teacher's outputs: texts are labelled in PyTorch"))
-        checkpoint = open_checkpoint(str(prepared.checkpoint))
-        model, _ = load_classifier(checkpoint, data.task.num_outputs, data.task.label_names)
-        chunks = _chunks(split, 0, listener, deadline)
-        return TeacherOutputs(np.concatenate([predict_logits(model, chunk, data.pad_id) for _, chunk in chunks]))
     described = sorted({place for place in (depth // 2 - 1, depth - 2, depth - 1) if place >= 0})
     room = MEANS_BYTES // (2 * max(depth - 1, 1) * shape.hidden_size)
     labels = labels or LabelsSoFar()
-    for begin, chunk in _chunks(split, labels.count, listener, deadline):
-        outputs = compiled.outputs(chunk)
+    for begin, chunk in _chunks(split, labels.count, listener, enough):
+        try:
+            outputs = outputs_or_nan(compiled.outputs, chunk)
+        except MeasurementError:
+            if not labels.count:
+                raise
+            break
         states = outputs[:, classes:].reshape(len(outputs), depth, shape.hidden_size)
         chosen = states[:, described].reshape(len(states), -1)
-        components = labels.components or principal_components(chosen)
+        known = chosen[np.isfinite(outputs).all(axis=1)]
+        components = labels.components or principal_components(known)
         means = states[: max(room - begin, 0), :-1].astype(np.float16)
         labels.add(components, logits=outputs[:, :classes], values=components.of(chosen), means=means)
     assert labels.components is not None
@@ -83,9 +90,57 @@ def teacher_outputs(
     return TeacherOutputs(labels.all("logits").astype(np.float32), hidden, labels.all("means").astype(np.float16))
 
 
-def _chunks(split: EncodedSplit, begin: int, listener: Listener, deadline: float) -> Iterator[tuple[int, EncodedSplit]]:
-    """The rows from ``begin`` on, ``CHUNK`` at a time and where they begin, until the deadline."""
-    while begin < len(split) and (begin == 0 or time.monotonic() < deadline):
-        listener(Event("progress", "labelling made-up texts", begin / len(split)))
+def _true_file(prepared: Prepared) -> tuple[Compiled | None, str]:
+    """The teacher's 8-bit file in a session, or the reason why it is not true enough to the teacher."""
+    data, shape = prepared.data, prepared.teacher_shape
+    compiled = Compiled(prepared, serialise_describing(prepared, TransformerConfiguration.uniform(shape)))
+    checked = np.arange(min(CHECKED_ROWS, len(data.validation)))
+    found = compiled.outputs(data.validation.subset(checked))[:, : shape.num_outputs]
+    lost = unexplained(found, prepared.validation_outputs[checked])
+    return (compiled, "") if lost <= UNEXPLAINED else (None, f"8 bits lose {lost:.1%} of the teacher's outputs")
+
+
+def _from_pytorch(prepared: Prepared, split: EncodedSplit, listener: Listener, enough: Callable[[int], bool]) -> Floats:
+    """Logits [n, C] of the checkpoint in PyTorch."""
+    data = prepared.data
+    checkpoint = open_checkpoint(str(prepared.checkpoint))
+    model, _ = load_classifier(checkpoint, data.task.num_outputs, data.task.label_names)
+    chunks = _chunks(split, 0, listener, enough)
+    return np.concatenate([predict_logits(model, chunk, data.pad_id) for _, chunk in chunks])
+
+
+def outputs_or_nan(outputs_of: Callable[[EncodedSplit], Floats], split: EncodedSplit) -> Floats:
+    """Outputs [n, K] of a split; NaN for the texts that make ``outputs_of`` fail.
+
+    The split is halved until such a text stands alone. MeasurementError if no text of it has outputs.
+    """
+    try:
+        return outputs_of(split)
+    except MeasurementError:
+        if len(split) == 1:
+            raise
+    halves = [half for half in np.array_split(np.arange(len(split)), 2) if len(half)]
+    found = [(len(half), _outputs_or_none(outputs_of, split.subset(half))) for half in halves]
+    widths = {outputs.shape[1] for _, outputs in found if outputs is not None}
+    if not widths:
+        raise MeasurementError(f"the teacher must answer at least one of {len(split)} texts, but answered none")
+    return np.concatenate(
+        [np.full((count, *widths), np.nan, np.float32) if outputs is None else outputs for count, outputs in found]
+    )
+
+
+def _outputs_or_none(outputs_of: Callable[[EncodedSplit], Floats], split: EncodedSplit) -> Floats | None:
+    try:
+        return outputs_or_nan(outputs_of, split)
+    except MeasurementError:
+        return None
+
+
+def _chunks(
+    split: EncodedSplit, begin: int, listener: Listener, enough: Callable[[int], bool]
+) -> Iterator[tuple[int, EncodedSplit]]:
+    """The rows from ``begin`` on, ``CHUNK`` at a time and where they begin, until there are enough."""
+    while begin < len(split) and (begin == 0 or not enough(begin)):
+        listener(Event("progress", "labelling texts", begin / len(split)))
         yield begin, split.subset(np.arange(begin, min(begin + CHUNK, len(split))))
         begin += CHUNK

@@ -17,9 +17,10 @@ from autocompress.exploration.jobs import TrialRequest
 from autocompress.exploration.study import Progress, StudyStore
 from autocompress.figures import TrialResult
 from autocompress.files import sweep
+from autocompress.inputs import Inputs, load_inputs
 from autocompress.measurement.export_stock import damaged_models, stock_models
 from autocompress.networks.checkpoint import open_checkpoint
-from autocompress.preparation import Inputs, load_inputs, save_data
+from autocompress.preparation import save_data
 from autocompress.prepared import TEACHER, Prepared
 from autocompress.problem import Problem
 from autocompress.refinement import REFINED
@@ -55,7 +56,8 @@ def mend(store: StudyStore, prepared: Prepared, listener: Listener) -> None:
 def teacher_inputs(prepared: Prepared, problem: Problem) -> Inputs:
     """What the teacher is prepared from: the problem's checkpoint, or the fine-tuned one where it is still there."""
     if prepared.checkpoint.is_dir() and prepared.has_data:
-        return Inputs(prepared.data, open_checkpoint(str(prepared.checkpoint)))
+        in_turn = tuple(range(prepared.data.task.num_outputs))
+        return Inputs(prepared.data, open_checkpoint(str(prepared.checkpoint)), in_turn)
     return load_inputs(problem)
 
 

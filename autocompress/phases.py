@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 SHARES = {"teacher": 0.2, "baselines": 0.01, "super-network": 0.3, "search": 0.09, "refine": 0.36, "verify": 0.04}
-FIXED_S = {"teacher": 10.0, "baselines": 36.0, "super-network": 8.0, "search": 10.0, "verify": 35.0}
+FIXED_S = {"teacher": 10.0, "baselines": 25.0, "super-network": 8.0, "search": 24.0, "verify": 40.0}
 FIXED_AT_MOST = 0.7
 
 

@@ -1,4 +1,7 @@
-"""The story of a search: prepare -> search -> refine -> verify. Each step finds on disk what was done before."""
+"""The story of a search: prepare -> search -> refine -> verify. Each step finds on disk what was done before.
+
+After the teacher no part of it ends all of it: what fails is told, and the search goes on with what is left.
+"""
 
 from __future__ import annotations
 
@@ -8,58 +11,64 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from autocompress.configuration import TransformerConfiguration, describe
-from autocompress.errors import StudyError
+from autocompress.attempts import attempt, reason_of
+from autocompress.baselines import early_baselines, write_baselines
+from autocompress.configuration import Configuration, TransformerConfiguration, describe
+from autocompress.errors import MeasurementError
 from autocompress.events import Event, Listener
 from autocompress.exploration.controller import Controller, TrialEvent
 from autocompress.exploration.objective import Constraint
 from autocompress.exploration.ray_cluster import Resources
 from autocompress.exploration.ray_host import HostedRay
 from autocompress.exploration.samplers import SURROGATE
+from autocompress.exploration.storage import check_place
 from autocompress.exploration.study import Progress, StudyStore
+from autocompress.exploration.surrogate import Surrogate
 from autocompress.figures import Baseline, TrialResult
-from autocompress.files import read_sealed, write_sealed
-from autocompress.measurement.baselines import measure_baselines
-from autocompress.measurement.export_stock import StockModels, build_baselines, has_stock_models, stock_models
+from autocompress.files import write_sealed
+from autocompress.inputs import Inputs, load_inputs
+from autocompress.measurement.export_stock import StockModels
 from autocompress.measurement.fingerprint import hardware_fingerprint
+from autocompress.measurement.preflight import check_runtimes
 from autocompress.mending import mend, mend_model, teacher_inputs
 from autocompress.phases import FIXED_S, Phase, Schedule
-from autocompress.preparation import (
-    Inputs,
-    load_inputs,
-    prepare_super_network,
-    prepare_teacher,
-    prepare_transfer,
-    save_data,
-    super_network_shares,
-)
+from autocompress.preparation import prepare_teacher, save_data
 from autocompress.prepared import TEACHER, TRANSFER, Prepared
 from autocompress.problem import Problem
 from autocompress.refinement import how_many, refine_points
 from autocompress.reuse import remember, reuse
 from autocompress.selection import finalists, to_refine
 from autocompress.shipping import is_intact, shipping_folder, shipping_results
+from autocompress.super_networks import prepare_super_networks
 from autocompress.surrogates import surrogate_of
 from autocompress.trial import TrialEvaluator
 from autocompress.units import human_seconds, human_size
-from autocompress.verification import least_s, verify
+from autocompress.verification import Verifier, least_s
 from objectives import DEFAULT, constraints_for
 from search_spaces import SEARCH_SPACES, SearchSpace
 
-BASELINES = "baselines.json"
 HARDWARE = "hardware.json"
 REACH = 0.03
 USEFUL = 0.06
 LOST = 0.005
+TEACHER_AT_MOST = 0.3
+"""Of the time that is left, the most that fine-tuning takes where the rows are many or slow."""
+
+
+def hosted_ray(study_folder: Path, problem: Problem) -> HostedRay:
+    """Ray for the trials of a study, whose folder need not be there yet; it starts in the background."""
+    evaluator = TrialEvaluator(Prepared(study_folder), problem.target)
+    return HostedRay(evaluator, Resources(problem.target.threads, problem.workers, problem.ray_address))
 
 
 @dataclass
 class Pipeline:
-    """One run over one study, new or continued; ``listener`` hears what happens."""
+    """One run over one study, new or continued; ``listener`` hears what happens, ``host`` runs the trials."""
 
     store: StudyStore
     schedule: Schedule
     listener: Listener
+    host: HostedRay
     trials: int | None = None
 
     def __post_init__(self) -> None:
@@ -80,85 +89,77 @@ class Pipeline:
         with self._phase("baselines"):
             if not self.store.results():
                 self._search(space, constraints, trials=1, deadline=None)
-            stock, baselines = self._baselines()
+            stock, baselines = early_baselines(self.evaluator, self.listener)
         self.schedule.fixed_s["verify"] = least_s(self.evaluator, baselines, self.store.results()[:1])
         with self._phase("super-network") as phase:
-            self._prepare_super_networks(space, phase)
+            prepare_super_networks(self.prepared, space, self.problem, phase.planned_s, self.listener)
         with self._phase("search") as phase:
             self._search(space, constraints, self.trials, time.monotonic() + phase.planned_s)
+        self.host.close()
         with self._phase("refine") as phase:
-            self._refine(baselines, constraints, phase)
+            self._refine(constraints, phase)
         with self._phase("verify") as phase:
             self._verify(baselines, stock, constraints, phase.planned_s)
+        if not any(result.figures for result in self.store.results()):
+            raise MeasurementError(self._nothing_measured(baselines))
         self._save_progress("verify", finished=True)
 
     def _prepare_teacher(self, phase: Phase, inputs: Inputs | None) -> None:
+        """Data and teacher. What a search needs later is tried first; Ray may start while the training begins."""
         if not self.prepared.has_data:
             save_data(self.prepared, inputs or load_inputs(self.problem), self.problem)
-        if self.prepared.has(TEACHER) or reuse(self.prepared, TEACHER, self.problem, self.listener):
+        there = self.prepared.has(TEACHER) or reuse(self.prepared, TEACHER, self.problem, self.listener)
+        if not there:
+            check_place(self.store.folder)
+            check_runtimes(self.problem.target)
+        if there:
             return
         budget_s = max(phase.planned_s - FIXED_S["teacher"], 0.4 * phase.planned_s)
+        at_most_s = max(budget_s, TEACHER_AT_MOST * self.schedule.left_s() - FIXED_S["teacher"])
         inputs = inputs or teacher_inputs(self.prepared, self.problem)
-        prepare_teacher(self.prepared, inputs, self.problem, budget_s, self.listener)
+        prepare_teacher(self.prepared, inputs, self.problem, budget_s, at_most_s, self._with_ray)
         remember(self.prepared, TEACHER, self.problem)
 
-    def _baselines(self) -> tuple[StockModels, list[Baseline]]:
-        stock = stock_models(self.prepared.checkpoint, self.prepared.baselines)
-        if not has_stock_models(stock):
-            build_baselines(self.prepared.checkpoint, self.prepared.baselines)
-        try:
-            known = read_baselines(self.store.folder)
-        except StudyError as error:
-            self.listener(Event("note", str(error)))
-            known = []
-        if not known:
-            data = self.prepared.data
-            measured = measure_baselines(
-                stock,
-                data.task,
-                data.splits["validation"],
-                self.evaluator.requests,
-                self.problem.target,
-                pad_id=data.pad_id,
-            )
-            known = list(measured)
-            write_baselines(self.store.folder, known)
-        return stock, known
-
-    def _prepare_super_networks(self, space: SearchSpace, phase: Phase) -> None:
-        deadline = time.monotonic() + phase.planned_s
-        if not (self.prepared.has(TRANSFER) or reuse(self.prepared, TRANSFER, self.problem, self.listener)):
-            prepare_transfer(self.prepared, self.problem, phase.planned_s, self.listener)
-            remember(self.prepared, TRANSFER, self.problem)
-        for student, share in super_network_shares(self.prepared, space).items():
-            if self.prepared.has(student) or reuse(self.prepared, student, self.problem, self.listener):
-                continue
-            budget_s = (deadline - time.monotonic()) * share
-            prepare_super_network(self.prepared, student, space, self.problem, max(budget_s, 1.0), self.listener)
-            remember(self.prepared, student, self.problem)
+    def _with_ray(self, event: Event) -> None:
+        """Pass an event on; a Ray that could not start ends the training as soon as that is known, not at its end."""
+        self.listener(event)
+        if self.host.ready():
+            self.host.wait_ready()
 
     def _search(
         self, space: SearchSpace, constraints: Sequence[Constraint], trials: int | None, deadline: float | None
     ) -> None:
-        problem = self.problem
-        resources = Resources(problem.target.threads, problem.workers, problem.ray_address)
-        surrogate = surrogate_of(problem, self.prepared, space) if problem.sampler == SURROGATE else None
-        with HostedRay(self.evaluator, resources) as executor:
-            controller = Controller(
-                self.store,
-                space=space,
-                objectives=DEFAULT,
-                constraints=constraints,
-                sampler=problem.sampler,
-                executor=executor,
-                surrogate=surrogate,
-                seed=problem.seed,
-                on_event=self._on_trial,
-            )
-            for note in controller.notes:
-                self.listener(Event("note", note))
-            controller.run(trials, deadline, surrogate.starters() if surrogate else space.anchors())
+        """Trials until their number or the deadline; if the workers fail again and again, with those there are."""
+        surrogate = self._surrogate(space)
+        try:
+            with self.host.pinned() as executor:
+                controller = Controller(
+                    self.store,
+                    space=space,
+                    objectives=DEFAULT,
+                    constraints=constraints,
+                    sampler=self.problem.sampler,
+                    executor=executor,
+                    surrogate=surrogate,
+                    seed=self.problem.seed,
+                    on_event=self._on_trial,
+                )
+                for note in controller.notes:
+                    self.listener(Event("note", note))
+                designs = surrogate.starters() if surrogate else space.anchors()
+                controller.run(trials, deadline, [design for design in designs if self._is_available(design)])
+        except MeasurementError as error:
+            self.listener(Event("note", f"the search ends early: {reason_of(error)}"))
         self.store.remove_given_up()
+
+    def _surrogate(self, space: SearchSpace) -> Surrogate | None:
+        if self.problem.sampler == SURROGATE:
+            with attempt("trials are drawn at random, for there is no surrogate", self.listener):
+                return surrogate_of(self.problem, self.prepared, space)
+        return None
+
+    def _is_available(self, configuration: Configuration) -> bool:
+        return self.prepared.has(self.prepared.source_of(configuration))
 
     def _on_trial(self, event: TrialEvent) -> None:
         if event.result is None:
@@ -173,14 +174,16 @@ class Pipeline:
         measured = f"{quality.metric} {quality.value:.4f}  {latency.mean:.3f} ms  {human_size(figures.size_bytes)}"
         self.listener(Event("trial", f"trial {event.number}: {measured}  {name}"))
 
-    def _refine(self, baselines: Sequence[Baseline], constraints: Sequence[Constraint], phase: Phase) -> None:
+    def _refine(self, constraints: Sequence[Constraint], phase: Phase) -> None:
         """In rounds, while there is time: a shallow student needs less of it than was set aside."""
+        if not self.prepared.has(TRANSFER):
+            return
         results = [r for r in self.store.results() if not self._needs_no_refining(r) and not self._has_refined(r)]
-        teacher = baselines[0].figures.validation.value
         deadline = time.monotonic() + phase.planned_s
         while results:
             count, beside = how_many(deadline - time.monotonic()), shipping_results(self.store)
-            chosen = to_refine(results, DEFAULT, teacher, constraints, count, REACH, beside)
+            teacher, least = self.prepared.teacher_quality, self.prepared.guessing_quality
+            chosen = to_refine(results, DEFAULT, teacher, constraints, count, REACH, beside, least)
             if not chosen:
                 return
             folders = [self.store.trial_folder(result.trial) for result in chosen]
@@ -194,28 +197,50 @@ class Pipeline:
         constraints: Sequence[Constraint],
         planned_s: float,
     ) -> None:
-        floor, lost = baselines[0].figures.validation.value - USEFUL, set[int]()
+        floor, lost = self.prepared.teacher_quality - USEFUL, set[int]()
         while True:
             results = [result for result in shipping_results(self.store) if result.trial not in lost]
-            chosen = finalists(results, DEFAULT, constraints, self._finalist_count(results), floor)
+            count, least = self._finalist_count(results), self.prepared.guessing_quality
+            chosen = finalists(results, DEFAULT, constraints, count, floor, least)
             damaged = [result for result in chosen if not is_intact(self.store, result)]
             if not damaged:
                 break
-            lost |= {r.trial for r in damaged if not mend_model(self.store, self.evaluator, r, self.listener)}
+            lost |= {r.trial for r in damaged if not self._mended(r)}
         folders = {result.trial: shipping_folder(self.store, result) for result in chosen}
-        verification = verify(self.evaluator, chosen, folders, baselines, stock, planned_s)
+        verifier = Verifier(self.evaluator, stock, baselines, self.listener)
+        verification = verifier.verify(chosen, folders, planned_s)
         for result in self.store.results("verify"):
             self.store.result_path(result.trial, "verify").unlink()
         for result in verification.results:
             self.store.write_result(result)
-        write_baselines(self.store.folder, verification.baselines)
+        write_baselines(self.store.folder, verification.baselines, self.prepared.teacher_quality)
+
+    def _mended(self, result: TrialResult) -> bool:
+        with attempt(f"trial {result.trial} cannot be compiled again", self.listener):
+            return mend_model(self.store, self.evaluator, result, self.listener)
+        return False
 
     def _finalist_count(self, results: Sequence[TrialResult]) -> int:
         """As many as the test split can be predicted with in the time that is left, between 3 and 12."""
         means = sorted(r.figures.latency_ms.mean for r in results if r.figures)
+        if not means:
+            return 0
         rows = len(self.prepared.data.splits["test"]) / self.problem.target.batch_size
         each_s = (rows + 700) * means[len(means) // 2] / 1000 + 1.5
         return max(3, min(12, int(0.5 * self.schedule.left_s() / each_s)))
+
+    def _nothing_measured(self, baselines: Sequence[Baseline]) -> str:
+        """What to do where no trial could be measured."""
+        reasons = [result.reason for result in self.store.results() if result.reason]
+        known = "; ".join(
+            f"{b.name} has {b.figures.validation.metric} {b.figures.validation.value:.4f} at "
+            f"{b.figures.latency_ms.mean:.3g} ms"
+            for b in baselines
+        )
+        return (
+            f"at least one trial must be measured, but none could be ({reasons[-1] if reasons else 'see above'}); "
+            f"what can be had without: {known or 'nothing'}, in {self.prepared.baselines}; resume to try again"
+        )
 
     def _needs_no_refining(self, result: TrialResult) -> bool:
         """Whether training is slow and for no gain: what is the teacher's own, whole layers or almost its quality."""
@@ -242,20 +267,3 @@ class Pipeline:
     def _save_progress(self, name: str, finished: bool = False) -> None:
         schedule = self.schedule
         self.store.write_progress(Progress(name, finished, schedule.planned_s(), schedule.used_s()))
-
-
-def read_baselines(study_folder: Path) -> list[Baseline]:
-    """The stored baselines; none before they were measured. StudyError if their file is damaged."""
-    path = Prepared(study_folder).baselines / BASELINES
-    try:
-        return [Baseline.from_json(data) for data in read_sealed(path)["baselines"]]
-    except FileNotFoundError:
-        return []
-    except ValueError as error:
-        raise StudyError(f"{path} must be as it was written, but {error}; resume the study to measure again") from error
-
-
-def write_baselines(study_folder: Path, baselines: Sequence[Baseline]) -> None:
-    """Store the baselines' figures."""
-    content = {"baselines": [baseline.to_json() for baseline in baselines]}
-    write_sealed(Prepared(study_folder).baselines / BASELINES, content)

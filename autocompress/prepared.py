@@ -14,6 +14,7 @@ from autocompress.configuration import Configuration, EncoderShape, TransformerC
 from autocompress.distillation.hidden_states import HiddenStates
 from autocompress.distillation.layer_heads import NO_HEADS, LayerHeads
 from autocompress.distillation.transfer import TransferSet
+from autocompress.errors import MeasurementError
 from autocompress.files import read_sealed
 from autocompress.measurement.requests import read_requests
 from autocompress.networks.compensation import Compensation
@@ -86,6 +87,12 @@ class Prepared:
         """The teacher's validation quality in float32, which ``max_drop`` counts from."""
         return metric_of(self.data.task, self.validation_outputs, self.data.splits["validation"].labels)
 
+    @cached_property
+    def guessing_quality(self) -> float:
+        """What a model that reads no text has on the validation split: the share of the commonest class, or 0."""
+        labels = self.data.validation.labels
+        return float(np.bincount(labels).max() / len(labels)) if self.data.task.kind == "classification" else 0.0
+
     @property
     def validation_outputs(self) -> np.ndarray:
         """The teacher's outputs [n, C] on the validation split, in float32."""
@@ -96,7 +103,7 @@ class Prepared:
         """The texts that students are distilled on, labelled by the teacher."""
         arrays: dict[str, Any] = dict(load_weights(self.folder / f"{TRANSFER}.safetensors")[0])
         split = EncodedSplit(arrays["tokens"], arrays["type_ids"], arrays["offsets"], arrays["labels"])
-        labelled = min(len(self.data.train), len(split))
+        labelled = int(arrays["labelled"][0]) if "labelled" in arrays else min(len(self.data.train), len(split))
         hidden = HiddenStates(arrays["hidden"], arrays["hidden_shares"]) if "hidden" in arrays else None
         return TransferSet(split, arrays["logits"], labelled, self.data.pad_id, self.data.unknown_id, hidden)
 
@@ -109,8 +116,11 @@ class Prepared:
         """The configuration's weights, cut out of its source, and the shape (with its kind of head) of that source.
 
         What is cut out of the teacher is made up for where that was found to help, since no training has followed.
+        MeasurementError if the source could not be made.
         """
         source = self.source_of(configuration)
+        if not self.has(source):
+            raise MeasurementError(f"the {source} that the configuration is cut from must be there, but is not trained")
         arrays, shape = self.source(source)
         if source == TEACHER and isinstance(configuration, TransformerConfiguration):
             return self.compensation.cut(arrays | self.layer_heads.arrays, shape, configuration), shape
@@ -161,14 +171,20 @@ class Prepared:
         arrays = {"validation": validation, "vocabulary_order": vocabulary_order}
         save_weights(self.folder / OUTPUTS, arrays, {"kind": "outputs"})
 
-    def save_transfer(self, split: EncodedSplit, logits: np.ndarray, hidden: HiddenStates | None) -> None:
-        """Write the transfer set: the training split, what was made up from it, and what the teacher says of it."""
+    def save_transfer(
+        self, split: EncodedSplit, logits: np.ndarray, hidden: HiddenStates | None, labelled: int
+    ) -> None:
+        """Write the transfer set: the training split, what was made up from it, and what the teacher says of it.
+
+        The first ``labelled`` texts are real.
+        """
         arrays: dict[str, Any] = {
             "tokens": split.tokens,
             "type_ids": split.type_ids,
             "offsets": split.offsets,
             "labels": split.labels,
             "logits": logits,
+            "labelled": np.array([labelled], np.int64),
         }
         if hidden is not None:
             arrays |= {"hidden": hidden.values, "hidden_shares": hidden.shares}

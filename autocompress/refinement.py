@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from autocompress.attempts import ENDING, reason_of
 from autocompress.configuration import configuration_to_json, describe
 from autocompress.distillation.recipes import ALONE, NEAR_TEACHER
 from autocompress.distillation.refine import refine
 from autocompress.distillation.super_network import DistillationSettings
-from autocompress.errors import MeasurementError
 from autocompress.events import Event, Listener
 from autocompress.exploration.jobs import RESULT, TrialRequest
 from autocompress.figures import TrialResult
@@ -22,7 +22,7 @@ from autocompress.trial import TrialEvaluator
 REFINED = "refined"
 SECONDS_EACH = 60.0
 MOST = 8
-LEAST_S = 20.0
+LEAST_S = 9.0
 
 
 def how_many(budget_s: float) -> int:
@@ -49,8 +49,10 @@ def refine_points(
         listener(Event("progress", message, 0.0))
         try:
             refined = _refine_one(evaluator, result, folder / REFINED, budget_s, seed, listener)
-        except (FloatingPointError, MeasurementError) as error:
-            listener(Event("note", f"trial {result.trial} could not be refined: {error}"))
+        except ENDING:
+            raise
+        except Exception as error:
+            listener(Event("note", f"trial {result.trial} could not be refined: {reason_of(error)}"))
             continue
         done.append(refined)
         if refined.figures is not None and result.figures is not None:

@@ -9,13 +9,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from autocompress.distillation.keeping import Keeper
 from autocompress.events import Event, Listener
 from autocompress.files import read_sealed, sha256, write_sealed
 from autocompress.prepared import TEACHER, TRANSFER, Prepared
 from autocompress.problem import Problem
 
 KEYS = "keys.json"
-FORMAT = 9
+FORMAT = 10
 
 
 def content_key(prepared: Prepared, source: str, problem: Problem) -> str:
@@ -28,8 +29,14 @@ def content_key(prepared: Prepared, source: str, problem: Problem) -> str:
         "seed": problem.seed,
         "time_budget_s": problem.time_budget_s,
         "space": None if source in (TEACHER, TRANSFER) else problem.space,
+        "accept_teacher": problem.accept_teacher,
     }
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
+
+
+def training_state(prepared: Prepared, source: str, problem: Problem) -> Keeper:
+    """Where the training of a source keeps its state until it is done."""
+    return Keeper(prepared.folder / f"{source}.training", content_key(prepared, source, problem))
 
 
 def remember(prepared: Prepared, source: str, problem: Problem) -> None:

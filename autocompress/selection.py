@@ -14,6 +14,8 @@ from autocompress.figures import TrialResult
 
 HOPE = 0.5
 MARGIN = 0.1
+FAST_SHARE = 0.25
+QUALITY_CONSTRAINTS = ("max_drop", "min_quality")
 POINTS = 4096
 
 
@@ -25,20 +27,24 @@ def to_refine(
     count: int,
     reach: float,
     beside: Sequence[TrialResult] = (),
+    least: float = 0.0,
 ) -> list[TrialResult]:
     """At most ``count`` results that would add most to the front if a training of their own did what is hoped of it.
 
     Hoped is that it closes ``HOPE`` of the distance to the teacher's quality. Candidates meet every constraint that
     training cannot change and are at most ``reach`` of quality below the teacher (or below the best of them where all
-    are farther from it). What each adds is counted as in ``finalists``, over what was measured, ``beside`` included,
-    and over what is hoped of those chosen before it.
+    are farther from it), or, where no quality is asked for, faster than all of these and better than ``least``, what
+    guessing has. What each adds is counted as in
+    ``finalists``, over what was measured, ``beside`` included, and over what is hoped of those chosen before it.
     """
-    fixed = [constraint for constraint in constraints if constraint.name not in ("max_drop", "min_quality")]
+    fixed = [constraint for constraint in constraints if constraint.name not in QUALITY_CONSTRAINTS]
     allowed = [r for r in results if r.figures and all(constraint.violation(r.figures) <= 0 for constraint in fixed)]
     floor = min(teacher_quality, max((_quality(r) for r in allowed), default=0.0)) - reach
     near = [r for r in allowed if _quality(r) >= floor]
     if not near:
         return []
+    if len(fixed) == len(constraints):
+        near += _faster([r for r in allowed if _quality(r) < floor], near, least)
     measured = _scaled(_costs([*near, *(r for r in beside if r.figures)], objectives), objectives)
     hoped = measured[: len(near)].copy()
     hoped[:, 0] -= HOPE * np.maximum(teacher_quality - np.array([_quality(r) for r in near]), 0.0)
@@ -51,24 +57,45 @@ def finalists(
     constraints: Sequence[Constraint],
     count: int,
     floor: float = 0.0,
+    least: float = 0.0,
 ) -> list[TrialResult]:
-    """At most ``count`` non-dominated results, those that meet all constraints first, that cover the front best.
+    """At most ``count`` non-dominated results that cover the front best; all meet the constraints if any does.
 
-    Results of a validation quality below ``floor`` are nobody's choice and left out where there are better ones. Of
-    what remains the best in each objective is always among the finalists. Then the first objective is paired with each
-    other in turn, and the result comes that adds most to the finalists' hypervolume in that pair (of what is to be
-    minimised, the logarithm): in all objectives at once the many ways to be tiny would crowd out what is fast and good.
+    Most have a validation quality of at least ``floor`` where there are such. What is faster than all of these has a
+    part of its own, ``FAST_SHARE`` of the finalists, whatever quality that costs: somebody may want it. It must be
+    better than ``least``, what guessing has. Results below ``floor`` that are not faster are nobody's choice.
     """
     every = [result for result in results if result.figures is not None]
-    measured = [r for r in every if r.figures and r.figures.validation.estimate >= floor] or every
-    if not measured:
+    pool = [r for r in every if _meets(r, constraints)] or every
+    good = [r for r in pool if _quality(r) >= floor] or pool
+    fast = _faster([r for r in pool if _quality(r) < floor], good, least)
+    chosen_fast = _covering(fast, objectives, max(1, int(FAST_SHARE * count))) if count > 1 else []
+    return _covering(good, objectives, count - len(chosen_fast)) + chosen_fast
+
+
+def _meets(result: TrialResult, constraints: Sequence[Constraint]) -> bool:
+    return result.figures is not None and all(c.violation(result.figures) <= 0 for c in constraints)
+
+
+def _faster(results: Sequence[TrialResult], others: Sequence[TrialResult], least: float) -> list[TrialResult]:
+    """Those results that are faster than all ``others``, of which there is one, and of a quality above ``least``."""
+    fastest = min((r.figures.latency_ms.mean for r in others if r.figures), default=0.0)
+    return [r for r in results if r.figures and r.figures.latency_ms.mean < fastest and _quality(r) > least]
+
+
+def _covering(pool: Sequence[TrialResult], objectives: Sequence[Objective], count: int) -> list[TrialResult]:
+    """At most ``count`` non-dominated results of ``pool``, the best in each objective always among them.
+
+    After these the first objective is paired with each other in turn, and the result comes that adds most to the
+    hypervolume in that pair (of what is to be minimised, the logarithm): in all objectives at once the many ways to be
+    tiny would crowd out what is fast and good.
+    """
+    if not pool or count < 1:
         return []
-    feasible = [r for r in measured if r.figures and all(c.violation(r.figures) <= 0 for c in constraints)]
-    pool = feasible or measured
     costs = _costs(pool, objectives)
     mask = non_dominated(costs, ("minimize",) * len(objectives))
     front, costs = [pool[int(i)] for i in np.flatnonzero(mask)], costs[mask]
-    best = sorted({int(i) for i in costs.argmin(axis=0)})
+    best = list(dict.fromkeys(int(i) for i in costs.argmin(axis=0)))[:count]
     scaled = _scaled(costs, objectives)
     return [front[i] for i in _adding_most(scaled, scaled[:0], best, count)]
 

@@ -36,7 +36,7 @@ def surrogate_of(problem: Problem, prepared: Prepared, space: SearchSpace) -> Su
             confidences[TransformerConfiguration.student] = exit_confidences(prepared, batch_size)
         if prepared.layer_heads.arrays:
             confidences[TEACHER] = confidences_of(layer_outputs(prepared), batch_size)
-    origins = Origins(prepared.source_of, confidences)
+    origins = Origins(prepared.source_of, confidences, prepared.has)
     requests = len(prepared.data.validation) // batch_size
     return Surrogate(space, region, origins, requests, exit_designs(prepared, batch_size))
 

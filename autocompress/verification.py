@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.figures import Baseline, Figures, TrialResult
-from autocompress.measurement.baselines import RUNTIMES, stock_evaluation, stock_paths
-from autocompress.measurement.export_stock import INT8, StockModels
+from autocompress.attempts import ENDING, reason_of
+from autocompress.errors import MeasurementError
+from autocompress.events import Event, Listener
+from autocompress.figures import Baseline, Figures, Quality, TrialResult
+from autocompress.measurement.baselines import RUNTIMES, stock_bytes, stock_evaluation, stock_paths
+from autocompress.measurement.export_stock import FP32, INT8, PYTORCH, StockModels
 from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fingerprint
-from autocompress.measurement.process import ONNX_WORKER, Evaluation, MeasuredLatency, measure_and_predict
+from autocompress.measurement.process import (
+    ONNX_WORKER,
+    Evaluation,
+    MeasuredLatency,
+    measure_and_predict,
+    predict_in_fresh_process,
+)
 from autocompress.measurement.protocol import SPAN_S, LatencyProtocol
 from autocompress.measurement.requests import REQUEST_COUNT
 from autocompress.measurement.statistics import quality_of
 from autocompress.trial import MODEL, TrialEvaluator
 
-TIMEOUT_S, LOADING_S, WHOLE_FILES = 1200.0, 1.5, 3
+TIMEOUT_S, LOADING_S, WHOLE_FILES, CHECKED_ROWS = 1200.0, 1.5, 2, 16
+PYTORCH_SLOWER = 2.0
+"""How much slower than its fp32 file the checkpoint is taken to be in PyTorch before it was measured."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """The last figures: each finalist's, and the baselines' from the same run."""
+    """The last figures: each finalist's that could be measured, and the baselines' from the same run."""
 
     results: list[TrialResult]
     baselines: list[Baseline]
@@ -34,58 +46,184 @@ class Verification:
 
 @dataclass(frozen=True)
 class _Measured:
-    latencies: dict[str, MeasuredLatency]
-    outputs: dict[str, NDArray[np.float32]]
+    latencies: dict[str, MeasuredLatency] = field(default_factory=dict)
+    outputs: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
-def verify(
-    evaluator: TrialEvaluator,
-    finalists: Sequence[TrialResult],
-    folders: Mapping[int, Path],
-    baselines: Sequence[Baseline],
-    stock: StockModels,
-    planned_s: float,
-) -> Verification:
-    """Time all ONNX files interleaved in fresh processes, PyTorch in its own, and predict the test split once each.
+Run = Callable[[Mapping[str, Path]], _Measured]
 
-    ``folders`` holds, by trial, the folder of the file that would ship. A constraint is held against these
-    figures. Each runtime has an equal part of ``planned_s``, and begins no further process that would end after it.
+
+@dataclass(frozen=True)
+class Verifier:
+    """Times all ONNX files interleaved in fresh processes, PyTorch in its own, and predicts the test split once each.
+
+    ``known`` are the baselines' figures so far. A file that fails is told and left out. What serving a file takes of
+    memory was measured before, and is not measured again.
     """
-    files = {f"trial-{result.trial}": folders[result.trial] / MODEL for result in finalists}
-    protocol = fitting(evaluator, baselines, finalists, planned_s)
-    measured = _measure(evaluator, files, baselines, stock, protocol, planned_s)
-    task, labels = evaluator.prepared.data.task, evaluator.prepared.data.test.labels
 
-    def final(name: str, figures: Figures | None) -> Figures:
-        assert figures is not None
+    evaluator: TrialEvaluator
+    stock: StockModels
+    known: Sequence[Baseline]
+    listener: Listener
+    memory: dict[str, int] = field(default_factory=dict)
+
+    def verify(self, finalists: Sequence[TrialResult], folders: Mapping[int, Path], planned_s: float) -> Verification:
+        """Figures that constraints are held against.
+
+        ``folders`` holds, by trial, the folder of the file that would ship. Each runtime has an equal part of
+        ``planned_s``, and begins no further process that would end after it.
+        """
+        files = {_name(result): folders[result.trial] / MODEL for result in finalists}
+        self.memory.update({_name(one): one.figures.memory_bytes for one in finalists if one.figures})
+        self.memory.update({one.name: one.figures.memory_bytes for one in self.known})
+        protocol = fitting(self.evaluator, self.known, finalists, planned_s)
+        measured = self._measure(files, protocol, planned_s)
+        fingerprint = fingerprint_digest(hardware_fingerprint(self.evaluator.target.threads))
+        results = []
+        for result in finalists:
+            figures = self._final(measured, _name(result), result.figures)
+            if figures is not None:
+                results.append(replace(result, figures=figures, stage="verify", fingerprint=fingerprint))
+        return Verification(results, self._baselines(measured))
+
+    def _baselines(self, measured: _Measured) -> list[Baseline]:
+        """The baselines as they are measured now; one that cannot be measured again keeps its earlier figures."""
+        known = {baseline.name: baseline.figures for baseline in self.known}
+        found = []
+        for paths in stock_paths(self.stock).values():
+            for name, path in paths.items():
+                figures = known.get(name) or self._unmeasured(measured, name, path)
+                final = self._final(measured, name, figures) or known.get(name)
+                if final is not None:
+                    found.append(Baseline(name, final))
+        return found
+
+    def _unmeasured(self, measured: _Measured, name: str, path: Path) -> Figures | None:
+        """First figures of PyTorch, whose outputs on the validation split are the teacher's."""
+        if name != PYTORCH or name not in measured.latencies:
+            return None
+        data, latency = self.evaluator.prepared.data, measured.latencies[name]
+        validation = quality_of(data.task, self.evaluator.prepared.validation_outputs, data.validation.labels)
+        return Figures(validation, latency.latency, stock_bytes(path), latency.memory_bytes)
+
+    def _final(self, measured: _Measured, name: str, figures: Figures | None) -> Figures | None:
+        """Figures with what is measured now; None, and told, where that is not possible."""
+        if figures is None or name not in measured.latencies:
+            return None
         latency = measured.latencies[name]
-        test = quality_of(task, measured.outputs[name], labels) if name in measured.outputs else figures.test
+        try:
+            test = self._test_quality(measured, name, figures)
+        except MeasurementError as error:
+            self.listener(Event("note", f"{name} is left out of the verified: {reason_of(error)}"))
+            return None
         return replace(figures, latency_ms=latency.latency, memory_bytes=latency.memory_bytes, test=test)
 
-    fingerprint = fingerprint_digest(hardware_fingerprint(evaluator.target.threads))
-    results = [
-        replace(r, figures=final(f"trial-{r.trial}", r.figures), stage="verify", fingerprint=fingerprint)
-        for r in finalists
-    ]
-    return Verification(results, [Baseline(b.name, final(b.name, b.figures)) for b in baselines])
+    def _test_quality(self, measured: _Measured, name: str, figures: Figures) -> Quality | None:
+        if name not in measured.outputs:
+            return figures.test
+        data = self.evaluator.prepared.data
+        return quality_of(data.task, measured.outputs[name], data.test.labels)
+
+    def _measure(self, files: Mapping[str, Path], protocol: LatencyProtocol, planned_s: float) -> _Measured:
+        """Latencies of all, and test outputs of the files and of the baselines that have not seen the test split."""
+        measured, end = _Measured(), time.monotonic() + planned_s
+        paths = stock_paths(self.stock)
+        paths.setdefault(ONNX_WORKER, {})
+        for number, (worker, stock_files) in enumerate(paths.items()):
+            now = time.monotonic()
+            models = {**stock_files, **(files if worker == ONNX_WORKER else {})}
+            run = partial(
+                self._run, protocol=protocol, worker=worker, deadline=now + (end - now) / (len(paths) - number)
+            )
+            if models:
+                self._add(measured, run, models, worker)
+        return measured
+
+    def _add(self, measured: _Measured, run: Run, models: dict[str, Path], worker: str) -> None:
+        """Measure the models of one runtime; if that fails, those of them that work by themselves."""
+        try:
+            found = run(models)
+        except ENDING:
+            raise
+        except Exception as error:
+            left = self._working(models, worker) if len(models) > 1 else {}
+            lost = ", ".join(name for name in models if name not in left)
+            self.listener(Event("note", f"{lost or worker} cannot be measured again: {reason_of(error)}"))
+            if not left:
+                return
+            try:
+                found = run(left)
+            except MeasurementError as again:
+                self.listener(Event("note", f"{', '.join(left)} cannot be measured again: {reason_of(again)}"))
+                return
+        measured.latencies.update(found.latencies)
+        measured.outputs.update(found.outputs)
+
+    def _working(self, models: Mapping[str, Path], worker: str) -> dict[str, Path]:
+        """Those models that answer some texts in a process of their own."""
+        data, target = self.evaluator.prepared.data, self.evaluator.target
+        some, working = data.validation.subset(np.arange(min(CHECKED_ROWS, len(data.validation)))), {}
+        for name, path in models.items():
+            try:
+                predict_in_fresh_process(
+                    {name: path}, [Evaluation(name, some, target.batch_size, data.pad_id)], worker=worker
+                )
+            except MeasurementError:
+                continue
+            working[name] = path
+        return working
+
+    def _run(self, models: Mapping[str, Path], protocol: LatencyProtocol, worker: str, deadline: float) -> _Measured:
+        data, target = self.evaluator.prepared.data, self.evaluator.target
+        tested = {baseline.name for baseline in self.known if baseline.figures.test is not None}
+        stock = {name for paths in stock_paths(self.stock).values() for name in paths}
+        wishes = [
+            stock_evaluation(name, data.test, target, data.pad_id)
+            if name in stock
+            else Evaluation(name, data.test, target.batch_size, data.pad_id, target.threads)
+            for name in models
+            if name not in tested
+        ]
+        latencies, outputs = measure_and_predict(
+            models,
+            self.evaluator.requests,
+            target,
+            protocol,
+            evaluations=wishes,
+            timeout_s=TIMEOUT_S,
+            worker=worker,
+            deadline=deadline,
+            known_memory={name: memory for name, memory in self.memory.items() if name in models},
+        )
+        return _Measured(latencies, dict(zip((wish.model for wish in wishes), outputs, strict=True)))
+
+
+def _name(result: TrialResult) -> str:
+    return f"trial-{result.trial}"
 
 
 def least_s(evaluator: TrialEvaluator, baselines: Sequence[Baseline], whole: Sequence[TrialResult]) -> float:
-    """Seconds that ``verify`` takes with one process per runtime, before there are finalists.
+    """Seconds that ``verify`` takes with one process for the files and half of one for PyTorch, before any finalists.
 
-    They are taken to need as long as a few of the ``whole`` files.
+    These are taken to need as long as ``WHOLE_FILES`` of the ``whole`` files.
     """
-    return _besides_s(evaluator, baselines, [*whole] * WHOLE_FILES) + len(RUNTIMES) * SPAN_S
+    return _besides_s(evaluator, baselines, [*whole] * WHOLE_FILES) + 1.5 * SPAN_S
 
 
 def fitting(
     evaluator: TrialEvaluator, baselines: Sequence[Baseline], finalists: Sequence[TrialResult], planned_s: float
 ) -> LatencyProtocol:
     """Timing in as many processes as ``planned_s`` has room for, besides what else ``verify`` takes."""
-    figures = [baseline.figures for baseline in baselines] + [one.figures for one in finalists if one.figures]
-    cycle_s = REQUEST_COUNT * sum(one.latency_ms.mean for one in figures) / 1000
+    means_ms = [*_means_ms(baselines).values(), *(one.figures.latency_ms.mean for one in finalists if one.figures)]
+    cycle_s = REQUEST_COUNT * sum(means_ms) / 1000
     left_s = planned_s - _besides_s(evaluator, baselines, finalists)
     return evaluator.protocol.spread(left_s / len(RUNTIMES), cycle_s)
+
+
+def _means_ms(baselines: Sequence[Baseline]) -> dict[str, float]:
+    """Mean latency by baseline, with a guess of PyTorch's before that was measured."""
+    known = {baseline.name: baseline.figures.latency_ms.mean for baseline in baselines}
+    return {PYTORCH: PYTORCH_SLOWER * known[FP32], **known} if FP32 in known else known
 
 
 def _besides_s(evaluator: TrialEvaluator, baselines: Sequence[Baseline], finalists: Sequence[TrialResult]) -> float:
@@ -93,42 +231,9 @@ def _besides_s(evaluator: TrialEvaluator, baselines: Sequence[Baseline], finalis
 
     What runs in fp32 predicts on all processors; baselines that have seen the test split do not see it again.
     """
-    untested = [baseline for baseline in baselines if baseline.figures.test is None]
+    tested, stock = {b.name for b in baselines if b.figures.test is not None}, _means_ms(baselines)
     cores = os.cpu_count() or 1
-    means_ms = [one.figures.latency_ms.mean / (1 if one.name == INT8 else cores) for one in untested]
+    means_ms = [mean / (1 if name == INT8 else cores) for name, mean in stock.items() if name not in tested]
     means_ms += [one.figures.latency_ms.mean for one in finalists if one.figures]
     requests = len(evaluator.prepared.data.test.labels) / evaluator.target.batch_size
-    return LOADING_S * (len(baselines) + len(finalists)) + sum(means_ms) * requests / 1000
-
-
-def _measure(
-    evaluator: TrialEvaluator,
-    files: Mapping[str, Path],
-    baselines: Sequence[Baseline],
-    stock: StockModels,
-    protocol: LatencyProtocol,
-    planned_s: float,
-) -> _Measured:
-    """Latencies of all, and test outputs of the files and of the baselines that have not seen the test split."""
-    data, target = evaluator.prepared.data, evaluator.target
-    untested = {baseline.name for baseline in baselines if baseline.figures.test is None}
-    measured, end = _Measured({}, {}), time.monotonic() + planned_s
-    paths = stock_paths(stock)
-    for number, (worker, stock_files) in enumerate(paths.items()):
-        now = time.monotonic()
-        ours = dict(files) if worker == ONNX_WORKER else {}
-        wishes = [Evaluation(name, data.test, target.batch_size, data.pad_id, target.threads) for name in ours]
-        wishes += [stock_evaluation(name, data.test, target, data.pad_id) for name in stock_files if name in untested]
-        latencies, outputs = measure_and_predict(
-            {**stock_files, **ours},
-            evaluator.requests,
-            target,
-            protocol,
-            evaluations=wishes,
-            timeout_s=TIMEOUT_S,
-            worker=worker,
-            deadline=now + (end - now) / (len(paths) - number),
-        )
-        measured.latencies.update(latencies)
-        measured.outputs.update(zip((wish.model for wish in wishes), outputs, strict=True))
-    return measured
+    return LOADING_S * (len(stock) + len(finalists)) + sum(means_ms) * requests / 1000

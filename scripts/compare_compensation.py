@@ -12,7 +12,7 @@ import argparse
 import numpy as np
 
 from autocompress import open_study
-from autocompress.calibration import single_texts
+from autocompress.calibration import unpadded_texts
 from autocompress.compilation import Compiled, serialise
 from autocompress.configuration import EncoderShape, TransformerConfiguration, describe
 from autocompress.networks.compensation import RECONSTRUCTION, ROUNDING, Compensation, input_grams
@@ -36,7 +36,7 @@ def main() -> None:
     arguments = parser.parse_args()
     prepared = Prepared(open_study(arguments.study, arguments.studies_dir).folder)
     arrays, shape = prepared.source(TEACHER)
-    grams = input_grams(shape, arrays, single_texts(prepared.data))
+    grams = input_grams(shape, arrays, unpadded_texts(prepared.data))
     rows = np.arange(min(arguments.rows, len(prepared.data.validation)))
     split, expected = prepared.data.validation.subset(rows), prepared.validation_outputs[rows]
     task = prepared.data.task

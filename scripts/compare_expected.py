@@ -20,7 +20,8 @@ from autocompress.distillation.teacher import predict_logits
 from autocompress.exploration.cores import usable_cores
 from autocompress.exploration.study import StudyStore
 from autocompress.measurement.inference import predict
-from autocompress.networks.checkpoint import load_classifier, open_checkpoint
+from autocompress.networks.checkpoint import open_checkpoint
+from autocompress.networks.loading import load_classifier
 from autocompress.prepared import Prepared
 from autocompress.shipping import shipping_folder, shipping_results
 from autocompress.tasks.expected import expected_quality

@@ -9,6 +9,7 @@ import pytest
 from short_search import RESUMED_S
 
 import autocompress
+from autocompress.baselines import read_baselines
 from autocompress.errors import StudyError
 from autocompress.events import Event
 from autocompress.exploration.study import StudyStore
@@ -16,7 +17,7 @@ from autocompress.files import sha256, write_bytes
 from autocompress.measurement.export_stock import has_stock_models, stock_models
 from autocompress.mending import mend, mend_model
 from autocompress.phases import Schedule
-from autocompress.pipeline import Pipeline, read_baselines
+from autocompress.pipeline import Pipeline, hosted_ray
 from autocompress.prepared import Prepared
 from autocompress.refinement import REFINED
 from autocompress.shipping import is_intact, shipping_folder, shipping_results
@@ -125,11 +126,12 @@ def test_no_damaged_model_is_verified(copy: StudyStore):
     for path in flipped:
         flip(path)
     notes: list[Event] = []
-    pipeline = Pipeline(copy, Schedule(60.0), notes.append)
-    prepared = pipeline.prepared
-    stock = stock_models(prepared.checkpoint, prepared.baselines)
-    constraints = constraints_for(copy.problem, prepared.teacher_quality)
-    pipeline._verify(read_baselines(copy.folder), stock, constraints, 15.0)
+    with hosted_ray(copy.folder, copy.problem) as host:
+        pipeline = Pipeline(copy, Schedule(60.0), notes.append, host)
+        prepared = pipeline.prepared
+        stock = stock_models(prepared.checkpoint, prepared.baselines)
+        constraints = constraints_for(copy.problem, prepared.teacher_quality)
+        pipeline._verify(read_baselines(copy.folder), stock, constraints, 15.0)
     verified = copy.results("verify")
     assert verified and all(is_intact(copy, result) for result in verified)
     told = " ".join(note.message for note in notes)

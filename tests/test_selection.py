@@ -92,10 +92,28 @@ def test_the_fast_and_good_are_finalists_however_many_are_tiny():
 
 def test_what_nobody_would_choose_is_no_finalist_unless_there_is_nothing_else():
     results = [result(0, 0.9, 1.0), result(1, 0.4, 0.1), result(2, 0.85, 0.5)]
-    assert numbers(finalists(results, DEFAULT, [], 5, floor=0.8)) == [0, 2]
+    assert numbers(finalists(results, DEFAULT, [], 5, floor=0.8, least=0.45)) == [0, 2]
     assert numbers(finalists(results[1:2], DEFAULT, [], 5, floor=0.8)) == [1]
 
 
 def test_where_all_are_far_from_the_teacher_the_best_of_them_are_refined():
     results = [result(0, 0.5, 1.0), result(1, 0.47, 0.5), result(2, 0.2, 0.1)]
-    assert numbers(to_refine(results, DEFAULT, 0.9, [], 4, reach=0.06)) == [0, 1]
+    assert numbers(to_refine(results, DEFAULT, 0.9, [], 4, reach=0.06, least=0.25)) == [0, 1]
+
+
+def test_what_is_faster_than_all_near_ones_is_refined_unless_a_quality_is_asked_for():
+    results = [result(0, 0.89, 1.0), result(1, 0.7, 0.1), result(2, 0.6, 2.0), result(3, 0.3, 0.05)]
+    assert numbers(to_refine(results, DEFAULT, 0.9, [], 4, reach=0.03, least=0.35)) == [0, 1]
+    assert numbers(to_refine(results, DEFAULT, 0.9, [GOOD], 4, reach=0.03, least=0.35)) == [0]
+
+
+def test_a_part_of_the_finalists_is_the_fast_end_whatever_it_costs():
+    near = [result(i, 0.90 - 0.004 * i, 1.0 / (i + 1), 9000 - 1000 * i) for i in range(6)]
+    fast = [result(10, 0.75, 0.08, 500), result(11, 0.6, 0.04, 400), result(12, 0.26, 0.01, 100)]
+    slow = result(13, 0.8, 2.0, 50)
+    chosen = numbers(finalists([*near, *fast, slow], DEFAULT, [], 6, floor=0.84, least=0.25))
+    assert len(chosen) == 6 and len({10, 11, 12} & set(chosen)) == 1 and 13 not in chosen
+    assert 12 not in numbers(finalists([*near, *fast], DEFAULT, [], 12, floor=0.84, least=0.3))
+    assert numbers(finalists([*near, *fast], DEFAULT, [GOOD], 12, floor=0.84)) == numbers(near)
+    tight = Constraint("max_latency", 0.05, lambda figures: figures.latency_ms.p95 / 0.05 - 1.0)
+    assert numbers(finalists([*near, *fast], DEFAULT, [tight], 12, floor=0.84, least=0.3)) == [11, 12]

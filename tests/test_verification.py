@@ -35,14 +35,14 @@ def result(mean: float) -> TrialResult:
 
 def test_the_test_split_is_predicted_by_each_file_and_fp32_on_all_cores():
     without = least_s(evaluator(0), baselines(), [result(4.0)])
-    assert without == pytest.approx(LOADING_S * (3 + WHOLE_FILES) + 20.0)
+    assert without == pytest.approx(LOADING_S * (3 + WHOLE_FILES) + 15.0)
     predicted = least_s(evaluator(1000), baselines(), [result(4.0)]) - without
     assert predicted == pytest.approx(30.0 / CORES + 5.0 + WHOLE_FILES * 4.0)
     assert least_s(evaluator(1000, batch_size=4), baselines(), [result(4.0)]) - without == pytest.approx(predicted / 4)
 
 
 def test_baselines_that_have_seen_the_test_split_take_no_time_for_it():
-    assert least_s(evaluator(1000), baselines(tested=True), []) == pytest.approx(LOADING_S * 3 + 20.0)
+    assert least_s(evaluator(1000), baselines(tested=True), []) == pytest.approx(LOADING_S * 3 + 15.0)
 
 
 @pytest.mark.parametrize(("timing_s", "processes"), [(19.0, 1), (21.0, 1), (41.0, 2), (61.0, 3), (600.0, 3)])
@@ -50,6 +50,16 @@ def test_timing_takes_the_processes_there_is_room_for(timing_s: float, processes
     besides_s = LOADING_S * 4 + 30.0 / CORES + 5.0 + 1.0
     protocol = fitting(evaluator(1000), baselines(), [result(1.0)], besides_s + timing_s)
     assert protocol == (LatencyProtocol() if timing_s < 20 else LatencyProtocol().spread(10.0 * processes))
+
+
+def test_before_pytorch_was_measured_it_is_taken_for_twice_as_slow_as_its_fp32_file():
+    known = [baseline for baseline in baselines() if baseline.name != "pytorch-fp32"]
+    assert least_s(evaluator(1000), known, []) == pytest.approx(least_s(evaluator(1000), baselines(), []))
+    assert least_s(evaluator(1000), [], []) == pytest.approx(15.0), "no baseline could be built"
+
+
+def test_a_time_that_is_over_has_room_for_the_shortest_timing_alone():
+    assert fitting(evaluator(1000), baselines(), [result(1.0)], -60.0) == LatencyProtocol()
 
 
 def test_slow_models_take_longer_per_process():

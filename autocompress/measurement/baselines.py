@@ -33,6 +33,7 @@ __all__ = [
     "build_baselines",
     "checkpoint_bytes",
     "measure_baselines",
+    "stock_bytes",
     "stock_evaluation",
     "stock_paths",
 ]
@@ -61,14 +62,16 @@ def measure_baselines(
     protocol: LatencyProtocol | None = None,
     affinity: Sequence[int] | None = None,
     timeout_s: float = 600.0,
+    workers: Sequence[str] = RUNTIMES,
 ) -> list[Baseline]:
-    """Baselines in the order of ``BASELINES``; the test split is not looked at.
+    """Those baselines that ``workers`` serve, in the order of ``BASELINES``; the test split is not looked at.
 
     The two ONNX files are timed interleaved in one fresh process, PyTorch in its own.
     """
     measured: dict[str, MeasuredLatency] = {}
     qualities: dict[str, Quality] = {}
-    for worker, paths in stock_paths(stock).items():
+    served = {worker: paths for worker, paths in stock_paths(stock).items() if worker in workers}
+    for worker, paths in served.items():
         wishes = [stock_evaluation(name, validation, target, pad_id) for name in paths]
         latencies, outputs = measure_and_predict(
             paths,
@@ -83,26 +86,31 @@ def measure_baselines(
         measured |= latencies
         for name, rows in zip(paths, outputs, strict=True):
             qualities[name] = quality_of(task, rows, validation.labels)
-    sizes = {PYTORCH: checkpoint_bytes(stock.teacher_folder)}
-    sizes |= {FP32: stock.fp32.stat().st_size, INT8: stock.int8.stat().st_size}
     return [
         Baseline(
             name,
             Figures(
                 validation=qualities[name],
                 latency_ms=measured[name].latency,
-                size_bytes=sizes[name],
+                size_bytes=stock_bytes(path),
                 memory_bytes=measured[name].memory_bytes,
             ),
         )
-        for name in BASELINES
+        for paths in served.values()
+        for name, path in paths.items()
     ]
 
 
+def stock_bytes(path: Path) -> int:
+    """Size of a stock model, a file or a checkpoint's folder."""
+    return checkpoint_bytes(path) if path.is_dir() else path.stat().st_size
+
+
 def stock_paths(stock: StockModels) -> dict[str, dict[str, Path]]:
-    """What each worker serves, by name."""
-    files = ({PYTORCH: stock.teacher_folder}, {FP32: stock.fp32, INT8: stock.int8})
-    return dict(zip(RUNTIMES, files, strict=True))
+    """What each worker serves, by name; files that could not be built are left out."""
+    files = {PYTORCH_WORKER: {PYTORCH: stock.teacher_folder}, ONNX_WORKER: {FP32: stock.fp32, INT8: stock.int8}}
+    built = {worker: {name: path for name, path in of.items() if path.exists()} for worker, of in files.items()}
+    return {worker: paths for worker, paths in built.items() if paths}
 
 
 def stock_evaluation(name: str, split: Split, target: Target, pad_id: int) -> Evaluation:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -18,6 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autocompress.children import (
+    broken_installation,
+    child_environment,
+    last_line,
+    module_command,
+    refuse_import_error,
+)
 from autocompress.errors import MeasurementError
 from autocompress.figures import Latency
 from autocompress.files import read_json, scratch, write_json
@@ -28,6 +34,7 @@ from autocompress.problem import Target
 
 ONNX_WORKER = "autocompress.measurement.worker"
 PYTORCH_WORKER = "autocompress.measurement.pytorch_worker"
+SAMPLES_SHARE = 0.001
 _paces_s: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=50))
 """The pace's fastest seconds in each of the last processes, by interpreter: one may meet nothing but a slow core."""
 
@@ -81,6 +88,7 @@ def measure_in_fresh_process(
     affinity: Sequence[int] | None = None,
     timeout_s: float = 300.0,
     worker: str = ONNX_WORKER,
+    known_memory: Mapping[str, int] | None = None,
 ) -> dict[str, MeasuredLatency]:
     """Latency and peak memory of files by name, over the requests that ``write_requests`` wrote.
 
@@ -89,7 +97,15 @@ def measure_in_fresh_process(
     process fails, dies or takes longer than ``timeout_s``, which kills it.
     """
     return measure_and_predict(
-        models, requests, target, protocol, evaluations=(), affinity=affinity, timeout_s=timeout_s, worker=worker
+        models,
+        requests,
+        target,
+        protocol,
+        evaluations=(),
+        affinity=affinity,
+        timeout_s=timeout_s,
+        worker=worker,
+        known_memory=known_memory,
     )[0]
 
 
@@ -105,11 +121,13 @@ def measure_and_predict(
     worker: str = ONNX_WORKER,
     python: str = sys.executable,
     deadline: float = math.inf,
+    known_memory: Mapping[str, int] | None = None,
 ) -> tuple[dict[str, MeasuredLatency], list[NDArray[np.float32]]]:
     """``measure_in_fresh_process`` and then the outputs of the evaluations, in the same process.
 
     ``python`` is the interpreter that runs the worker: another environment's, for a runtime that is not in this one.
-    After the first process none is begun that would end after ``deadline``, a moment of ``time.monotonic``.
+    After the first process none is begun that would end after ``deadline``, a moment of ``time.monotonic``. The memory
+    of models in ``known_memory`` is taken from there.
     """
     run = partial(run_worker, timeout_s=timeout_s, worker=worker, python=python)
     with scratch() as folder:
@@ -124,10 +142,11 @@ def measure_and_predict(
         )
         timed = [_timed(specification, run, _paces_s[python])]
         outputs, again = _read_outputs(specification), replace(specification, evaluations=())
-        memory = dict.fromkeys(models, timed[0].memory_bytes)
-        if len(models) > 1 or specification.protocol.min_span_seconds:
-            for name, path in specification.models.items():
-                alone = replace(again, models={name: path}, latency=False, samples=None)
+        memory = {**dict.fromkeys(models, timed[0].memory_bytes), **(known_memory or {})}
+        samples_bytes = sum(timing.samples_ms.nbytes for timing in timed[0].timings.values())
+        if len(models) > 1 or samples_bytes > SAMPLES_SHARE * timed[0].memory_bytes:
+            for name in set(models) - set(known_memory or ()):
+                alone = replace(again, models={name: specification.models[name]}, latency=False, samples=None)
                 memory[name] = int(run(alone)["memory_bytes"])
         while len(timed) < specification.protocol.processes and time.monotonic() + timed[-1].seconds <= deadline:
             timed.append(_timed(again, run, _paces_s[python]))
@@ -191,19 +210,25 @@ def _read_outputs(specification: Specification) -> list[NDArray[np.float32]]:
 def run_worker(
     specification: Specification, timeout_s: float, *, worker: str = ONNX_WORKER, python: str = sys.executable
 ) -> dict[str, Any]:
-    """Run a worker module on a specification and read its answer; MeasurementError says in one line what went wrong."""
+    """Run a worker module on a specification and read its answer; MeasurementError says in one line what went wrong.
+
+    BrokenInstallationError where it cannot import what it needs.
+    """
     names = ", ".join(specification.models)
     with scratch() as folder:
         spec, out, log = (folder / name for name in ("spec.json", "out.json", "stderr"))
         write_json(spec, asdict(specification))
-        command = [python, "-m", worker, "--spec", str(spec), "--out", str(out), "--end-with-parent"]
+        options = ("--spec", str(spec), "--out", str(out), "--end-with-parent")
+        command = module_command(worker, *options, python=python)
         code = _run(command, log, timeout_s, specification.threads, names)
         if code < 0:
             raise MeasurementError(
                 f"the process that measures {names} must end by itself, but {signal.Signals(-code).name} ended it; "
                 "free some memory or leave this model out"
             )
-        answer: dict[str, Any] = read_json(out) if out.exists() else {"error": _last_line(log)}
+        answer: dict[str, Any] = read_json(out) if out.exists() else _without_answer(log)
+    if answer.get("import_failed"):
+        raise broken_installation(answer["error"])
     if code != 0 or "error" in answer:
         raise MeasurementError(
             f"{names} must be measurable, but {answer.get('error', f'the process gave code {code}')}"
@@ -219,7 +244,7 @@ def _run(command: list[str], log: Path, timeout_s: float, threads: int, names: s
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=stream,
-            env={**os.environ, **quiet},
+            env=child_environment(log.parent, **quiet),
             start_new_session=True,
         )
     try:
@@ -235,6 +260,7 @@ def _run(command: list[str], log: Path, timeout_s: float, threads: int, names: s
             process.stdin.close()
 
 
-def _last_line(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else "its process ended without an answer"
+def _without_answer(log: Path) -> dict[str, str]:
+    said = last_line(log)
+    refuse_import_error(said)
+    return {"error": said or "its process ended without an answer"}

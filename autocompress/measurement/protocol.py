@@ -63,7 +63,7 @@ class LatencyProtocol:
         ``cycle_s`` is what one cycle of all models takes.
         """
         each_s = max(SPAN_S, BLOCKS * cycle_s)
-        processes = min(int(seconds / each_s), PROCESSES)
+        processes = min(max(int(seconds / each_s), 0), PROCESSES)
         return replace(self, blocks=BLOCKS, min_span_seconds=SPAN_S, processes=processes) if processes else self
 
 

@@ -7,15 +7,15 @@ from typing import Any, cast
 
 import numpy as np
 
+from autocompress.baselines import read_baselines, read_teacher_quality
 from autocompress.errors import StudyError
 from autocompress.exploration.objective import Constraint
 from autocompress.exploration.pareto import non_dominated
 from autocompress.exploration.study import Progress, StudyStore
 from autocompress.figures import Baseline, TrialResult
 from autocompress.files import read_sealed
-from autocompress.pipeline import HARDWARE, read_baselines
-from autocompress.problem import Problem
-from autocompress.report.summary import FrontPoint, Phase, State, StudySummary, speedups
+from autocompress.pipeline import HARDWARE
+from autocompress.report.summary import TEACHER_BASELINE, FrontPoint, Phase, State, StudySummary, speedups
 from autocompress.shipping import shipping_results
 from objectives import DEFAULT, constraints_for
 
@@ -29,7 +29,8 @@ def gather(store: StudyStore) -> StudySummary:
     baselines, problem = read_baselines(store.folder), store.problem
     results, verified = shipping_results(store), store.results("verify")
     front = _non_dominated(verified or results)
-    constraints = constraints_of(problem, baselines)
+    teacher = teacher_of(store, baselines)
+    constraints = constraints_for(problem, teacher)
     points = [_point(result, store, baselines, constraints if verified else None) for result in front]
     shown = {point.trial for point in points}
     progress = store.progress()
@@ -46,18 +47,20 @@ def gather(store: StudyStore) -> StudySummary:
         phases=_phases(progress),
         hardware=_stored(store, HARDWARE),
         updated=_updated(store),
+        teacher=teacher,
     )
 
 
-def constraints_of(problem: Problem, baselines: Sequence[Baseline]) -> list[Constraint]:
-    """The problem's constraints, with the drop held against the measured teacher."""
-    return constraints_for(problem, baselines[0].figures.validation.value if baselines else None)
+def teacher_of(store: StudyStore, baselines: Sequence[Baseline]) -> float | None:
+    """The teacher's validation quality, which a drop is held against; None before it is known."""
+    measured = [b.figures.validation.value for b in baselines if b.name == TEACHER_BASELINE]
+    return measured[0] if measured else read_teacher_quality(store.folder)
 
 
 def front_point(result: TrialResult, store: StudyStore) -> FrontPoint:
     """One measured result with its speedups; its feasibility is known if it was verified."""
     baselines = read_baselines(store.folder)
-    known = constraints_of(store.problem, baselines) if result.stage == "verify" else None
+    known = constraints_for(store.problem, teacher_of(store, baselines)) if result.stage == "verify" else None
     return _point(result, store, baselines, known)
 
 

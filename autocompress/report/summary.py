@@ -72,12 +72,13 @@ class StudySummary:
     phases: Sequence[Phase] = ()
     hardware: Mapping[str, Any] = field(default_factory=dict)
     updated: float | None = None
+    teacher: float | None = None
 
     @property
     def teacher_quality(self) -> float | None:
-        """The teacher's validation quality as PyTorch runs it; None before the baselines were measured."""
+        """The teacher's validation quality in float32; None before it is known."""
         values = [b.figures.validation.value for b in self.baselines if b.name == TEACHER_BASELINE]
-        return values[0] if values else None
+        return values[0] if values else self.teacher
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``autocompress show --json`` prints."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from rich import box
 from rich.table import Table
@@ -12,7 +13,7 @@ from autocompress.configuration import describe
 from autocompress.figures import Figures
 from autocompress.report.misses import Candidate, Limit, Misses, Relaxation
 from autocompress.report.summary import FrontPoint, StudySummary, speedups
-from autocompress.units import format_duration_ms, human_seconds, human_size
+from autocompress.units import format_duration_ms, format_size_bytes, human_seconds, human_size
 
 REFERENCES = (("onnxruntime-int8", "vs int8"), ("pytorch-fp32", "vs torch"))
 MARKS = {True: "yes", False: "no", None: "?"}
@@ -114,8 +115,26 @@ def relaxation_line(relaxation: Relaxation, metric: str) -> str:
     if limit.excess(needed) == 0:
         return f"{head}: does not bind"
     return (
-        f"{head}: binds; relaxed to {show(limit, needed)} it admits {_point(relaxation.nearest, metric)}; "
+        f"{head}: binds; relaxed to {admitting(limit, needed)} it admits {_point(relaxation.nearest, metric)}; "
         f"without it the best is {_point(relaxation.best, metric)}"
+    )
+
+
+def fastest_line(summary: StudySummary) -> str | None:
+    """What the fast end of the front costs and buys; None where it costs less than a point, or is not known."""
+    usable = [point for point in summary.front if point.feasible is not False]
+    if not usable or summary.teacher_quality is None:
+        return None
+    fastest = min(usable, key=lambda point: point.figures.latency_ms.mean)
+    lost = 100 * (summary.teacher_quality - fastest.figures.validation.estimate)
+    gains = [
+        f"{_number(fastest.speedup[name])} times as fast as {name}" for name, _ in REFERENCES if name in fastest.speedup
+    ]
+    if lost < 1.0 or not gains:
+        return None
+    return (
+        f"the fastest, trial {fastest.trial}, is {gains[0]} and costs {lost:.1f} points of {summary.metric} against "
+        f"the teacher (validation)"
     )
 
 
@@ -133,6 +152,18 @@ def show(limit: Limit, value: float) -> str:
     if limit.kind == "latency":
         return format_duration_ms(round(value, 3)) if value >= 1e-3 else f"{value:.2g}ms"
     return f"{value:.4f}" if limit.kind == "quality" else human_size(value)
+
+
+def admitting(limit: Limit, value: float) -> str:
+    """``value`` as its option is written, rounded to the side on which a point of that value is admitted."""
+    exact = Decimal(value)
+    if limit.kind == "quality":
+        return str(exact.quantize(Decimal("0.0001"), ROUND_FLOOR))
+    if limit.kind == "latency":
+        step = Decimal("0.001") if value >= 0.01 else Decimal(1).scaleb(exact.adjusted() - 2)
+        return format_duration_ms(float(exact.quantize(step, ROUND_CEILING)))
+    step = Decimal(1).scaleb(max(exact.adjusted() - 2, 0))
+    return format_size_bytes(int(exact.quantize(step, ROUND_CEILING)))
 
 
 def _point(candidate: Candidate, metric: str) -> str:

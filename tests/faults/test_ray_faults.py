@@ -21,6 +21,8 @@ from autocompress.exploration.ray_host import HostedRay
 from autocompress.exploration.study import StudyStore
 from autocompress.problem import Problem
 
+pytestmark = pytest.mark.faults
+
 DRIVER = Path(__file__).parent.parent / "exploration" / "search_driver.py"
 TRIALS = 12
 
@@ -199,7 +201,8 @@ def joins(address: str, environment: dict[str, str]) -> bool:
 def test_who_does_not_have_the_token_is_not_let_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Even where the user's own Ray asks for none."""
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    with HostedRay(FormulaEvaluator({}), Resources()):
+    with HostedRay(FormulaEvaluator({}), Resources()) as host:
+        host.wait_ready()
         (raylet,) = named(psutil.Process(), "raylet")
         (address,) = [word.partition("=")[2] for word in raylet.cmdline() if word.startswith("--gcs-address=")]
         stranger = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from short_search import PROGRAM
 
+pytestmark = pytest.mark.faults
+
 SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
 
 
@@ -18,7 +20,7 @@ def test_nothing_is_lost_whatever_is_killed(
 
     options = [f"--{split}={path}" for split, path in tiny_data.items()]
     options += [f"--model={tiny_checkpoint}", "--phases=super-network,refine", f"--folder={tmp_path / 'soak'}"]
-    options += ["--rounds=1", "--long-budget=2m", f"--report={tmp_path / 'report.json'}"]
+    options += ["--rounds=1", "--long-budget=75s", f"--report={tmp_path / 'report.json'}"]
     monkeypatch.setattr(sys, "argv", ["soak.py", *options])
     monkeypatch.setattr(soak, "PROGRAM", PROGRAM)
     with pytest.raises(SystemExit) as ended:

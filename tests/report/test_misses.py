@@ -9,7 +9,8 @@ from synthetic_study import make_figures
 
 from autocompress.problem import Constraints, Problem, Target
 from autocompress.report.misses import Candidate, Limit, limits, measured, nearest_misses
-from autocompress.report.tables import relaxation_line, show
+from autocompress.report.tables import admitting, relaxation_line, show
+from autocompress.units import parse_duration_ms, parse_size_bytes
 
 TEACHER = 0.90
 # trial: quality, mean ms, size in MB
@@ -97,3 +98,16 @@ def test_laws(values: list[tuple[float, float, int]], latency: float, size: int,
 def keeps(limit: Limit, candidate: Candidate) -> bool:
     value = measured(limit, candidate[0], "mean")
     return value >= limit.bound if limit.kind == "quality" else value <= limit.bound
+
+
+@given(value=st.floats(1e-4, 1e12), kind=st.sampled_from(["latency", "size", "memory"]))
+def test_the_bound_that_is_advised_admits_the_point(value: float, kind: str):
+    """Copied into the option, that is: rounding to the nearest would leave out every other point."""
+    value = value if kind == "latency" else float(math.ceil(value))
+    parse = parse_duration_ms if kind == "latency" else parse_size_bytes
+    assert value <= parse(admitting(Limit(kind, kind, 1.0), value)) <= 1.11 * value
+
+
+@given(value=st.floats(0.0, 1.0))
+def test_the_quality_that_is_advised_admits_the_point(value: float):
+    assert value - 1e-4 <= float(admitting(Limit("quality", "quality", 1.0), value)) <= value

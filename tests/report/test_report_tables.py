@@ -1,6 +1,7 @@
 """Tables show every figure at 100 columns, piped or not, and say which points they leave out."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from autocompress.configuration import describe
 from autocompress.problem import Problem
 from autocompress.report.misses import nearest_misses
 from autocompress.report.summary import StudySummary
-from autocompress.report.tables import front_table, misses_table, phase_lines, spread, studies_table
+from autocompress.report.tables import fastest_line, front_table, misses_table, phase_lines, spread, studies_table
 
 
 def rendered(table: RenderableType, width: int = 100) -> list[str]:
@@ -85,3 +86,14 @@ def test_misses_name_what_they_break():
 
 def test_phases_say_what_they_planned_and_used():
     assert phase_lines(make_summary()) == ["search: planned 6 min 40 s, used 6 min 31 s"]
+
+
+def test_what_the_fast_end_costs_and_buys_is_said_in_a_line():
+    summary = make_summary(3)
+    fastest = min(summary.front, key=lambda point: point.figures.latency_ms.mean)
+    lost = 100 * (summary.teacher_quality - fastest.figures.validation.estimate)  # type: ignore[operator]
+    line = fastest_line(summary)
+    assert lost >= 1 and line is not None and f"trial {fastest.trial}," in line and f"costs {lost:.1f} points" in line
+    assert "times as fast as onnxruntime-int8" in line
+    assert fastest_line(replace(summary, baselines=())) is None
+    assert fastest_line(replace(summary, front=())) is None
