@@ -108,12 +108,10 @@ class Pipeline:
         """Data and teacher. What a search needs later is tried first; Ray may start while the training begins."""
         if not self.prepared.has_data:
             save_data(self.prepared, inputs or load_inputs(self.problem), self.problem)
-        there = self.prepared.has(TEACHER) or reuse(self.prepared, TEACHER, self.problem, self.listener)
-        if not there:
-            check_place(self.store.folder)
-            check_runtimes(self.problem.target)
-        if there:
+        if self.prepared.has(TEACHER) or reuse(self.prepared, TEACHER, self.problem, self.listener):
             return
+        check_place(self.store.folder)
+        check_runtimes(self.problem.target)
         budget_s = max(phase.planned_s - FIXED_S["teacher"], 0.4 * phase.planned_s)
         at_most_s = max(budget_s, TEACHER_AT_MOST * self.schedule.left_s() - FIXED_S["teacher"])
         inputs = inputs or teacher_inputs(self.prepared, self.problem)
