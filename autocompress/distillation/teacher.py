@@ -59,7 +59,6 @@ class FineTuning:
     values: tuple[float, ...]
     epochs: float
     wanted: int
-    seconds: float
 
     @property
     def best(self) -> float:
@@ -147,7 +146,7 @@ def fine_tune(
     values = tuple(float(value) for value in best.pop(HISTORY))
     model.load_state_dict(best)
     model.train(False)
-    return FineTuning(values, report.epochs, settings.epochs(len(split)), report.seconds)
+    return FineTuning(values, report.epochs, settings.epochs(len(split)))
 
 
 def _loss(model: PreTrainedModel, split: EncodedSplit, indices: np.ndarray, pad_id: int) -> Tensor:

@@ -1,7 +1,7 @@
 """As many threads as pay at the moment.
 
 PyTorch's threads wait for each other after every operation. On a machine of one's own two are faster than one; beside
-another program that keeps a core busy, they were measured to take several times as long as one.
+another program that keeps a core busy, they may take longer than one, for each waits for the one that is kept away.
 """
 
 from __future__ import annotations

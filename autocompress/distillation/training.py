@@ -115,7 +115,7 @@ def autocast() -> torch.autocast:
 def _bfloat16_pays() -> bool:
     """Whether a product of the size of a small encoder's takes less time in bfloat16, by the best of several turns.
 
-    What a processor says of itself does not tell: with AVX-512 BF16 alone bfloat16 was measured at 0.6 of the speed.
+    What a processor says of itself does not tell: one with AVX-512 BF16 may still be faster in float32.
     """
     if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return False

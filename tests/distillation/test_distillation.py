@@ -192,11 +192,11 @@ def test_multiplications_are_the_weights_of_the_matrices_between_embeddings_and_
 
 
 def test_fine_tuning_that_ends_while_validation_rises_says_so_and_what_would_help():
-    cut_short = FineTuning((0.51, 0.56), epochs=2.0, wanted=8, seconds=100.0)
+    cut_short = FineTuning((0.51, 0.56), epochs=2.0, wanted=8)
     assert cut_short.was_rising and cut_short.best == 0.56
     hint = cut_short.hint("accuracy", time_budget_s=600.0)
     assert hint is not None and "still rising, 0.5100 -> 0.5600" in hint and "--time-budget 40m" in hint
-    for ended in (FineTuning((0.5, 0.6, 0.6), 3.0, 3, 9.0), FineTuning((0.6, 0.5), 2.0, 8, 9.0)):
+    for ended in (FineTuning((0.5, 0.6, 0.6), 3.0, 3), FineTuning((0.6, 0.5), 2.0, 8)):
         assert ended.hint("accuracy", 600.0) is None
 
 
