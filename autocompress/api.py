@@ -9,28 +9,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from autocompress.errors import InputError, StudyError
-from autocompress.events import Event, Listener, silent
-from autocompress.exploration.ray_cluster import Resources, check_cluster
-from autocompress.exploration.samplers import SAMPLERS
-from autocompress.exploration.study import StudyStore, check_name, study_names
-from autocompress.feasibility import check_feasible
-from autocompress.hints import command_line
-from autocompress.inputs import Inputs, load_inputs, load_start
-from autocompress.phases import Schedule
-from autocompress.pipeline import Pipeline, hosted_ray
-from autocompress.prepared import Prepared
-from autocompress.problem import Constraints, DataSource, Problem, Target, differences
+from autocompress.domain.problem import Constraints, DataSource, Problem, Target, differences
+from autocompress.pipeline.feasibility import check_feasible
+from autocompress.pipeline.pipeline import Pipeline, hosted_ray
+from autocompress.pipeline.schedule import Schedule
+from autocompress.preparation.inputs import Inputs, load_inputs, load_start
 from autocompress.report.export import ExportSource, write_export
 from autocompress.report.gather import front_point, gather
 from autocompress.report.picks import pick_point
 from autocompress.report.plot import write_plot
 from autocompress.report.record import write_record
 from autocompress.report.summary import FrontPoint, StudySummary
-from autocompress.shipping import shipping_folder, shipping_results
+from autocompress.search.ray_cluster import Resources, check_cluster
+from autocompress.search.samplers import SAMPLERS
+from autocompress.study.prepared import Prepared
+from autocompress.study.shipped import MODEL, shipped_folder, shipped_results
+from autocompress.study.store import StudyStore, check_name, study_names
+from autocompress.system.command_line import command_line
+from autocompress.system.errors import InputError, StudyError
+from autocompress.system.events import Event, Listener, silent
+from autocompress.system.units import human_seconds
 from autocompress.tasks.valid_text import shown
-from autocompress.trial import MODEL
-from autocompress.units import human_seconds
 from search_spaces import SEARCH_SPACES
 
 LEAST_RESUME_S = 60.0
@@ -87,7 +86,7 @@ class Study:
         on_front = [point for point in self.front if point.trial == trial]
         if on_front:
             return on_front[0]
-        found = [result for result in shipping_results(self.store) if result.trial == trial]
+        found = [result for result in shipped_results(self.store) if result.trial == trial]
         if not found:
             raise InputError(
                 f"a trial must have been measured, but study {self.name!r} has no such trial {trial}; "
@@ -100,11 +99,11 @@ class Study:
 
     def source(self, point: FrontPoint) -> ExportSource:
         """The files and facts an export of ``point`` is made from."""
-        results = {result.trial: result for result in shipping_results(self.store)}
+        results = {result.trial: result for result in shipped_results(self.store)}
         prepared = Prepared(self.folder)
         return ExportSource(
             point=point,
-            model=shipping_folder(self.store, results[point.trial]) / MODEL,
+            model=shipped_folder(self.store, results[point.trial]) / MODEL,
             model_digest=results[point.trial].artifact_digest,
             checkpoint=prepared.checkpoint,
             task=prepared.data.task,

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from autocompress.exploration.objective import Constraint, Objective
-from autocompress.figures import Figures
-from autocompress.problem import Problem
+from autocompress.domain.figures import Figures
+from autocompress.domain.problem import Problem
 from objectives.latency import LATENCY, max_latency
 from objectives.memory import MEMORY, max_memory
+from objectives.objective import Constraint, Objective
 from objectives.quality import QUALITY, max_drop, min_quality
 from objectives.size import SIZE, max_size
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from autocompress.exploration.objective import Constraint, Objective
-from autocompress.figures import Figures
+from autocompress.domain.figures import Figures
+from objectives.objective import Constraint, Objective
 
 _ROUNDING = 1e-9
 _SMALLEST_SCALE = 1e-2

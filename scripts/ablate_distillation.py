@@ -17,31 +17,31 @@ import torch
 from guided_training import Guide, refine_guided
 
 from autocompress import open_study
-from autocompress.configuration import (
-    BiLSTMConfiguration,
-    CNNConfiguration,
-    Configuration,
-    EncoderShape,
-    TransformerConfiguration,
-)
 from autocompress.distillation.augmentation import AugmentationSettings
+from autocompress.distillation.batches import head_logits, token_map
 from autocompress.distillation.losses import soft_target_loss
 from autocompress.distillation.recipes import ALONE
 from autocompress.distillation.refine import refine
-from autocompress.distillation.students import head_logits, token_map
 from autocompress.distillation.super_network import DistillationSettings, mapped
 from autocompress.distillation.training import TrainingSettings
 from autocompress.distillation.transfer import TransferSet, extended
-from autocompress.events import silent
-from autocompress.labelling import teacher_outputs
+from autocompress.domain.shape import EncoderShape
 from autocompress.measurement.statistics import paired_difference_interval
-from autocompress.networks.cut import cut
-from autocompress.networks.elastic_encoder import ElasticEncoder
-from autocompress.networks.exit_heads import add_exit_heads
-from autocompress.networks.student_sizes import StudentSizes
-from autocompress.networks.students import build_student, initial_student
 from autocompress.networks.weights import Arrays
-from autocompress.prepared import TEACHER, Prepared
+from autocompress.preparation.labelling import teacher_outputs
+from autocompress.students.configuration import (
+    BiLSTMConfiguration,
+    CNNConfiguration,
+    Configuration,
+    TransformerConfiguration,
+)
+from autocompress.students.cut import cut
+from autocompress.students.networks import build_student, initial_student
+from autocompress.students.transformer.exit_heads import add_exit_heads
+from autocompress.students.transformer.network import ElasticEncoder
+from autocompress.students.word_vectors import StudentSizes
+from autocompress.study.prepared import TEACHER, Prepared
+from autocompress.system.events import silent
 
 PRODUCT = AugmentationSettings()
 SETTINGS = DistillationSettings(TrainingSettings(1.0, 1.0, 1.0))

@@ -7,9 +7,9 @@ Measures, as verification does, the study's fastest and slowest verified student
 fastest (its twin), the given number of times over the given hours, while a load generator keeps another core busy
 (``--quiet``: without it). Reports how often a measurement's interval holds the means of the others (95% is what it
 states) and how far the means spread, for the whole measurements and for their first five rounds alone, as a search of
-a few minutes has them, and for the same protocol without its eye on the core's pace (``measurement/pace.py``); and
-how often a file and its twin were called different: intervals apart. ``--again`` makes the report anew from the rounds
-that an earlier one holds, with the statistics of today.
+a few minutes has them, and for the same protocol without the speed probe (``hardware/core_speed.py``); and how often
+a file and its twin were called different: intervals apart. ``--again`` makes the report anew from the rounds that an
+earlier one holds, with the statistics of today.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from typing import Any
 import numpy as np
 
 from autocompress import open_study
-from autocompress.exploration.cores import pin, split_cores, usable_cores
-from autocompress.files import read_json, write_json
-from autocompress.measurement.fingerprint import hardware_fingerprint
+from autocompress.domain.problem import Target
+from autocompress.hardware.cores import pin, split_cores, usable_cores
+from autocompress.hardware.fingerprint import hardware_fingerprint
 from autocompress.measurement.process import measure_in_fresh_process
 from autocompress.measurement.protocol import FINAL
 from autocompress.measurement.statistics import summarise_latency
-from autocompress.problem import Target
+from autocompress.system.files import read_json, write_json
 
 TWIN = "twin of the fastest"
 FINAL_KIND = "as verified"

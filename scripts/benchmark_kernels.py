@@ -24,12 +24,12 @@ from onnx import TensorProto, helper, numpy_helper
 from autocompress import open_study
 from autocompress.artifact.blocks import ATTENTION_MASK, FLOAT_TABLE_BYTES, INPUT_IDS, activation, linear
 from autocompress.artifact.graph import GraphBuilder
-from autocompress.artifact.storage import stored_rows
+from autocompress.artifact.packing import stored_rows
 from autocompress.compression.quantization import dequantize, quantize
-from autocompress.measurement.fingerprint import hardware_fingerprint
+from autocompress.hardware.fingerprint import hardware_fingerprint
 from autocompress.measurement.process import measure_in_fresh_process
 from autocompress.measurement.protocol import LatencyProtocol
-from autocompress.prepared import REQUESTS
+from autocompress.study.prepared import REQUESTS
 
 Form = Callable[[GraphBuilder, str], str]
 Floats = NDArray[np.float32]

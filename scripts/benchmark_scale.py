@@ -25,15 +25,17 @@ import numpy as np
 import psutil
 from matplotlib.figure import Figure
 
-from autocompress.configuration import EncoderShape, configuration_from_json
-from autocompress.exploration.controller import Controller
-from autocompress.exploration.jobs import BUILD, Finished, TrialRequest, run_job
-from autocompress.exploration.study import StudyStore
-from autocompress.exploration.surrogate import Region, Surrogate
-from autocompress.figures import Figures, Latency, Quality, TrialResult
-from autocompress.files import write_bytes, write_json
-from autocompress.measurement.fingerprint import hardware_fingerprint
-from autocompress.problem import Problem
+from autocompress.domain.figures import Figures, Latency, Quality
+from autocompress.domain.problem import Problem
+from autocompress.domain.shape import EncoderShape
+from autocompress.hardware.fingerprint import hardware_fingerprint
+from autocompress.search.controller import Controller
+from autocompress.search.jobs import BUILD, Finished, TrialRequest, run_job
+from autocompress.search.surrogate import Region, Surrogate
+from autocompress.students.configuration import configuration_from_json
+from autocompress.study.results import TrialResult
+from autocompress.study.store import StudyStore
+from autocompress.system.files import write_bytes, write_json
 from objectives import DEFAULT
 from search_spaces import SEARCH_SPACES
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from autocompress.exploration.controller import Controller
-from autocompress.exploration.jobs import Finished, TrialRequest, run_job
-from autocompress.exploration.study import StudyStore
-from autocompress.figures import TrialResult
-from autocompress.prepared import Prepared
+from autocompress.search.controller import Controller
+from autocompress.search.jobs import Finished, TrialRequest, run_job
+from autocompress.study.prepared import Prepared
+from autocompress.study.results import TrialResult
+from autocompress.study.store import StudyStore
 from objectives import DEFAULT
 from search_spaces import SEARCH_SPACES
 
@@ -37,7 +37,7 @@ class Instant:
 
     def measure(self, request: TrialRequest) -> TrialResult:
         """The recorded figures in turn, under the asked configuration."""
-        from autocompress.configuration import configuration_from_json
+        from autocompress.students.configuration import configuration_from_json
 
         figures = self._recorded[request.number % len(self._recorded)].figures
         return TrialResult(request.number, request.attempt, configuration_from_json(request.configuration), figures)
@@ -101,7 +101,7 @@ def replay(store: StudyStore, results: list[TrialResult]) -> float:
             seed=store.problem.seed,
         )
         begin = time.perf_counter()
-        controller.run(len(results), enqueue=space.anchors())
+        controller.run(len(results), enqueue=space.initial_designs())
         return (time.perf_counter() - begin) / len(results)
 
 

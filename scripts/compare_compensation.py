@@ -12,13 +12,14 @@ import argparse
 import numpy as np
 
 from autocompress import open_study
-from autocompress.calibration import unpadded_texts
-from autocompress.compilation import Compiled, serialise
-from autocompress.configuration import EncoderShape, TransformerConfiguration, describe
-from autocompress.networks.compensation import RECONSTRUCTION, ROUNDING, Compensation, input_grams
-from autocompress.prepared import TEACHER, Prepared
+from autocompress.domain.shape import EncoderShape
+from autocompress.evaluation.compile import Compiled, serialise
+from autocompress.preparation.choose_compensation import unpadded_texts
+from autocompress.students.configuration import TransformerConfiguration, describe
+from autocompress.students.transformer.compensation import RECONSTRUCTION, ROUNDING, Compensation, input_grams
+from autocompress.study.prepared import TEACHER, Prepared
+from autocompress.system.units import human_size
 from autocompress.tasks.metrics import metric_of, unexplained
-from autocompress.units import human_size
 
 METHODS = {
     "none": frozenset[str](),

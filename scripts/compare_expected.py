@@ -17,16 +17,15 @@ import numpy as np
 from autocompress import open_study
 from autocompress.artifact.session import Session
 from autocompress.distillation.teacher import predict_logits
-from autocompress.exploration.cores import usable_cores
-from autocompress.exploration.study import StudyStore
+from autocompress.hardware.cores import usable_cores
 from autocompress.measurement.inference import predict
 from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.networks.loading import load_classifier
-from autocompress.prepared import Prepared
-from autocompress.shipping import shipping_folder, shipping_results
+from autocompress.study.prepared import Prepared
+from autocompress.study.shipped import MODEL, shipped_folder, shipped_results
+from autocompress.study.store import StudyStore
 from autocompress.tasks.expected import expected_quality
 from autocompress.tasks.metrics import metric_of
-from autocompress.trial import MODEL
 
 BATCH, BEST = 8, 5
 
@@ -59,8 +58,8 @@ def differences(store: StudyStore) -> np.ndarray:
     teacher = metric_of(data.task, known, labels)
     teacher_test = metric_of(data.task, predict_logits(model, data.test, data.pad_id, exact=True), data.test.labels)
     rows = []
-    for result in shipping_results(store):
-        session = Session(shipping_folder(store, result) / MODEL, len(usable_cores()))
+    for result in shipped_results(store):
+        session = Session(shipped_folder(store, result) / MODEL, len(usable_cores()))
         outputs, on_test = (
             predict(session, split, BATCH, data.pad_id, by_length=True) for split in (data.validation, data.test)
         )

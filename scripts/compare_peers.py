@@ -25,13 +25,13 @@ from peers.measuring import OTHER_WORKER, Model, Runtime, check_served, measure_
 from peers.report import write_report
 
 from autocompress import Study, open_study
-from autocompress.configuration import describe
+from autocompress.domain.problem import Target
+from autocompress.hardware.fingerprint import hardware_fingerprint
 from autocompress.measurement.baselines import checkpoint_bytes, stock_paths
-from autocompress.measurement.export_stock import PYTORCH, stock_models
-from autocompress.measurement.fingerprint import hardware_fingerprint
 from autocompress.measurement.requests import write_split
-from autocompress.prepared import Prepared
-from autocompress.problem import Target
+from autocompress.measurement.stock_models import PYTORCH, stock_models
+from autocompress.students.configuration import describe
+from autocompress.study.prepared import Prepared
 
 CALIBRATION_TEXTS = 300
 VENVS = Path.home() / ".cache" / "autocompress" / "peers"

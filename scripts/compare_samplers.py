@@ -22,18 +22,18 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from autocompress.exploration.controller import Controller, TrialEvent
-from autocompress.exploration.pareto import hypervolume
-from autocompress.exploration.ray_cluster import Resources
-from autocompress.exploration.ray_host import HostedRay
-from autocompress.exploration.samplers import SURROGATE
-from autocompress.exploration.study import StudyStore
-from autocompress.figures import Figures
-from autocompress.files import write_bytes, write_json
-from autocompress.measurement.fingerprint import hardware_fingerprint
-from autocompress.prepared import Prepared
-from autocompress.surrogates import surrogate_of
-from autocompress.trial import TrialEvaluator
+from autocompress.domain.figures import Figures
+from autocompress.evaluation.trial import TrialEvaluator
+from autocompress.hardware.fingerprint import hardware_fingerprint
+from autocompress.preparation.surrogate import surrogate_of
+from autocompress.search.controller import Controller, TrialEvent
+from autocompress.search.pareto import hypervolume
+from autocompress.search.ray_cluster import Resources
+from autocompress.search.ray_host import HostedRay
+from autocompress.search.samplers import SURROGATE
+from autocompress.study.prepared import Prepared
+from autocompress.study.store import StudyStore
+from autocompress.system.files import write_bytes, write_json
 from objectives import DEFAULT, constraints_for
 from search_spaces import SEARCH_SPACES, SearchSpace
 
@@ -105,9 +105,9 @@ class Bench:
                     on_event=on_event,
                     surrogate=surrogate,
                 )
-                controller.run(max_trials=1, enqueue=self.space.anchors()[:1])
+                controller.run(max_trials=1, enqueue=self.space.initial_designs()[:1])
                 begin = time.monotonic()
-                controller.run(deadline=begin + seconds, enqueue=surrogate.starters() if surrogate else ())
+                controller.run(deadline=begin + seconds, enqueue=surrogate.initial_designs() if surrogate else ())
             predictions = predicted(store)
             store.close()
         volumes = [hypervolume(values[: count + 1], DIRECTIONS, self.reference) for count in range(len(values))]

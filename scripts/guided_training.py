@@ -16,14 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from autocompress.configuration import EncoderShape, TransformerConfiguration
-from autocompress.distillation.students import TensorBatch
+from autocompress.distillation.batches import TensorBatch
 from autocompress.distillation.super_network import DistillationSettings, HiddenWords, distillation_loss, mapped
 from autocompress.distillation.training import autocast, train
 from autocompress.distillation.transfer import TransferSet
-from autocompress.networks import elastic_encoder
-from autocompress.networks.elastic_encoder import ElasticEncoder, EncoderOutput
+from autocompress.domain.shape import EncoderShape
 from autocompress.networks.weights import Arrays
+from autocompress.students.configuration import TransformerConfiguration
+from autocompress.students.transformer import network as elastic_encoder
+from autocompress.students.transformer.network import ElasticEncoder, EncoderOutput
 
 Pairs = Sequence[tuple[int, int]]
 Attention = tuple[Tensor, Tensor, Tensor]
@@ -132,7 +133,7 @@ def refine_guided(
     """As ``refine``, with the guide's loss added to the product's."""
     hide_words, student = HiddenWords(transfer.unknown_id, settings), Remembering(network)
 
-    def loss_of(indices: np.ndarray, way: float) -> Tensor:
+    def loss_of(indices: np.ndarray, progress: float) -> Tensor:
         batch = mapped(hide_words(transfer.batch(indices)), table)
         loss = distillation_loss(student, batch, configuration, settings, fake_quantize=True)
         return loss + guide.loss(student, batch, configuration)

@@ -27,20 +27,20 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from transformers import BertConfig, BertForSequenceClassification
 
-from autocompress.artifact.emit import GraphInputs, emit
 from autocompress.artifact.runtime import least_onnxruntime
-from autocompress.configuration import (
+from autocompress.networks.families import import_encoder
+from autocompress.students.configuration import (
     BiLSTMConfiguration,
     CNNConfiguration,
     Configuration,
     ExitConfiguration,
     TransformerConfiguration,
 )
-from autocompress.networks.cut import cut
-from autocompress.networks.exit_heads import add_exit_heads
-from autocompress.networks.import_checkpoint import import_encoder
-from autocompress.networks.student_sizes import StudentSizes
-from autocompress.networks.students import initial_student
+from autocompress.students.cut import cut
+from autocompress.students.emit import GraphInputs, emit
+from autocompress.students.networks import initial_student
+from autocompress.students.transformer.exit_heads import add_exit_heads
+from autocompress.students.word_vectors import StudentSizes
 
 VERSIONS = ("1.15.1", "1.16.3", "1.17.3", "1.18.1", "1.19.2", "1.20.1", "1.21.1", "1.22.1", "1.23.2", "1.24.4")
 VERSIONS += ("1.25.1", "1.28.0", "1.32.0")

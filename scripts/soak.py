@@ -32,9 +32,9 @@ from typing import Any
 
 import psutil
 
-from autocompress.artifact.manifest import MANIFEST
-from autocompress.exploration.cores import split_cores, usable_cores
-from autocompress.files import write_json
+from autocompress.hardware.cores import split_cores, usable_cores
+from autocompress.report.manifest import MANIFEST
+from autocompress.system.files import write_json
 
 PROGRAM = [sys.executable, "-m", "autocompress"]
 STUDY, LIMIT_MS = "soak", 20.0

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from autocompress.units import human_size
+from autocompress.system.units import human_size
 
 HEADER = (
     "| | validation | expected | test | {secondary} | mean ms | p95 ms | against int8 | against PyTorch | file |"

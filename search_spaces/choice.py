@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 
 Value = bool | int | float | str
 T = TypeVar("T", bool, int, float, str)

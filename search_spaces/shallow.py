@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Any
 
-from autocompress.configuration import BiLSTMConfiguration, CNNConfiguration, Configuration, EncoderShape
-from autocompress.errors import InputError
+from autocompress.domain.shape import EncoderShape
+from autocompress.students.configuration import BiLSTMConfiguration, CNNConfiguration, Configuration
+from autocompress.system.errors import InputError
 from search_spaces.choice import Choice, Trial, Value, scaled_sizes
 from search_spaces.transformer import BITS, SPARSITIES, free, vocabulary_choice
 

@@ -8,10 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from autocompress.configuration import STUDENTS, Configuration, EncoderShape, configuration_digest
-from autocompress.errors import InputError
-from search_spaces.anchors import designs
+from autocompress.domain.shape import EncoderShape
+from autocompress.students.configuration import STUDENTS, Configuration, configuration_digest
+from autocompress.system.errors import InputError
 from search_spaces.choice import Choice, RandomTrial, Trial, Value
+from search_spaces.initial_designs import designs
 from search_spaces.shallow import BiLSTMDimensions, CNNDimensions
 from search_spaces.transformer import TransformerDimensions
 
@@ -67,7 +68,7 @@ class SearchSpace(ABC):
             raise InputError(f"student must be one of {', '.join(self.students)} in this space, but got {student!r}")
         return self.suggest(RandomTrial(rng, None if student is None else {"student": student}))
 
-    def varied(
+    def mutated(
         self, configuration: Configuration, rng: np.random.Generator, rate: float, other: Configuration | None = None
     ) -> Configuration:
         """A neighbour of ``configuration``: each of its parameters is drawn anew with probability ``rate``.
@@ -81,7 +82,7 @@ class SearchSpace(ABC):
         kept = {name: value for name, value in parameters.items() if name == "student" or rng.random() >= rate}
         return self.suggest(RandomTrial(rng, kept))
 
-    def anchors(self) -> list[Configuration]:
+    def initial_designs(self) -> list[Configuration]:
         """Designs of this space to measure first, the most useful first, each once; the first is uniform int8."""
         found: dict[str, Configuration] = {}
         for design in designs(self.shape, self.regression):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import MutableMapping, Set
 from typing import TypeVar
 
-from autocompress.configuration import (
+from autocompress.domain.shape import EncoderShape
+from autocompress.students.configuration import (
     Configuration,
-    EncoderShape,
     ExitConfiguration,
     LayerConfiguration,
     TransformerConfiguration,
 )
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from search_spaces.choice import Choice, Trial, Value, scaled_sizes
 
 BITS = (8, 4, 2, 32)

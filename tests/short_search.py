@@ -6,8 +6,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from autocompress import phases, problem, verification
+from autocompress.domain import problem
 from autocompress.measurement import protocol
+from autocompress.pipeline import schedule, verify
 
 BUDGET_S, RESUMED_S = 60.0, 45.0
 """What is resumed finds what was prepared."""
@@ -20,12 +21,14 @@ PROGRAM = [
     sys.executable,
     "-c",
     f"""
-from autocompress import api, phases, problem, verification
+from autocompress import api
 from autocompress.cli.main import main
+from autocompress.domain import problem
 from autocompress.measurement import protocol
+from autocompress.pipeline import schedule, verify
 
 api.LEAST_RESUME_S, problem.SHORTEST_BUDGET_S = {LEAST_RESUME_S}, {LEAST_RESUME_S}
-phases.SHARES, protocol.SPAN_S, verification.SPAN_S = {SHARES}, {SPAN_S}, {SPAN_S}
+schedule.SHARES, protocol.SPAN_S, verify.SPAN_S = {SHARES}, {SPAN_S}, {SPAN_S}
 main()
 """,
 ]
@@ -35,8 +38,8 @@ main()
 def time_for_trials() -> Iterator[None]:
     """Searches in this process have the time shares of ``PROGRAM``."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(phases, "SHARES", SHARES)
+        patch.setattr(schedule, "SHARES", SHARES)
         patch.setattr(problem, "SHORTEST_BUDGET_S", LEAST_RESUME_S)
-        for module in (protocol, verification):
+        for module in (protocol, verify):
             patch.setattr(module, "SPAN_S", SPAN_S)
         yield

@@ -2,7 +2,10 @@
 
 import numpy as np
 
-from autocompress.configuration import (
+from autocompress.domain.figures import Baseline, Figures, Latency, Quality
+from autocompress.domain.problem import Constraints, Problem
+from autocompress.report.summary import FrontPoint, StudySummary, speedups
+from autocompress.students.configuration import (
     BiLSTMConfiguration,
     CNNConfiguration,
     Configuration,
@@ -10,9 +13,6 @@ from autocompress.configuration import (
     LayerConfiguration,
     TransformerConfiguration,
 )
-from autocompress.figures import Baseline, Figures, Latency, Quality
-from autocompress.problem import Constraints, Problem
-from autocompress.report.summary import FrontPoint, StudySummary, speedups
 
 
 def make_figures(

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 
 from autocompress.artifact.graph import GraphBuilder
-from autocompress.artifact.storage import remapped, stored_codes, stored_dequantized, stored_floats, stored_rows
+from autocompress.artifact.packing import remapped, stored_codes, stored_dequantized, stored_floats, stored_rows
 from autocompress.compression.quantization import Floats, quantize
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 
 Arrays = Mapping[str, Floats]
 INPUT_IDS, ATTENTION_MASK, TOKEN_TYPE_IDS, LOGITS = "input_ids", "attention_mask", "token_type_ids", "logits"

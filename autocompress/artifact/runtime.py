@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import onnx
 from onnx import TensorProto
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 
 Version = tuple[int, int]
 # The oldest that was tried; it loads operator set 18 and IR version 9.

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from autocompress.errors import MeasurementError
+from autocompress.system.errors import MeasurementError
 
 
 class Session:

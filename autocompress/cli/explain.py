@@ -8,8 +8,8 @@ import traceback
 
 import typer
 
-from autocompress.children import broken_installation
-from autocompress.errors import AutocompressError, BrokenInstallationError, InputError, StorageError
+from autocompress.system.child_processes import broken_installation
+from autocompress.system.errors import AutocompressError, BrokenInstallationError, InputError, StorageError
 
 BUG, INTERRUPTED, OUT_OF_MEMORY = 70, 130, 1
 _NO_MEMORY = ("not enough memory", "can't allocate memory", "Failed to allocate memory", "bad_alloc")

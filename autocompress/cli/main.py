@@ -20,7 +20,7 @@ from autocompress.cli.show import show
 from autocompress.cli.start import check_arguments, mend_process
 from autocompress.cli.studies import studies
 from autocompress.cli.verify import verify
-from autocompress.errors import StorageError
+from autocompress.system.errors import StorageError
 
 UNREAD = 1
 """As typer ends where nobody reads the output."""

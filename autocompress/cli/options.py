@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from autocompress import hints
-from autocompress.units import parse_duration_ms, parse_size_bytes
+from autocompress.system import command_line as hints
+from autocompress.system.units import parse_duration_ms, parse_size_bytes
 
 BEGUN = time.monotonic()
 """When the program was started: what it loads is a part of the time budget."""

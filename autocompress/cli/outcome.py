@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autocompress.cli.output import print_table, say
-from autocompress.errors import NoFeasibleError
-from autocompress.hints import command_line
+from autocompress.system.command_line import command_line
+from autocompress.system.errors import NoFeasibleError
 
 if TYPE_CHECKING:
     from autocompress.api import Study

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from autocompress.errors import StorageError
+from autocompress.system.errors import StorageError
 
 PIPED_WIDTH = 120
 

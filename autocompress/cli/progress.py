@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from autocompress.errors import AutocompressError
-from autocompress.events import Event, Listener
-from autocompress.hints import command_line
-from autocompress.units import human_seconds
+from autocompress.system.command_line import command_line
+from autocompress.system.errors import AutocompressError
+from autocompress.system.events import Event, Listener
+from autocompress.system.units import human_seconds
 
 LINE_EVERY_S = 10.0
 

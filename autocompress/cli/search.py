@@ -79,7 +79,7 @@ def search(
     Without MODEL and --train it runs the built-in demo: MiniLM-L6 on the sentiment of tweets.
     """
     from autocompress import api
-    from autocompress.problem import Constraints, DataSource, Problem, Target
+    from autocompress.domain.problem import Constraints, DataSource, Problem, Target
 
     problem = Problem(
         model=model,

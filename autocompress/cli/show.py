@@ -8,7 +8,7 @@ import typer
 
 from autocompress.cli.options import DEFAULT_STUDIES, Json, StudiesDir, StudyName, Trial
 from autocompress.cli.output import print_json, print_table, say
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 
 All = Annotated[bool, typer.Option("--all", help="With --json: every trial too, as all_trials.")]
 

@@ -10,8 +10,8 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from autocompress.children import harmful_variables, missing_user, temporary_folder
-from autocompress.errors import InputError
+from autocompress.system.child_processes import harmful_variables, missing_user, temporary_folder
+from autocompress.system.errors import InputError
 
 
 def mend_process() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autocompress.cli.options import DEFAULT_STUDIES, StudiesDir
 from autocompress.cli.output import print_table, say
-from autocompress.hints import command_line
+from autocompress.system.command_line import command_line
 
 
 def studies(studies_dir: StudiesDir = DEFAULT_STUDIES) -> None:

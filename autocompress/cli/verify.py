@@ -9,7 +9,7 @@ import typer
 
 from autocompress.cli.options import Json
 from autocompress.cli.output import print_json, say
-from autocompress.errors import MeasurementError
+from autocompress.system.errors import MeasurementError
 
 
 def verify(

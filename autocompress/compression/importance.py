@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.configuration import EncoderShape
+from autocompress.domain.shape import EncoderShape
 
 Arrays: TypeAlias = dict[str, NDArray[np.float32]]
 Scores: TypeAlias = NDArray[np.floating[Any]]

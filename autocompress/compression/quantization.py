@@ -6,8 +6,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.errors import InputError
-from autocompress.processor import saturates
+from autocompress.hardware.processor import saturates
+from autocompress.system.errors import InputError
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int8]

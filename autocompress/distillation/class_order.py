@@ -16,9 +16,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import binomtest
 
 from autocompress.distillation.teacher import predict_logits
-from autocompress.errors import InputError
 from autocompress.networks.class_names import DIFFERENT, NAMES, UNNAMED, match_names
 from autocompress.networks.loading import LoadedModel
+from autocompress.system.errors import InputError
 from autocompress.tasks.encoding import EncodedDataset, EncodedSplit
 
 MOST_ROWS, FEWEST_ROWS, ROWS_PER_CLASS = 512, 96, 4

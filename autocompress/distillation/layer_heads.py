@@ -50,7 +50,7 @@ def train_layer_heads(
     dense = nn.ModuleList(nn.Linear(width, min(width, UNITS)) for _ in range(layers))
     out = nn.ModuleList(nn.Linear(min(width, UNITS), targets.shape[1]) for _ in range(layers))
 
-    def loss_of(indices: NDArray[np.int64], way: float) -> Tensor:
+    def loss_of(indices: NDArray[np.int64], progress: float) -> Tensor:
         inputs = torch.from_numpy(((means[indices] - offset) / scale).astype(np.float32))
         wanted = torch.from_numpy(targets[indices])
         losses = [output_loss(out[i](F.relu(dense[i](inputs[:, i]))), wanted) for i in range(layers)]

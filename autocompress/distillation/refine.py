@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from autocompress.configuration import Configuration, EncoderShape
-from autocompress.distillation.students import token_map
+from autocompress.distillation.batches import token_map
 from autocompress.distillation.super_network import (
     DistillationSettings,
     HiddenWords,
@@ -17,8 +16,10 @@ from autocompress.distillation.super_network import (
 )
 from autocompress.distillation.training import train
 from autocompress.distillation.transfer import TransferSet
-from autocompress.events import Listener, silent
-from autocompress.networks.students import build_student
+from autocompress.domain.shape import EncoderShape
+from autocompress.students.configuration import Configuration
+from autocompress.students.networks import build_student
+from autocompress.system.events import Listener, silent
 
 
 def refine(
@@ -40,7 +41,7 @@ def refine(
     guide = hidden_guide(network, transfer, settings)
     table = token_map(vocabulary_order, configuration.vocabulary_size, transfer.unknown_id)
 
-    def loss_of(indices: np.ndarray, way: float) -> Tensor:
+    def loss_of(indices: np.ndarray, progress: float) -> Tensor:
         batch = hide_words(transfer.batch(transfer.order[indices]))
         return distillation_loss(
             network, mapped(batch, table), configuration, settings, fake_quantize=True, guide=guide

@@ -13,16 +13,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from autocompress.configuration import BiLSTMConfiguration, Configuration, EncoderShape, TransformerConfiguration
+from autocompress.distillation.batches import TensorBatch, run_heads, token_map
 from autocompress.distillation.hidden_states import HiddenGuide
-from autocompress.distillation.keeping import Keeper
 from autocompress.distillation.losses import label_loss, mask_tokens, output_loss
-from autocompress.distillation.students import TensorBatch, run_heads, token_map
 from autocompress.distillation.training import TrainingReport, TrainingSettings, autocast, train
+from autocompress.distillation.training_state import TrainingState
 from autocompress.distillation.transfer import TransferSet
-from autocompress.events import Listener, silent
-from autocompress.networks.elastic import ElasticNetwork
-from autocompress.networks.elastic_student import ElasticStudent
+from autocompress.domain.shape import EncoderShape
+from autocompress.students.configuration import BiLSTMConfiguration, Configuration, TransformerConfiguration
+from autocompress.students.elastic import ElasticNetwork
+from autocompress.students.pooled_network import ElasticStudent
+from autocompress.system.events import Listener, silent
 
 Sampler = Callable[[np.random.Generator], Configuration]
 
@@ -53,7 +54,7 @@ def train_super_network(
     *,
     message: str,
     listener: Listener = silent,
-    keeper: Keeper | None = None,
+    state: TrainingState | None = None,
 ) -> TrainingReport:
     """Train ``network`` in place on the transfer set."""
     rng = np.random.default_rng(settings.training.seed)
@@ -61,7 +62,7 @@ def train_super_network(
     maps: dict[int, Tensor | None] = {}
     guide = hidden_guide(network, transfer, settings)
 
-    def loss_of(indices: np.ndarray, way: float) -> Tensor:
+    def loss_of(indices: np.ndarray, progress: float) -> Tensor:
         batch = hide_words(transfer.batch(transfer.order[indices]))
         losses = []
         for _ in range(settings.sub_networks):
@@ -81,7 +82,7 @@ def train_super_network(
         settings.training,
         message=message,
         listener=listener,
-        keeper=keeper,
+        state=state,
     )
     network.eval()
     return report

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autocompress.distillation.keeping import Keeper
 from autocompress.distillation.losses import label_loss
 from autocompress.distillation.training import TrainingSettings, autocast, train
-from autocompress.events import Event, Listener, silent
+from autocompress.distillation.training_state import TrainingState
 from autocompress.networks.loading import output_layer
+from autocompress.system.events import Event, Listener, silent
 from autocompress.tasks.encoding import EncodedDataset, EncodedSplit
 from autocompress.tasks.metrics import metric_of
 
@@ -104,7 +104,7 @@ def fine_tune(
     data: EncodedDataset,
     settings: TeacherSettings,
     listener: Listener = silent,
-    keeper: Keeper | None = None,
+    state: TrainingState | None = None,
 ) -> FineTuning:
     """Train ``model`` in place and keep its best state on the validation split."""
     torch.manual_seed(settings.seed)
@@ -112,9 +112,9 @@ def fine_tune(
     _set_regression_bias(model, split)
     base = getattr(model, model.base_model_prefix)
     base.embeddings.word_embeddings.requires_grad_(False)
-    best: dict[str, Tensor] = {} if keeper is None else keeper.kept
+    best: dict[str, Tensor] = {} if state is None else state.kept
 
-    def loss_of(indices: np.ndarray, way: float) -> Tensor:
+    def loss_of(indices: np.ndarray, progress: float) -> Tensor:
         return _loss(model, split, indices, data.pad_id)
 
     def on_epoch(number: int) -> None:
@@ -140,7 +140,7 @@ def fine_tune(
         message="fine-tuning the teacher",
         listener=listener,
         on_epoch=on_epoch,
-        keeper=keeper,
+        state=state,
     )
     best.pop(BEST)
     values = tuple(float(value) for value in best.pop(HISTORY))

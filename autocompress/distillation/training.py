@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from autocompress.distillation.keeping import Keeper, Position
-from autocompress.distillation.threads import StepThreads
-from autocompress.errors import InputError
-from autocompress.events import Event, Listener, silent
+from autocompress.distillation.step_threads import StepThreads
+from autocompress.distillation.training_state import Position, TrainingState
+from autocompress.system.errors import InputError
+from autocompress.system.events import Event, Listener, silent
 from autocompress.tasks.batching import length_bucketed_batches
 
 TRIED = 12
@@ -25,8 +25,8 @@ TRIED = 12
 class TrainingSettings:
     """``budget_s`` and ``max_epochs`` both end the training, whichever comes first.
 
-    The learning rate rises linearly over the first ``warmup`` of the way and falls linearly to zero at the end, where
-    the way is the larger of the used shares of time and of epochs.
+    The learning rate rises linearly over the first ``warmup`` share of the training and falls linearly to zero at its
+    end. Progress is the larger of the used shares of the time and of the epochs.
     """
 
     learning_rate: float
@@ -62,40 +62,44 @@ def train(
     message: str = "training",
     listener: Listener = silent,
     on_epoch: Callable[[int], None] | None = None,
-    keeper: Keeper | None = None,
+    state: TrainingState | None = None,
 ) -> TrainingReport:
-    """Minimise ``loss_of(indices [B], way)`` over length-bucketed batches of the examples whose ``lengths`` are given.
+    """Minimise ``loss_of(indices [B], progress)`` over length-bucketed batches of the examples with these ``lengths``.
 
-    ``way`` goes from 0 to 1. ``on_epoch(number)`` is called after each whole epoch and at the end. With a ``keeper``
-    the training goes on from the state it holds, the rest of the way in the same share of the budget.
+    ``progress`` goes from 0 to 1. ``on_epoch(number)`` is called after each whole epoch and at the end. With ``state``
+    the training goes on where that was saved, and what is left of it has the same share of the budget.
     Raises FloatingPointError when the loss is not finite.
     """
     trained = [p for p in parameters if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True)
     rng = np.random.default_rng(settings.seed)
     begun = Position(rng.bit_generator.state)  # type: ignore[arg-type]
-    at = begun = (keeper.restore(trained, optimizer) if keeper is not None else None) or begun
+    at = begun = (state.restore(trained, optimizer) if state is not None else None) or begun
     threads = StepThreads()
-    start, told, way = time.monotonic(), 0.0, begun.way
-    while way < 1.0:
+    start, told, progress = time.monotonic(), 0.0, begun.progress
+    while progress < 1.0:
         rng.bit_generator.state = at.generator
         batches = length_bucketed_batches(lengths, settings.batch_size, rng)
         for indices in batches[at.batch :]:
             elapsed = time.monotonic() - start
-            way = max(begun.way + elapsed / settings.budget_s, at.seen / (settings.max_epochs * len(lengths)))
-            if way >= 1.0:
+            progress = max(begun.progress + elapsed / settings.budget_s, at.seen / (settings.max_epochs * len(lengths)))
+            if progress >= 1.0:
                 break
             for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate * min(way / settings.warmup, 1.0, 1.02 - way)
+                group["lr"] = settings.learning_rate * min(progress / settings.warmup, 1.0, 1.02 - progress)
             threads.choose()
-            _step(optimizer, trained, loss_of(indices, way), settings.max_gradient_norm)
+            _step(optimizer, trained, loss_of(indices, progress), settings.max_gradient_norm)
             threads.learn(lengths[indices].max() * len(indices), time.monotonic() - start - elapsed)
-            at = replace(at, way=way, steps=at.steps + 1, seen=at.seen + len(indices), batch=at.batch + 1)
-            if keeper is not None and keeper.is_due():
-                keeper.save(trained, optimizer, at)
+            at = replace(at, progress=progress, steps=at.steps + 1, seen=at.seen + len(indices), batch=at.batch + 1)
+            if state is not None and state.is_due():
+                state.save(trained, optimizer, at)
             if elapsed - told > 0.5:
                 told = elapsed
-                listener(Event("progress", message, way, elapsed * (1 - way) / max(way - begun.way, 1e-6)))
+                listener(
+                    Event(
+                        "progress", message, progress, elapsed * (1 - progress) / max(progress - begun.progress, 1e-6)
+                    )
+                )
         else:
             at = replace(at, generator=rng.bit_generator.state, epoch=at.epoch + 1, batch=0)
             if on_epoch is not None:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.distillation.augmentation import AugmentationSettings, augmented, nearest_tokens
+from autocompress.distillation.batches import TensorBatch, tensor_batch
 from autocompress.distillation.hidden_states import HiddenStates
-from autocompress.distillation.students import TensorBatch, tensor_batch
 from autocompress.tasks.encoding import EncodedSplit
 
 REAL_PASSES = 4

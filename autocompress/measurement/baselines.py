@@ -9,9 +9,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from autocompress.errors import MeasurementError
-from autocompress.figures import Baseline, Figures, Quality
-from autocompress.measurement.export_stock import FP32, INT8, PYTORCH, StockModels, build_baselines
+from autocompress.domain.figures import Baseline, Figures, Quality
+from autocompress.domain.problem import Target
 from autocompress.measurement.process import (
     ONNX_WORKER,
     PYTORCH_WORKER,
@@ -22,7 +21,8 @@ from autocompress.measurement.process import (
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.requests import Split
 from autocompress.measurement.statistics import quality_of
-from autocompress.problem import Target
+from autocompress.measurement.stock_models import FP32, INT8, PYTORCH, StockModels, build_baselines
+from autocompress.system.errors import MeasurementError
 from autocompress.tasks.task import Task
 
 __all__ = [

@@ -5,8 +5,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.errors import InputError
 from autocompress.measurement.requests import Request, Split, pad_rows
+from autocompress.system.errors import InputError
 
 
 class Runnable(Protocol):

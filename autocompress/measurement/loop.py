@@ -1,6 +1,6 @@
 """The timing loop: warm-up until stable, then whole cycles over the same requests, of one model or of several in turn.
 
-A disturbed attempt (``watch``) is repeated, and marked where repeating does not help.
+A disturbed attempt (``monitor``) is repeated, and marked where repeating does not help.
 """
 
 from __future__ import annotations
@@ -10,26 +10,31 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import count
 
-from autocompress.errors import InputError
-from autocompress.measurement.pace import Pace
+from autocompress.hardware.core_speed import CoreSpeed
+from autocompress.measurement.interference import Attempt, InterferenceMonitor, Run
 from autocompress.measurement.protocol import ROUND_S, LatencyProtocol
 from autocompress.measurement.requests import Request
 from autocompress.measurement.timing import Timing
-from autocompress.measurement.watch import Attempt, Run, Watch
+from autocompress.system.errors import InputError
 
 
 def measure(
-    run: Run, requests: Sequence[Request], protocol: LatencyProtocol, *, threads: int = 1, pace: Pace | None = None
+    run: Run,
+    requests: Sequence[Request],
+    protocol: LatencyProtocol,
+    *,
+    threads: int = 1,
+    core_speed: CoreSpeed | None = None,
 ) -> Timing:
     """Time ``run`` over ``requests``: the first attempt that nothing interrupts, or the least disturbed one."""
     _check(requests)
     warm_up(run, requests, protocol)
-    watch = Watch(requests, protocol, threads, pace or Pace())
+    monitor = InterferenceMonitor(requests, protocol, threads, core_speed or CoreSpeed())
     deadline = time.perf_counter() + protocol.max_seconds
-    attempts = [watch.attempt(run, partial(_enough, protocol))]
-    while watch.interrupted(attempts[-1]) and len(attempts) <= protocol.repeats and time.perf_counter() <= deadline:
-        attempts.append(watch.attempt(run, partial(_enough, protocol)))
-    return watch.timing(watch.kept(attempts, 1))
+    attempts = [monitor.attempt(run, partial(_enough, protocol))]
+    while monitor.interrupted(attempts[-1]) and len(attempts) <= protocol.repeats and time.perf_counter() <= deadline:
+        attempts.append(monitor.attempt(run, partial(_enough, protocol)))
+    return monitor.timing(monitor.kept(attempts, 1))
 
 
 def measure_interleaved(
@@ -38,7 +43,7 @@ def measure_interleaved(
     protocol: LatencyProtocol,
     *,
     threads: int = 1,
-    pace: Pace | None = None,
+    core_speed: CoreSpeed | None = None,
 ) -> dict[str, Timing]:
     """Time several models against each other, in rounds of one cycle each, or as many as fill a round's time.
 
@@ -48,20 +53,20 @@ def measure_interleaved(
     _check(requests)
     for run in runs.values():
         warm_up(run, requests, protocol)
-    watch, names = Watch(requests, protocol, threads, pace or Pace()), list(runs)
+    monitor, names = InterferenceMonitor(requests, protocol, threads, core_speed or CoreSpeed()), list(runs)
     attempts: dict[str, list[Attempt]] = {name: [] for name in names}
     slot_s = ROUND_S / len(names) if protocol.min_span_seconds else 0.0
     begin = time.perf_counter()
     for block in count():
-        clean = min(len(of) - sum(map(watch.disturbed, of)) for of in attempts.values())
+        clean = min(len(of) - sum(map(monitor.disturbed, of)) for of in attempts.values())
         if block > 0 and _over(protocol, block, clean, time.perf_counter() - begin, len(names)):
             break
         turn = block % len(names)
         for name in names[turn:] + names[:turn]:
             for request in requests[-protocol.warmup_requests :]:
                 runs[name](request)
-            attempts[name].append(watch.attempt(runs[name], partial(_after, time.perf_counter() + slot_s)))
-    return {name: watch.timing(watch.kept(of, min(protocol.blocks, len(of)))) for name, of in attempts.items()}
+            attempts[name].append(monitor.attempt(runs[name], partial(_after, time.perf_counter() + slot_s)))
+    return {name: monitor.timing(monitor.kept(of, min(protocol.blocks, len(of)))) for name, of in attempts.items()}
 
 
 def _over(protocol: LatencyProtocol, block: int, clean: int, seconds: float, models: int) -> bool:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, save_model
 
-from autocompress.files import scratch
+from autocompress.domain.problem import Target
 from autocompress.measurement.process import Specification, run_worker
 from autocompress.measurement.requests import INPUTS, write_requests
-from autocompress.problem import Target
+from autocompress.system.files import scratch
 
 TRIED = "a graph that is made to try ONNX Runtime"
 _LONGEST_S = 120.0

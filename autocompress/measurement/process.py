@@ -17,26 +17,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.children import (
+from autocompress.domain.figures import Latency
+from autocompress.domain.problem import Target
+from autocompress.measurement.protocol import LatencyProtocol
+from autocompress.measurement.requests import Split, write_split
+from autocompress.measurement.timing import Timing, joined
+from autocompress.system.child_processes import (
     broken_installation,
     child_environment,
     last_line,
     module_command,
     refuse_import_error,
 )
-from autocompress.errors import MeasurementError
-from autocompress.figures import Latency
-from autocompress.files import read_json, scratch, write_json
-from autocompress.measurement.protocol import LatencyProtocol
-from autocompress.measurement.requests import Split, write_split
-from autocompress.measurement.timing import Timing, joined
-from autocompress.problem import Target
+from autocompress.system.errors import MeasurementError
+from autocompress.system.files import read_json, scratch, write_json
 
 ONNX_WORKER = "autocompress.measurement.worker"
 PYTORCH_WORKER = "autocompress.measurement.pytorch_worker"
 SAMPLES_SHARE = 0.001
-_paces_s: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=50))
-"""The pace's fastest seconds in each of the last processes, by interpreter: one may meet nothing but a slow core."""
+_probes_s: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=50))
+"""Fastest seconds of the speed probe in the last processes, by interpreter: one may meet nothing but a slow core."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Specification:
     """What a worker reads: models by name, and what to do with them in one process.
 
     With ``requests`` the models are served (timed if ``latency``, else each request once, for the peak memory);
-    ``evaluations`` are carried out after the peak memory was read. ``known_s`` is the pace's fastest of earlier ones.
+    ``evaluations`` are carried out after the peak memory was read. ``known_s`` is the fastest probe of others.
     """
 
     models: dict[str, str]
@@ -140,7 +140,7 @@ def measure_and_predict(
             samples=str(folder / "samples.npz"),
             evaluations=_write_evaluations(evaluations, folder),
         )
-        timed = [_timed(specification, run, _paces_s[python])]
+        timed = [_timed(specification, run, _probes_s[python])]
         outputs, again = _read_outputs(specification), replace(specification, evaluations=())
         memory = {**dict.fromkeys(models, timed[0].memory_bytes), **(known_memory or {})}
         samples_bytes = sum(timing.samples_ms.nbytes for timing in timed[0].timings.values())
@@ -149,7 +149,7 @@ def measure_and_predict(
                 alone = replace(again, models={name: specification.models[name]}, latency=False, samples=None)
                 memory[name] = int(run(alone)["memory_bytes"])
         while len(timed) < specification.protocol.processes and time.monotonic() + timed[-1].seconds <= deadline:
-            timed.append(_timed(again, run, _paces_s[python]))
+            timed.append(_timed(again, run, _probes_s[python]))
     timings = {name: joined([one.timings[name] for one in timed]) for name in models}
     measured = {name: MeasuredLatency(timing.latency(), memory[name], timing) for name, timing in timings.items()}
     return measured, outputs
@@ -165,11 +165,11 @@ class _Timed:
 
 
 def _timed(
-    specification: Specification, run: Callable[[Specification], dict[str, Any]], paces_s: deque[float]
+    specification: Specification, run: Callable[[Specification], dict[str, Any]], probes_s: deque[float]
 ) -> _Timed:
     begun = time.monotonic()
-    answer = run(replace(specification, known_s=min(paces_s, default=None)))
-    paces_s.append(answer["seen_s"])
+    answer = run(replace(specification, known_s=min(probes_s, default=None)))
+    probes_s.append(answer["seen_s"])
     assert specification.samples is not None
     with np.load(specification.samples, allow_pickle=False) as file:
         told = {name: {**answer["models"][name], "samples_ms": file[name]} for name in specification.models}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 
 ROUND_S, SPAN_S, BLOCKS, PROCESSES = 2.0, 10.0, 2, 3
 
@@ -20,7 +20,7 @@ class LatencyProtocol:
     ``min_span_seconds``, but not after ``max_seconds`` per model; with a span a round takes at least ``ROUND_S``, since
     a neighbour on the machine slows everything for seconds at a time.
 
-    Where the pace's computation takes more than ``max_slowdown`` times its fastest, that stretch is taken again when
+    Where the speed probe takes more than ``max_slowdown`` times its fastest, that stretch is taken again when
     the core is fast again, for ``max_waiting`` times as long as all others at most. A run is disturbed where more than
     ``max_slow_share`` of its time is slow for all that, below ``min_cpu_share`` of the processor time that its threads
     could have had (several threads, which spin while they wait for each other, count all), or above the other limits:

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.errors import InputError
-from autocompress.files import replacing
+from autocompress.system.errors import InputError
+from autocompress.system.files import replacing
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 REQUEST_COUNT = 100

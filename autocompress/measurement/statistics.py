@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autocompress.figures import Latency, Quality
+from autocompress.domain.figures import Latency, Quality
 from autocompress.tasks.metrics import metric_of, per_example_correct, score
 from autocompress.tasks.task import Task
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.figures import Latency
+from autocompress.domain.figures import Latency
 from autocompress.measurement.statistics import summarise_latency
 
 

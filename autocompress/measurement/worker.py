@@ -20,13 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from autocompress.files import read_json, replacing, write_json
+from autocompress.hardware.core_speed import CoreSpeed
 from autocompress.measurement.inference import Runnable, predict
 from autocompress.measurement.loop import measure, measure_interleaved
-from autocompress.measurement.pace import Pace
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.requests import Request, read_requests, read_split
 from autocompress.measurement.timing import Timing
+from autocompress.system.files import read_json, replacing, write_json
 
 Open = Callable[[str, int], Runnable]
 
@@ -97,20 +97,22 @@ def peak_memory_bytes() -> int:
 def _serve(
     models: Mapping[str, Runnable], requests: list[Request], spec: Mapping[str, Any]
 ) -> tuple[dict[str, Timing], float | None]:
-    """Timings by name, and the pace's fastest seconds in this process."""
+    """Timings by name, and the speed probe's fastest seconds in this process."""
     if not spec["latency"]:
         for model in models.values():
             for request in requests:
                 model.run(request)
         return {}, None
-    pace, threads = Pace(spec["known_s"] or math.inf), spec["threads"]
+    core_speed, threads = CoreSpeed(spec["known_s"] or math.inf), spec["threads"]
     protocol = LatencyProtocol(**spec["protocol"])
     runs = {name: model.run for name, model in models.items()}
     if len(runs) == 1 and not protocol.min_span_seconds:
-        timings = {name: measure(run, requests, protocol, threads=threads, pace=pace) for name, run in runs.items()}
+        timings = {
+            name: measure(run, requests, protocol, threads=threads, core_speed=core_speed) for name, run in runs.items()
+        }
     else:
-        timings = measure_interleaved(runs, requests, protocol, threads=threads, pace=pace)
-    return timings, pace.seen_s
+        timings = measure_interleaved(runs, requests, protocol, threads=threads, core_speed=core_speed)
+    return timings, core_speed.seen_s
 
 
 def _told(timing: Timing) -> dict[str, Any]:

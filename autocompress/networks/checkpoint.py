@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autocompress.errors import InputError
-from autocompress.files import sha256
 from autocompress.networks.checkpoint_config import check_config, check_raw
 from autocompress.networks.checkpoint_files import find_folder, read_config, stored_tensors
 from autocompress.networks.checkpoint_notes import folder_notes
 from autocompress.networks.checkpoint_tokenizer import open_tokenizer
-from autocompress.networks.import_checkpoint import FAMILIES
+from autocompress.networks.families import FAMILIES
 from autocompress.networks.transformers_errors import as_input_error
+from autocompress.system.errors import InputError
+from autocompress.system.files import sha256
 from autocompress.tasks.kind import DeclaredTask
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from autocompress.errors import InputError
 from autocompress.networks.checkpoint_files import StoredTensor
-from autocompress.networks.import_checkpoint import FAMILIES, require_supported
+from autocompress.networks.families import FAMILIES, require_supported
+from autocompress.system.errors import InputError
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from autocompress.errors import InputError
 from autocompress.networks.transformers_errors import one_line
+from autocompress.system.errors import InputError
 
 CONFIG = "config.json"
 SINGLE = ("model.safetensors", "pytorch_model.bin")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autocompress.errors import InputError
 from autocompress.networks.checkpoint_files import read_object
+from autocompress.system.errors import InputError
 
 POOLING_MODE = "pooling_mode_"
 OWN_HEADS = ("model_head.pkl", "model_head.joblib")

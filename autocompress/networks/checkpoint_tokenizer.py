@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from autocompress.errors import InputError
 from autocompress.networks.checkpoint_files import LFS
 from autocompress.networks.transformers_errors import as_input_error
+from autocompress.system.errors import InputError
 
 FILES = (("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"), ("tokenizer.model",), ("spiece.model",))
 

@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from autocompress.errors import InputError
 from autocompress.networks.checkpoint import Checkpoint, head_names
 from autocompress.networks.class_names import match_names
-from autocompress.networks.import_checkpoint import FAMILIES
+from autocompress.networks.families import FAMILIES
 from autocompress.networks.transformers_errors import as_input_error
+from autocompress.system.errors import InputError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

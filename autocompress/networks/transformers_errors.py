@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 
 
 def one_line(error: BaseException) -> str:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from autocompress.errors import StudyError
-from autocompress.files import replacing
+from autocompress.system.errors import StudyError
+from autocompress.system.files import replacing
 
 Arrays: TypeAlias = dict[str, NDArray[np.float32]]
 

@@ -16,13 +16,13 @@ import onnx
 import psutil
 from tokenizers import Tokenizer
 
-from autocompress.artifact.manifest import MANIFEST, MODEL, TOKENIZER, Manifest, file_digests, write_manifest
 from autocompress.artifact.runtime import least_onnxruntime
-from autocompress.errors import InputError, StorageError, StudyError
-from autocompress.files import read_json, replacing, sha256, write_bytes
-from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fingerprint
+from autocompress.hardware.fingerprint import fingerprint_digest, hardware_fingerprint
+from autocompress.report.manifest import MANIFEST, MODEL, TOKENIZER, Manifest, file_digests, write_manifest
 from autocompress.report.serving import model_card
 from autocompress.report.summary import FrontPoint, StudySummary
+from autocompress.system.errors import InputError, StorageError, StudyError
+from autocompress.system.files import read_json, replacing, sha256, write_bytes
 from autocompress.tasks.task import Task
 from autocompress.tasks.tokenizing import truncation_side
 

@@ -7,17 +7,17 @@ from typing import Any, cast
 
 import numpy as np
 
-from autocompress.baselines import read_baselines, read_teacher_quality
-from autocompress.errors import StudyError
-from autocompress.exploration.objective import Constraint
-from autocompress.exploration.pareto import non_dominated
-from autocompress.exploration.study import Progress, StudyStore
-from autocompress.figures import Baseline, TrialResult
-from autocompress.files import read_sealed
-from autocompress.pipeline import HARDWARE
+from autocompress.domain.figures import Baseline
 from autocompress.report.summary import TEACHER_BASELINE, FrontPoint, Phase, State, StudySummary, speedups
-from autocompress.shipping import shipping_results
+from autocompress.search.pareto import non_dominated
+from autocompress.study.baselines import read_baselines, read_teacher_quality
+from autocompress.study.results import TrialResult
+from autocompress.study.shipped import shipped_results
+from autocompress.study.store import HARDWARE, Progress, StudyStore
+from autocompress.system.errors import StudyError
+from autocompress.system.files import read_sealed
 from objectives import DEFAULT, constraints_for
+from objectives.objective import Constraint
 
 
 def gather(store: StudyStore) -> StudySummary:
@@ -27,7 +27,7 @@ def gather(store: StudyStore) -> StudySummary:
     that, the non-dominated among all measured results, whose feasibility is not known yet.
     """
     baselines, problem = read_baselines(store.folder), store.problem
-    results, verified = shipping_results(store), store.results("verify")
+    results, verified = shipped_results(store), store.results("verify")
     front = _non_dominated(verified or results)
     teacher = teacher_of(store, baselines)
     constraints = constraints_for(problem, teacher)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autocompress.figures import Figures
-from autocompress.problem import Constraints, Problem
+from autocompress.domain.figures import Figures
+from autocompress.domain.problem import Constraints, Problem
 
 Candidate = tuple[Figures, int]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from autocompress.errors import InputError, StudyError
-from autocompress.exploration.pareto import knee
 from autocompress.report.summary import FrontPoint, StudySummary
+from autocompress.search.pareto import knee
+from autocompress.system.errors import InputError, StudyError
 
 Pick = Callable[[Sequence[FrontPoint], float], FrontPoint]
 CLOSE = 0.01

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autocompress.errors import InputError
-from autocompress.figures import Figures
-from autocompress.files import replacing
+from autocompress.domain.figures import Figures
 from autocompress.report.labels import place_labels
 from autocompress.report.misses import limits
 from autocompress.report.summary import StudySummary
-from autocompress.units import format_duration_ms, human_size
+from autocompress.system.errors import InputError
+from autocompress.system.files import replacing
+from autocompress.system.units import format_duration_ms, human_size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,10 +7,10 @@ import io
 from pathlib import Path
 from typing import Any
 
-from autocompress.configuration import describe
-from autocompress.files import write_bytes, write_json
 from autocompress.report.plot import write_plot
 from autocompress.report.summary import StudySummary, figures_to_json
+from autocompress.students.configuration import describe
+from autocompress.system.files import write_bytes, write_json
 
 SUMMARY, FRONT, PLOT = "summary.json", "front.csv", "front.png"
 

@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from autocompress.artifact.manifest import MANIFEST, MODEL, TOKENIZER, Manifest, load_artifact
 from autocompress.artifact.session import Session
-from autocompress.configuration import describe
-from autocompress.figures import Figures
+from autocompress.domain.figures import Figures
+from autocompress.report.manifest import MANIFEST, MODEL, TOKENIZER, Manifest, load_artifact
+from autocompress.students.configuration import describe
+from autocompress.system.units import human_size
 from autocompress.tasks.task import Task
-from autocompress.units import human_size
 
 ELSEWHERE = "another machine, or with other library versions, than the export was made on"
 SAMPLES = ("The first text.", "The second text.")

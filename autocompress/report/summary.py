@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
-from autocompress.configuration import Configuration, configuration_to_json, describe
-from autocompress.figures import Baseline, Figures
-from autocompress.problem import Problem
+from autocompress.domain.figures import Baseline, Figures
+from autocompress.domain.problem import Problem
+from autocompress.students.configuration import Configuration, configuration_to_json, describe
 
 State = Literal["running", "interrupted", "finished"]
 TEACHER_BASELINE = "pytorch-fp32"

@@ -9,11 +9,11 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from rich import box
 from rich.table import Table
 
-from autocompress.configuration import describe
-from autocompress.figures import Figures
+from autocompress.domain.figures import Figures
 from autocompress.report.misses import Candidate, Limit, Misses, Relaxation
 from autocompress.report.summary import FrontPoint, StudySummary, speedups
-from autocompress.units import format_duration_ms, format_size_bytes, human_seconds, human_size
+from autocompress.students.configuration import describe
+from autocompress.system.units import format_duration_ms, format_size_bytes, human_seconds, human_size
 
 REFERENCES = (("onnxruntime-int8", "vs int8"), ("pytorch-fp32", "vs torch"))
 MARKS = {True: "yes", False: "no", None: "?"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from autocompress.exploration.study import StudyStore
-from autocompress.figures import TrialResult
 from autocompress.report.summary import figures_to_json
+from autocompress.study.results import TrialResult
+from autocompress.study.store import StudyStore
 
 LATER_STAGES = ("refine", "verify")
 

@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from autocompress.artifact.manifest import MODEL, Artifact, Manifest, load_artifact
-from autocompress.errors import InputError, MeasurementError
-from autocompress.figures import Latency, Quality
-from autocompress.files import read_json, scratch
-from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fingerprint
+from autocompress.domain.figures import Latency, Quality
+from autocompress.domain.problem import Target
+from autocompress.hardware.fingerprint import fingerprint_digest, hardware_fingerprint
 from autocompress.measurement.process import Evaluation, measure_and_predict
 from autocompress.measurement.protocol import FINAL, LatencyProtocol
 from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.measurement.statistics import quality_of
-from autocompress.problem import Target
+from autocompress.report.manifest import MODEL, Artifact, Manifest, load_artifact
+from autocompress.system.errors import InputError, MeasurementError
+from autocompress.system.files import read_json, scratch
 from autocompress.tasks.encoding import EncodedSplit, encode_split
 from autocompress.tasks.loading import load_split
 from autocompress.tasks.task import Task

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from autocompress.tasks.dataset import TextSplit
 from autocompress.tasks.task import Task
 from autocompress.tasks.valid_text import listed, shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from autocompress.tasks.table import Table
 
 PAIRS = (

@@ -9,7 +9,7 @@ import shlex
 import zlib
 from pathlib import Path
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 
 MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le", "UTF-32"),

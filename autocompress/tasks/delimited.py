@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from io import StringIO
 from typing import Any
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from autocompress.tasks.decoding import read_text
 from autocompress.tasks.table import Table, named_columns
 

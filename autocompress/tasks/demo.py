@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from autocompress.tasks.dataset import SPLITS, TextDataset, TextSplit
 from autocompress.tasks.splits import split_off
 from autocompress.tasks.task import Task

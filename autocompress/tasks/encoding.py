@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.errors import InputError, StudyError
-from autocompress.files import read_sealed, write_bytes, write_sealed
+from autocompress.system.errors import InputError, StudyError
+from autocompress.system.files import read_sealed, write_bytes, write_sealed
 from autocompress.tasks.batching import Batch, pad, ragged_positions
 from autocompress.tasks.dataset import SPLITS, TextDataset, TextSplit
 from autocompress.tasks.task import Task

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from autocompress.tasks.columns import is_score_name
 from autocompress.tasks.labels import number_of, numbers_of, spelled
 from autocompress.tasks.valid_text import listed, shown

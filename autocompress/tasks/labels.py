@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from autocompress.tasks.valid_text import folded, listed, shown
 
 MISSING = frozenset({"nan", "na", "n/a", "#n/a", "<na>", "none", "null", "nil", "nat", "?", "-", "--"})

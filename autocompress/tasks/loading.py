@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.errors import InputError
-from autocompress.problem import DataSource
+from autocompress.domain.problem import DataSource
+from autocompress.system.errors import InputError
 from autocompress.tasks.checks import check_splits, coverage_notes, rows_of
 from autocompress.tasks.columns import columns_of, require_columns
 from autocompress.tasks.dataset import SPLITS, TextDataset, TextSplit

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.errors import MeasurementError
+from autocompress.system.errors import MeasurementError
 from autocompress.tasks.task import Task
 
 Array = NDArray[Any]

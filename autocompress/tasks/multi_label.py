@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from autocompress.tasks.valid_text import shown
 
 SEPARATORS = ",;|"

@@ -6,7 +6,7 @@ import json
 from io import BytesIO
 from typing import Any
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from autocompress.tasks.decoding import read_bytes
 from autocompress.tasks.table import Table, named_columns
 

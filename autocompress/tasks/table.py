@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from autocompress.tasks.valid_text import valid
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import Any
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from autocompress.tasks.delimited import read_csv, read_tsv
 from autocompress.tasks.json_rows import read_json, read_json_lines
 from autocompress.tasks.parquet import read_parquet

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autocompress.errors import InputError
-from autocompress.problem import KINDS
-from autocompress.stored import Stored
+from autocompress.domain.problem import KINDS
+from autocompress.system.errors import InputError
+from autocompress.system.serialization import Stored
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from autocompress.tasks.dataset import TextSplit
 
 if TYPE_CHECKING:

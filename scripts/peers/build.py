@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from autocompress.files import read_json, write_json
 from autocompress.measurement.requests import Request, Split, pad_rows, read_split
+from autocompress.system.files import read_json, write_json
 
 BUILT = "built.json"
 

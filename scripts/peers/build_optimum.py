@@ -6,7 +6,7 @@ from optimum.exporters.onnx import main_export
 from optimum.onnxruntime import ORTQuantizer
 from optimum.onnxruntime.configuration import AutoQuantizationConfig
 
-from autocompress.measurement.fingerprint import hardware_fingerprint
+from autocompress.hardware.fingerprint import hardware_fingerprint
 from peers.build import BuiltModel, Order, main
 
 NAME = "optimum-int8"

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.figures import Quality
-from autocompress.measurement.export_stock import PYTORCH
+from autocompress.domain.figures import Quality
 from autocompress.measurement.statistics import metric_interval, quality_of
+from autocompress.measurement.stock_models import PYTORCH
 from autocompress.tasks.metrics import metric_of
 from autocompress.tasks.task import Task
 from peers.measuring import Measured, Model, Timed

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from autocompress.files import sha256, write_bytes
+from autocompress.system.files import sha256, write_bytes
 from peers.build import BUILT, BuiltModel, read_built
 
 SCRIPTS = Path(__file__).resolve().parents[1]

@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.errors import BrokenInstallationError, MeasurementError
+from autocompress.domain.problem import Target
 from autocompress.measurement.baselines import stock_evaluation
-from autocompress.measurement.export_stock import FP32, INT8, PYTORCH
 from autocompress.measurement.process import (
     ONNX_WORKER,
     Evaluation,
@@ -25,8 +24,9 @@ from autocompress.measurement.process import (
     measure_and_predict,
     run_worker,
 )
-from autocompress.prepared import REQUESTS, Prepared
-from autocompress.problem import Target
+from autocompress.measurement.stock_models import FP32, INT8, PYTORCH
+from autocompress.study.prepared import REQUESTS, Prepared
+from autocompress.system.errors import BrokenInstallationError, MeasurementError
 from peers.environments import PeerError
 
 ANCHOR = INT8

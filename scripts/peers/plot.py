@@ -11,8 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from autocompress.files import replacing
 from autocompress.report.labels import place_labels
+from autocompress.system.files import replacing
 from peers.comparison import FRONT, Comparison, Row
 
 COLORS = {FRONT: "#1663a6", "stock": "#8a6d1f", "peer": "#b3471d"}

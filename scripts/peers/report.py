@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from autocompress.files import write_bytes, write_json
-from autocompress.units import human_size
+from autocompress.system.files import write_bytes, write_json
+from autocompress.system.units import human_size
 from peers.comparison import FRONT, Answer, Comparison, Difference, Offer, Row
 from peers.environments import PEERS
 from peers.measuring import ANCHOR, PASSES

@@ -6,11 +6,11 @@ from artifact_references import SHAPE, configuration_of, graph_inputs, random_ar
 from onnx import TensorProto, helper
 
 from autocompress.artifact import session
-from autocompress.artifact.emit import EMITTERS, emit
 from autocompress.artifact.runtime import is_older, least_onnxruntime
 from autocompress.artifact.session import Session
-from autocompress.configuration import ExitConfiguration, LayerConfiguration, TransformerConfiguration
-from autocompress.errors import InputError, MeasurementError
+from autocompress.students.configuration import ExitConfiguration, LayerConfiguration, TransformerConfiguration
+from autocompress.students.emit import EMITTERS, emit
+from autocompress.system.errors import InputError, MeasurementError
 
 PLAIN = {"transformer": "1.16", "bilstm": "1.15", "cnn": "1.15"}
 

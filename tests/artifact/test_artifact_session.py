@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from artifact_references import SHAPE, batch_of, configuration_of, graph_inputs, random_arrays
 
-from autocompress.artifact.emit import emit
 from autocompress.artifact.session import Session
-from autocompress.errors import MeasurementError
+from autocompress.students.emit import emit
+from autocompress.system.errors import MeasurementError
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_a_missing_or_misshapen_input_is_told(model):
 
 def test_serving_needs_no_training_library():
     code = (
-        "import sys, autocompress.artifact.session, autocompress.artifact.manifest;"
+        "import sys, autocompress.artifact.session, autocompress.report.manifest;"
         "print([name for name in ('torch', 'transformers', 'onnx', 'ray', 'pandas') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from synthetic_study import make_configuration, make_summary
 
-from autocompress.exploration.study import Progress, StudyStore
-from autocompress.figures import TrialResult
-from autocompress.pipeline import write_baselines
-from autocompress.problem import Constraints, Problem
+from autocompress.domain.problem import Constraints, Problem
+from autocompress.pipeline.pipeline import write_baselines
+from autocompress.study.results import TrialResult
+from autocompress.study.store import Progress, StudyStore
 
 POINTS = 20
 

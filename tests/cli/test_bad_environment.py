@@ -20,7 +20,7 @@ from study_on_disk import write_study
 
 import autocompress
 from autocompress.cli.explain import explain
-from autocompress.problem import Constraints
+from autocompress.domain.problem import Constraints
 
 pytestmark = pytest.mark.faults
 
@@ -144,7 +144,7 @@ def shell(script: str, place: Path, model: str) -> subprocess.CompletedProcess[s
     words = {"{python}": sys.executable, "{studies}": str(studies), "{name}": NAME, "{model}": model}
     for word, meant in words.items():
         script = script.replace(word, shlex.quote(meant))
-    parts = ROOT / "tests" / "exploration"
+    parts = ROOT / "tests" / "search"
     environment = {"PYTHONPATH": str(ROOT), "PLACE": str(place), "PARTS": str(parts), "HF_HUB_OFFLINE": "1"}
     return subprocess.run(
         ["bash", "-c", script],

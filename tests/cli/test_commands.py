@@ -14,8 +14,8 @@ from study_on_disk import POINTS, write_study
 from autocompress import api
 from autocompress.cli.main import run
 from autocompress.cli.outcome import show_outcome
-from autocompress.errors import NoFeasibleError
-from autocompress.problem import Constraints
+from autocompress.domain.problem import Constraints
+from autocompress.system.errors import NoFeasibleError
 
 BASELINES = ["pytorch-fp32", "onnxruntime-fp32", "onnxruntime-int8"]
 Output = Callable[..., tuple[int, str, str]]

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from autocompress.cli import progress as drawn
-from autocompress.events import Event
+from autocompress.system.events import Event
 
 EVENTS = [
     Event("phase", "teacher: up to 3 min [of 15]"),

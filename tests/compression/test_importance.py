@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from autocompress.compression.importance import head_rows, importance_order, reorder
-from autocompress.configuration import EncoderShape
+from autocompress.domain.shape import EncoderShape
 
 SHAPE = EncoderShape(2, 6, 3, 5, 11, 4, 2, 2, 6)
 NARROW = EncoderShape(2, 6, 3, 5, 11, 4, 2, 2, 4)

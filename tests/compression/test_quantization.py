@@ -8,7 +8,7 @@ from onnxruntime import InferenceSession
 
 from autocompress.compression import quantization
 from autocompress.compression.quantization import codes_for, dequantize, largest_code, quantize, weight_scales
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 
 bits_ = pytest.mark.parametrize("bits", [8, 4, 2])
 matrices = arrays(

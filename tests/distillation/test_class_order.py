@@ -17,11 +17,11 @@ from autocompress.distillation.class_order import (
     right_in_best_order,
     sample,
 )
-from autocompress.errors import InputError
+from autocompress.domain.problem import DataSource
 from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.networks.class_names import match_names
 from autocompress.networks.loading import LoadedModel, load_model, output_layer
-from autocompress.problem import DataSource
+from autocompress.system.errors import InputError
 from autocompress.tasks.encoding import EncodedDataset, EncodedSplit, encode
 from autocompress.tasks.loading import load_dataset
 from autocompress.tasks.task import Task

@@ -7,10 +7,9 @@ import pytest
 import torch
 
 from autocompress.compression.vocabulary import vocabulary_order
-from autocompress.configuration import BiLSTMConfiguration, CNNConfiguration, TransformerConfiguration
 from autocompress.distillation.augmentation import AugmentationSettings
+from autocompress.distillation.batches import head_logits, tensor_batch, token_map
 from autocompress.distillation.refine import refine
-from autocompress.distillation.students import head_logits, tensor_batch, token_map
 from autocompress.distillation.super_network import (
     DistillationSettings,
     cheap_first,
@@ -20,14 +19,15 @@ from autocompress.distillation.super_network import (
 from autocompress.distillation.teacher import FineTuning, TeacherSettings, fine_tune, predict_logits, seconds_wanted
 from autocompress.distillation.training import TrainingSettings
 from autocompress.distillation.transfer import TransferSet, extended
+from autocompress.domain.problem import DataSource
 from autocompress.networks.checkpoint import open_checkpoint
-from autocompress.networks.cut import cut
-from autocompress.networks.exit_heads import add_exit_heads
-from autocompress.networks.import_checkpoint import import_encoder
+from autocompress.networks.families import import_encoder
 from autocompress.networks.loading import load_classifier
-from autocompress.networks.student_sizes import StudentSizes
-from autocompress.networks.students import STUDENT_NETWORKS, build_student, initial_student
-from autocompress.problem import DataSource
+from autocompress.students.configuration import BiLSTMConfiguration, CNNConfiguration, TransformerConfiguration
+from autocompress.students.cut import cut
+from autocompress.students.networks import STUDENT_NETWORKS, build_student, initial_student
+from autocompress.students.transformer.exit_heads import add_exit_heads
+from autocompress.students.word_vectors import StudentSizes
 from autocompress.tasks.encoding import encode
 from autocompress.tasks.loading import load_dataset
 from autocompress.tasks.metrics import metric_of

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from autocompress.configuration import BiLSTMConfiguration, CNNConfiguration, TransformerConfiguration
+from autocompress.distillation.batches import run_heads
 from autocompress.distillation.hidden_states import HiddenGuide, HiddenStates, principal_components
-from autocompress.distillation.students import run_heads
 from autocompress.distillation.super_network import (
     DistillationSettings,
     distillation_loss,
@@ -14,11 +13,12 @@ from autocompress.distillation.super_network import (
 from autocompress.distillation.training import TrainingSettings
 from autocompress.distillation.transfer import TransferSet
 from autocompress.networks.checkpoint import open_checkpoint
-from autocompress.networks.exit_heads import add_exit_heads
-from autocompress.networks.import_checkpoint import import_encoder
+from autocompress.networks.families import import_encoder
 from autocompress.networks.loading import load_classifier
-from autocompress.networks.student_sizes import StudentSizes
-from autocompress.networks.students import STUDENT_NETWORKS, initial_student
+from autocompress.students.configuration import BiLSTMConfiguration, CNNConfiguration, TransformerConfiguration
+from autocompress.students.networks import STUDENT_NETWORKS, initial_student
+from autocompress.students.transformer.exit_heads import add_exit_heads
+from autocompress.students.word_vectors import StudentSizes
 from autocompress.tasks.encoding import EncodedSplit
 
 SETTINGS = DistillationSettings(TrainingSettings(5e-3, 20.0, 12.0))

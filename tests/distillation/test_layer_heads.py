@@ -7,10 +7,10 @@ import torch
 from autocompress.distillation.layer_heads import head_outputs, train_layer_heads
 from autocompress.distillation.training import TrainingSettings
 from autocompress.networks.checkpoint import open_checkpoint
-from autocompress.networks.elastic import masked_mean
-from autocompress.networks.elastic_encoder import ElasticEncoder
-from autocompress.networks.import_checkpoint import import_encoder
+from autocompress.networks.families import import_encoder
 from autocompress.networks.loading import load_classifier
+from autocompress.students.elastic import masked_mean
+from autocompress.students.transformer.network import ElasticEncoder
 
 SETTINGS = TrainingSettings(1e-2, 20.0, 60.0, batch_size=64)
 

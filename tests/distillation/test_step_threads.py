@@ -3,8 +3,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from autocompress.distillation import threads
-from autocompress.distillation.threads import StepThreads
+from autocompress.distillation import step_threads as threads
+from autocompress.distillation.step_threads import StepThreads
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from autocompress.distillation.training import TrainingSettings, train
-from autocompress.errors import InputError
-from autocompress.events import Event
+from autocompress.system.errors import InputError
+from autocompress.system.events import Event
 
 
 def settings(**changes: float) -> TrainingSettings:
@@ -23,7 +23,7 @@ def test_epochs_end_the_training_and_the_loss_falls():
     seen: list[int] = []
     epochs: list[int] = []
 
-    def loss_of(indices: np.ndarray, way: float) -> torch.Tensor:
+    def loss_of(indices: np.ndarray, progress: float) -> torch.Tensor:
         seen.extend(indices.tolist())
         return (model(inputs[indices]) - targets[indices]).square().mean()
 
@@ -40,7 +40,7 @@ def test_the_budget_ends_the_training():
     model, inputs, targets = regression()
     events: list[Event] = []
 
-    def loss_of(indices: np.ndarray, way: float) -> torch.Tensor:
+    def loss_of(indices: np.ndarray, progress: float) -> torch.Tensor:
         return (model(inputs[indices]) - targets[indices]).square().mean()
 
     report = train(
@@ -54,7 +54,7 @@ def test_the_learning_rate_rises_and_falls_to_nothing():
     weight = nn.Parameter(torch.zeros(1))
     moves: list[float] = []
 
-    def loss_of(indices: np.ndarray, way: float) -> torch.Tensor:
+    def loss_of(indices: np.ndarray, progress: float) -> torch.Tensor:
         moves.append(float(weight.detach()))
         return weight.sum() * 1.0
 
@@ -67,7 +67,7 @@ def test_the_learning_rate_rises_and_falls_to_nothing():
 def test_a_loss_that_is_not_finite_is_an_error():
     weight = nn.Parameter(torch.zeros(1))
     with pytest.raises(FloatingPointError, match="not finite"):
-        train([weight], lambda indices, way: weight.sum() / 0.0, np.full(8, 3), settings())
+        train([weight], lambda indices, progress: weight.sum() / 0.0, np.full(8, 3), settings())
 
 
 @pytest.mark.parametrize("name", ["learning_rate", "budget_s", "max_epochs", "batch_size"])

@@ -16,14 +16,14 @@ import psutil
 import pytest
 from search_parts import OBJECTIVES, FormulaEvaluator
 
-from autocompress.exploration.ray_cluster import Resources
-from autocompress.exploration.ray_host import HostedRay
-from autocompress.exploration.study import StudyStore
-from autocompress.problem import Problem
+from autocompress.domain.problem import Problem
+from autocompress.search.ray_cluster import Resources
+from autocompress.search.ray_host import HostedRay
+from autocompress.study.store import StudyStore
 
 pytestmark = pytest.mark.faults
 
-DRIVER = Path(__file__).parent.parent / "exploration" / "search_driver.py"
+DRIVER = Path(__file__).parent.parent / "search" / "search_driver.py"
 TRIALS = 12
 
 

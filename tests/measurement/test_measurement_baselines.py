@@ -12,7 +12,7 @@ from transformers import (
 )
 
 from autocompress.artifact.session import Session
-from autocompress.errors import MeasurementError
+from autocompress.domain.problem import Target
 from autocompress.measurement.baselines import (
     BASELINES,
     build_baselines,
@@ -22,7 +22,7 @@ from autocompress.measurement.baselines import (
 from autocompress.measurement.inference import predict
 from autocompress.measurement.pytorch_worker import PyTorchModel, load_classifier
 from autocompress.measurement.requests import pad_rows
-from autocompress.problem import Target
+from autocompress.system.errors import MeasurementError
 from autocompress.tasks.task import Task
 
 SENTIMENT = Task("classification", ("text",), "label", ("negative", "positive"))

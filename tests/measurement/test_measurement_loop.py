@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from autocompress.errors import InputError
-from autocompress.measurement import loop, watch
-from autocompress.measurement.conditions import Reading
+from autocompress.hardware.conditions import Reading
+from autocompress.measurement import interference, loop
 from autocompress.measurement.loop import measure, measure_interleaved, warm_up
 from autocompress.measurement.protocol import LatencyProtocol
+from autocompress.system.errors import InputError
 
 REQUESTS = [{"input_ids": np.full((1, 1), i)} for i in range(10)]
 
@@ -31,11 +31,11 @@ class Machine:
             perf_counter_ns=lambda: self.now_ns,
         )
         monkeypatch.setattr(loop, "time", clock)
-        monkeypatch.setattr(watch, "time", clock)
-        monkeypatch.setattr(watch, "read_conditions", self.reading)
+        monkeypatch.setattr(interference, "time", clock)
+        monkeypatch.setattr(interference, "read_conditions", self.reading)
         self.slow = 1.0
-        self.pace = SimpleNamespace(fastest_s=1.0, now_s=lambda: self.slow)
-        monkeypatch.setattr(loop, "Pace", lambda: self.pace)
+        self.core_speed = SimpleNamespace(fastest_s=1.0, now_s=lambda: self.slow)
+        monkeypatch.setattr(loop, "CoreSpeed", lambda: self.core_speed)
         self.seen = []
 
     def reading(self):
@@ -169,7 +169,7 @@ def test_slow_stretches_are_taken_again_when_the_core_is_fast(machine):
 
 def test_a_stretch_beside_a_slow_moment_on_either_side_is_slow(machine):
     paces = iter([1.0, 1.0, 1.6] + [1.0] * 20)
-    machine.pace.now_s = lambda: next(paces)
+    machine.core_speed.now_s = lambda: next(paces)
     protocol = LatencyProtocol(min_requests=10, min_seconds=0.0, warmup_requests=1)
     assert not measure(machine.run(), REQUESTS, protocol).disturbed
     assert served(machine) == [0, 1, 2, 3, 4, 5, 4, 4, 5, 6, 7, 8, 9]
@@ -206,7 +206,7 @@ def test_a_core_that_turns_out_to_be_faster_is_judged_by_that(machine):
     answer = machine.run()
 
     def run(request):
-        machine.pace.fastest_s = 1.0 if len(machine.seen) < 11 else 0.7
+        machine.core_speed.fastest_s = 1.0 if len(machine.seen) < 11 else 0.7
         answer(request)
 
     assert measure(run, REQUESTS, protocol).disturbed
@@ -225,7 +225,7 @@ def test_energy_is_counted_per_request(machine):
 
 
 def test_processor_time_counts_per_thread_that_can_run(machine, monkeypatch):
-    monkeypatch.setattr(watch, "_processors", lambda: 2)
+    monkeypatch.setattr(interference, "_processors", lambda: 2)
     protocol = LatencyProtocol(min_requests=10, min_seconds=0.0, repeats=0)
     machine.share = 2.0
     assert measure(machine.run(), REQUESTS, protocol, threads=2).cpu_share == pytest.approx(1.0)

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from measured_parts import random_rows, tiny_model
 
-from autocompress.errors import MeasurementError
+from autocompress.domain.problem import Target
 from autocompress.measurement.process import (
     ONNX_WORKER,
     Evaluation,
@@ -23,7 +23,7 @@ from autocompress.measurement.process import (
     run_worker,
 )
 from autocompress.measurement.protocol import LatencyProtocol
-from autocompress.problem import Target
+from autocompress.system.errors import MeasurementError
 
 ENDLESS = LatencyProtocol(min_requests=1, min_seconds=600.0, max_seconds=600.0)
 

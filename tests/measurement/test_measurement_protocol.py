@@ -1,7 +1,7 @@
 import pytest
 
-from autocompress.errors import InputError
 from autocompress.measurement.protocol import LatencyProtocol
+from autocompress.system.errors import InputError
 
 
 @pytest.mark.parametrize(("seconds", "processes"), [(10.0, 1), (29.9, 2), (90.0, 3)])

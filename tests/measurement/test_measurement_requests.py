@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from measured_parts import Rows, random_rows
 
 from autocompress.artifact.session import Session
-from autocompress.errors import InputError
 from autocompress.measurement.inference import predict
 from autocompress.measurement.requests import (
     draw_requests,
@@ -15,6 +14,7 @@ from autocompress.measurement.requests import (
     write_requests,
     write_split,
 )
+from autocompress.system.errors import InputError
 
 
 def row(split, index):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from autocompress.errors import BrokenInstallationError
+from autocompress.domain.problem import Target
 from autocompress.measurement import process
 from autocompress.measurement.preflight import check_runtimes
-from autocompress.problem import Target
+from autocompress.system.errors import BrokenInstallationError
 
 
 def test_a_sound_machine_passes(monkeypatch: pytest.MonkeyPatch):

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autocompress.errors import InputError
-from autocompress.inputs import load_inputs
-from autocompress.problem import DataSource, Problem
+from autocompress.domain.problem import DataSource, Problem
+from autocompress.preparation.inputs import load_inputs
+from autocompress.system.errors import InputError
 
 FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 ROOM = 4 * 2**30

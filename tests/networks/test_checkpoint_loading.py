@@ -13,12 +13,12 @@ from safetensors.torch import load_file, save_file
 from tiny_models import CONFIGS, random_model
 from transformers import AutoTokenizer
 
-from autocompress.errors import InputError
 from autocompress.networks.checkpoint import head_names, open_checkpoint
 from autocompress.networks.checkpoint_config import check_config, check_raw
 from autocompress.networks.checkpoint_files import stored_tensors
-from autocompress.networks.import_checkpoint import FAMILIES
+from autocompress.networks.families import FAMILIES
 from autocompress.networks.loading import load_classifier, load_model, output_layer
+from autocompress.system.errors import InputError
 
 NAMES = ("a", "b", "c")
 Save = Callable[..., Path]

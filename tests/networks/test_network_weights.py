@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocompress.errors import StorageError, StudyError
 from autocompress.networks.weights import head_indices, layer_indices, load_weights, save_weights
+from autocompress.system.errors import StorageError, StudyError
 
 
 def test_arrays_and_metadata_come_back(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocompress.figures import Figures, Latency, Quality
-from autocompress.problem import LATENCY_STATISTICS, Constraints, Problem, Target
+from autocompress.domain.figures import Figures, Latency, Quality
+from autocompress.domain.problem import LATENCY_STATISTICS, Constraints, Problem, Target
 from objectives import DEFAULT, OBJECTIVES, binding, constraints_for
 from objectives.quality import max_drop
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from autocompress.artifact.emit import GraphInputs, emit
 from autocompress.artifact.session import Session
-from autocompress.configuration import TransformerConfiguration
-from autocompress.figures import Baseline, Figures, Latency, Quality
-from autocompress.files import sha256
-from autocompress.problem import Problem, Target
+from autocompress.domain.figures import Baseline, Figures, Latency, Quality
+from autocompress.domain.problem import Problem, Target
 from autocompress.report.export import ExportSource
 from autocompress.report.summary import FrontPoint, StudySummary
+from autocompress.students.configuration import TransformerConfiguration
+from autocompress.students.emit import GraphInputs, emit
+from autocompress.system.files import sha256
 from autocompress.tasks.task import Task
 
 MAX_LENGTH = 12
@@ -44,7 +44,7 @@ def make(folder: Path, checkpoint: str, task: Task = ONE_TEXT, batch_size: int =
     import torch
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
-    from autocompress.networks.import_checkpoint import import_encoder
+    from autocompress.networks.families import import_encoder
 
     torch.manual_seed(1)
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)

@@ -13,11 +13,11 @@ import pytest
 from exported_parts import MAX_LENGTH, NUMBER, TASKS, TWO_TEXTS, make
 from tokenizers import Tokenizer
 
-from autocompress.artifact.manifest import load_artifact
-from autocompress.errors import InputError, StorageError, StudyError
-from autocompress.measurement.fingerprint import fingerprint_digest, hardware_fingerprint
+from autocompress.hardware.fingerprint import fingerprint_digest, hardware_fingerprint
 from autocompress.report.export import write_export
+from autocompress.report.manifest import load_artifact
 from autocompress.report.serving import SAMPLES, serving_example
+from autocompress.system.errors import InputError, StorageError, StudyError
 from autocompress.tasks.dataset import SPLITS, TextDataset, TextSplit
 from autocompress.tasks.encoding import encode, encode_split
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_study import make_figures
 
-from autocompress.problem import Constraints, Problem, Target
+from autocompress.domain.problem import Constraints, Problem, Target
 from autocompress.report.misses import Candidate, Limit, limits, measured, nearest_misses
 from autocompress.report.tables import admitting, relaxation_line, show
-from autocompress.units import parse_duration_ms, parse_size_bytes
+from autocompress.system.units import parse_duration_ms, parse_size_bytes
 
 TEACHER = 0.90
 # trial: quality, mean ms, size in MB

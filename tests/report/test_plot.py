@@ -10,10 +10,10 @@ from matplotlib.text import Text
 from PIL import Image
 from synthetic_study import make_figures, make_summary
 
-from autocompress.errors import InputError, StorageError
-from autocompress.problem import Constraints, Problem
+from autocompress.domain.problem import Constraints, Problem
 from autocompress.report.plot import draw, plot_data, write_plot
 from autocompress.report.summary import StudySummary
+from autocompress.system.errors import InputError, StorageError
 
 
 def test_the_data_are_the_summarys():

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 from synthetic_study import make_summary
 
-from autocompress.configuration import describe
-from autocompress.problem import Problem
+from autocompress.domain.problem import Problem
 from autocompress.report.misses import nearest_misses
 from autocompress.report.summary import StudySummary
 from autocompress.report.tables import fastest_line, front_table, misses_table, phase_lines, spread, studies_table
+from autocompress.students.configuration import describe
 
 
 def rendered(table: RenderableType, width: int = 100) -> list[str]:

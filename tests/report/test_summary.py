@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from synthetic_study import make_figures, make_summary
 
-from autocompress.configuration import configuration_from_json
-from autocompress.errors import InputError, StudyError
-from autocompress.problem import Problem
+from autocompress.domain.problem import Problem
 from autocompress.report.picks import PICKS, pick_point
 from autocompress.report.summary import StudySummary, speedups
+from autocompress.students.configuration import configuration_from_json
+from autocompress.system.errors import InputError, StudyError
 
 PROMISED = {"study", "state", "problem", "baselines", "trials", "front"}
 MEASURED = {"quality", "latency_ms", "size_bytes", "memory_bytes", "speedup"}

@@ -6,14 +6,14 @@ import pytest
 from exported_parts import CLASSES, MAX_LENGTH, ONE_TEXT, figures_of, make, with_figures
 
 from autocompress.artifact.session import Session
-from autocompress.errors import InputError
-from autocompress.figures import Quality
-from autocompress.files import read_sealed, write_sealed
+from autocompress.domain.figures import Quality
 from autocompress.measurement.inference import predict
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.statistics import quality_of
 from autocompress.report.export import write_export
 from autocompress.report.verify import verify_export
+from autocompress.system.errors import InputError
+from autocompress.system.files import read_sealed, write_sealed
 from autocompress.tasks.dataset import SPLITS, TextDataset, TextSplit
 from autocompress.tasks.encoding import encode
 

@@ -1,6 +1,6 @@
 import pytest
 
-from autocompress.configuration import EncoderShape
+from autocompress.domain.shape import EncoderShape
 from search_spaces import SEARCH_SPACES, SearchSpace
 
 SHAPES = {

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from autocompress.configuration import (
+from autocompress.domain.shape import EncoderShape
+from autocompress.students.configuration import (
     BiLSTMConfiguration,
     CNNConfiguration,
-    EncoderShape,
     ExitConfiguration,
     TransformerConfiguration,
 )
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from search_spaces import SEARCH_SPACES
 from search_spaces.choice import scaled, scaled_sizes
 
@@ -42,12 +42,12 @@ def test_joint_parameters_of_minilm(minilm):
 
 
 def test_joint_has_about_two_dozen_anchors_of_all_students(minilm):
-    anchors = SEARCH_SPACES["joint"](minilm).anchors()
-    assert 24 <= len(anchors) <= 28
-    assert [a.student for a in anchors].count("bilstm") == 3
-    assert [a.student for a in anchors].count("cnn") == 3
-    assert {anchor.student for anchor in anchors[:6]} == {"transformer", "bilstm", "cnn"}
-    proven = anchors[5]
+    initial_designs = SEARCH_SPACES["joint"](minilm).initial_designs()
+    assert 24 <= len(initial_designs) <= 28
+    assert [a.student for a in initial_designs].count("bilstm") == 3
+    assert [a.student for a in initial_designs].count("cnn") == 3
+    assert {anchor.student for anchor in initial_designs[:6]} == {"transformer", "bilstm", "cnn"}
+    proven = initial_designs[5]
     assert [layer.index for layer in proven.layers] == [0, 1, 3, 5]
     assert (proven.hidden_size, proven.layers[0].num_attention_heads, proven.layers[0].intermediate_size) == (
         256,

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import optuna
 
-from autocompress.configuration import (
+from autocompress.students.configuration import (
     TransformerConfiguration,
     configuration_digest,
     configuration_from_json,
@@ -21,13 +21,13 @@ def samples(space: SearchSpace, count: int = 30):
 
 
 def test_parameters_are_the_inverse_of_suggest(space):
-    for configuration in [*space.anchors(), *samples(space)]:
+    for configuration in [*space.initial_designs(), *samples(space)]:
         parameters = space.parameters(configuration)
         assert space.suggest(optuna.trial.FixedTrial(parameters)) == configuration
 
 
 def test_json_round_trip(space):
-    for configuration in [*space.anchors(), *samples(space)]:
+    for configuration in [*space.initial_designs(), *samples(space)]:
         text = json.dumps(configuration_to_json(configuration))
         assert configuration_from_json(json.loads(text)) == configuration
 
@@ -56,14 +56,14 @@ def test_a_sample_asks_for_no_parameter_that_makes_no_sense(space):
 
 
 def test_anchors_are_distinct_and_start_with_uniform_int8(space):
-    anchors = space.anchors()
-    assert anchors[0] == TransformerConfiguration.uniform(space.shape, 8)
-    assert len({configuration_digest(anchor) for anchor in anchors}) == len(anchors)
+    initial_designs = space.initial_designs()
+    assert initial_designs[0] == TransformerConfiguration.uniform(space.shape, 8)
+    assert len({configuration_digest(anchor) for anchor in initial_designs}) == len(initial_designs)
 
 
 def test_nothing_is_larger_than_the_teacher(space):
     shape = space.shape
-    for configuration in [*space.anchors(), *samples(space)]:
+    for configuration in [*space.initial_designs(), *samples(space)]:
         assert configuration.student in space.students
         assert configuration.vocabulary_size <= shape.vocab_size
         if isinstance(configuration, TransformerConfiguration):
@@ -82,7 +82,7 @@ def test_distributions_are_the_same_in_every_trial(space):
     """Optuna refuses a study whose choices change under one name; a stored study takes every sample and anchor."""
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     seen = {}
-    for configuration in [*space.anchors(), *samples(space, 10)]:
+    for configuration in [*space.initial_designs(), *samples(space, 10)]:
         study.enqueue_trial(space.parameters(configuration))
         trial = study.ask()
         assert space.suggest(trial) == configuration
@@ -99,10 +99,10 @@ def test_samples_of_one_student_are_of_that_student(space):
 def test_neighbours_are_points_of_the_space_of_the_same_student(space):
     rng = np.random.default_rng(3)
     for configuration in samples(space, 10):
-        assert space.varied(configuration, rng, 0.0) == configuration
+        assert space.mutated(configuration, rng, 0.0) == configuration
         other = space.sample(rng, configuration.student)
         for rate in (0.1, 1.0):
-            neighbour = space.varied(configuration, rng, rate, other)
+            neighbour = space.mutated(configuration, rng, rate, other)
             assert neighbour in space and neighbour.student == configuration.student
 
 
@@ -111,6 +111,6 @@ def test_a_crossing_without_mutation_has_nothing_but_its_parents_values(space):
     one, two = (space.sample(rng, space.students[-1]) for _ in range(2))
     theirs = [space.parameters(parent) for parent in (one, two)]
     for _ in range(10):
-        child = space.parameters(space.varied(one, rng, 0.0, two))
+        child = space.parameters(space.mutated(one, rng, 0.0, two))
         shared = [name for name in child if all(name in parent for parent in theirs)]
         assert all(child[name] in {parent[name] for parent in theirs} for name in shared)

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from autocompress.errors import InputError
-from autocompress.problem import KINDS, DataSource
+from autocompress.domain.problem import KINDS, DataSource
+from autocompress.system.errors import InputError
 from autocompress.tasks.dataset import TextDataset
 from autocompress.tasks.kind import DeclaredTask
 from autocompress.tasks.loading import load_dataset

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from autocompress.tasks.decoding import likely_encoding, read_text
 
 RUSSIAN, GREEK = "этот фильм был очень плохой и скучный", "αυτή η ταινία ήταν πολύ κακή"

@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from autocompress.tasks import demo as module
 from autocompress.tasks.demo import clean_corpus, clean_tweet, demo_model_path, load_demo
 

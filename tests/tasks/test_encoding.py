@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autocompress.errors import InputError, StorageError, StudyError
-from autocompress.files import read_sealed, write_sealed
+from autocompress.system.errors import InputError, StorageError, StudyError
+from autocompress.system.files import read_sealed, write_sealed
 from autocompress.tasks.dataset import TextDataset, TextSplit
 from autocompress.tasks.encoding import EncodedDataset, EncodedSplit, encode, encode_split
 from autocompress.tasks.task import Task

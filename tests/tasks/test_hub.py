@@ -5,8 +5,8 @@ from pathlib import Path
 import datasets
 import pytest
 
-from autocompress.errors import InputError
-from autocompress.problem import DataSource
+from autocompress.domain.problem import DataSource
+from autocompress.system.errors import InputError
 from autocompress.tasks.loading import load_dataset, load_split
 
 NAMES = ["zebra", "ape", "mouse"]

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from autocompress.tasks.columns import is_score_name
 from autocompress.tasks.kind import DeclaredTask, contradictions, decide_kind, refuse_multi_label
 

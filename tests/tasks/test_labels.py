@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from autocompress.tasks.labels import (
     class_indices,
     class_names,

@@ -4,8 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from autocompress.errors import InputError
-from autocompress.problem import DataSource
+from autocompress.domain.problem import DataSource
+from autocompress.system.errors import InputError
 from autocompress.tasks.dataset import TextDataset
 from autocompress.tasks.kind import DeclaredTask
 from autocompress.tasks.loading import load_dataset, load_split

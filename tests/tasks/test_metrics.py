@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score
 
-from autocompress.errors import MeasurementError
+from autocompress.system.errors import MeasurementError
 from autocompress.tasks.metrics import macro_f1, metric_of, pearson, per_example_correct, score, spearman
 from autocompress.tasks.task import Task
 

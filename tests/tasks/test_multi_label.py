@@ -1,6 +1,6 @@
 import pytest
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from autocompress.tasks.multi_label import refuse_several
 
 SEVERAL = [

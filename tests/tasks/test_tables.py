@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from autocompress.tasks.tables import is_file, read_file
 
 VALUES = {"text": ['say "hi", you', "two\nlines", "null", "007", "ünï"], "label": ["a", "NA", "b", "None", "a"]}

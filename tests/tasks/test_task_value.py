@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from autocompress.errors import InputError
+from autocompress.system.errors import InputError
 from autocompress.tasks.task import Task
 
 TASKS = [

@@ -11,21 +11,16 @@ from unittest.mock import patch
 
 import numpy as np
 
-from autocompress.artifact.emit import GraphInputs, emit
-from autocompress.configuration import (
-    Configuration,
-    EncoderShape,
-    configuration_digest,
-    configuration_to_json,
-    describe,
-)
 from autocompress.distillation.super_network import multiplications
-from autocompress.exploration.costs import latency_terms, size_terms
-from autocompress.exploration.features import quality_features
-from autocompress.networks.cut import cut
-from autocompress.networks.exit_heads import add_exit_heads
-from autocompress.networks.students import initial_student
-from autocompress.super_networks import largest_sizes
+from autocompress.domain.shape import EncoderShape
+from autocompress.preparation.super_networks import largest_sizes
+from autocompress.students.configuration import Configuration, configuration_digest, configuration_to_json, describe
+from autocompress.students.costs import latency_terms, size_terms
+from autocompress.students.cut import cut
+from autocompress.students.emit import GraphInputs, emit
+from autocompress.students.features import quality_features
+from autocompress.students.networks import initial_student
+from autocompress.students.transformer.exit_heads import add_exit_heads
 from search_spaces import SEARCH_SPACES, SearchSpace
 
 RECORDED = Path(__file__).parent / "recorded.json"
@@ -59,12 +54,12 @@ def _cases() -> Iterator[tuple[str, str]]:
 def _facts_of(name: str, shape_name: str) -> dict[str, Any]:
     shape = SHAPES[shape_name]
     space = SEARCH_SPACES[name](shape, shape.num_outputs == 1)
-    designs, rng = space.anchors(), np.random.default_rng(0)
+    designs, rng = space.initial_designs(), np.random.default_rng(0)
     samples = [space.sample(rng) for _ in range(SAMPLES)]
-    varied = [space.varied(one, rng, 0.3) for one in samples]
+    mutated = [space.mutated(one, rng, 0.3) for one in samples]
     found = {
         "designs": {f"{configuration_digest(one)} {describe(one)}": digest_of(_known(space, one)) for one in designs},
-        "samples": digest_of([_known(space, one) for one in (*samples, *varied)]),
+        "samples": digest_of([_known(space, one) for one in (*samples, *mutated)]),
     }
     if name == "joint":
         found["files"] = {configuration_digest(design): content for design, content in _files(space, designs, shape)}

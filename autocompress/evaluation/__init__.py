@@ -1,0 +1,1 @@
+"""One trial: cut, compile, measure."""

@@ -1,0 +1,112 @@
+"""One trial: cut a sub-network out, compile it to one file, and measure quality and latency from that file."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autocompress.artifact.session import Session
+from autocompress.domain.figures import Figures, Quality
+from autocompress.domain.problem import Target
+from autocompress.domain.shape import EncoderShape
+from autocompress.evaluation.compile import serialise
+from autocompress.hardware.fingerprint import fingerprint_digest, hardware_fingerprint
+from autocompress.measurement.inference import predict
+from autocompress.measurement.process import measure_in_fresh_process
+from autocompress.measurement.protocol import LatencyProtocol
+from autocompress.measurement.statistics import quality_of
+from autocompress.search.jobs import TrialRequest
+from autocompress.students.configuration import Configuration, configuration_from_json
+from autocompress.study.prepared import REQUESTS, Prepared
+from autocompress.study.results import TrialResult
+from autocompress.study.shipped import MODEL
+from autocompress.system.errors import MeasurementError
+from autocompress.system.files import read_sealed, sha256, write_bytes, write_sealed
+from autocompress.tasks.expected import expected_quality
+
+BUILT = "built.json"
+
+
+@dataclass(frozen=True)
+class TrialEvaluator:
+    """Builds and measures configurations of one study; it travels to the workers, which read what is prepared there."""
+
+    prepared: Prepared
+    target: Target
+    stage: str = "search"
+    protocol: LatencyProtocol = field(default_factory=LatencyProtocol)
+
+    def build(self, request: TrialRequest) -> None:
+        """Cut, compile, read the quality on the validation split; leaves model.onnx and built.json in the folder."""
+        configuration = configuration_from_json(request.configuration)
+        begin = time.perf_counter()
+        arrays, shape = self.prepared.weights(configuration)
+        cut_s = time.perf_counter() - begin
+        self.compile(arrays, shape, configuration, Path(request.folder), cut_s)
+
+    def compile(
+        self,
+        arrays: dict[str, np.ndarray],
+        shape: EncoderShape,
+        configuration: Configuration,
+        folder: Path,
+        cut_s: float = 0.0,
+    ) -> None:
+        """Write model.onnx of the already cut ``arrays`` and built.json with its quality."""
+        begin = time.perf_counter()
+        write_bytes(folder / MODEL, serialise(self.prepared, arrays, shape, configuration))
+        compiled = time.perf_counter()
+        quality = self.quality(folder / MODEL, "validation")
+        seconds = {"cut": cut_s, "compile": compiled - begin, "quality": time.perf_counter() - compiled}
+        write_sealed(folder / BUILT, {"quality": quality_json(quality), "seconds": seconds})
+
+    def measure(self, request: TrialRequest) -> TrialResult:
+        """Latency and memory in a fresh process, beside what ``build`` left."""
+        folder = Path(request.folder)
+        begin = time.perf_counter()
+        built = read_sealed(folder / BUILT)
+        measured = measure_in_fresh_process({MODEL: folder / MODEL}, self.requests, self.target, self.protocol)[MODEL]
+        figures = Figures(
+            validation=Quality.from_json(built["quality"]),
+            latency_ms=measured.latency,
+            size_bytes=(folder / MODEL).stat().st_size,
+            memory_bytes=measured.memory_bytes,
+        )
+        return TrialResult(
+            trial=request.number,
+            attempt=request.attempt,
+            configuration=configuration_from_json(request.configuration),
+            figures=figures,
+            artifact_digest=sha256(folder / MODEL),
+            fingerprint=fingerprint_digest(hardware_fingerprint(self.target.threads)),
+            seconds={**built["seconds"], "latency": time.perf_counter() - begin},
+            stage=self.stage,
+        )
+
+    def quality(self, model: Path, split_name: str) -> Quality:
+        """The task's metric of a file on one split, at the batch size that will be served."""
+        data = self.prepared.data
+        split = data.splits[split_name]
+        outputs = predict(Session(model, self.target.threads), split, self.target.batch_size, data.pad_id)
+        if not np.isfinite(outputs).all():
+            raise MeasurementError("the outputs must be finite, but the compiled model gave NaN or infinity")
+        quality = quality_of(data.task, outputs, split.labels)
+        if split_name != "validation":
+            return quality
+        return replace(
+            quality, expected=expected_quality(data.task, outputs, self.prepared.validation_outputs, split.labels)
+        )
+
+    @property
+    def requests(self) -> Path:
+        """The fixed set of requests, drawn from the validation split, that every latency is measured on."""
+        return self.prepared.study_folder / "data" / REQUESTS
+
+
+def quality_json(quality: Quality) -> dict[str, Any]:
+    """The JSON form of a quality."""
+    return asdict(quality)

@@ -1,0 +1,186 @@
+"""The stock path to ONNX Runtime that a user would take: torch.onnx, ONNX Runtime's fusions, dynamic quantization."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autocompress.measurement.pytorch_worker import input_names, load_classifier
+from autocompress.system.errors import MeasurementError
+from autocompress.system.files import read_sealed, replacing, scratch, sha256, write_sealed
+
+PYTORCH, FP32, INT8 = "pytorch-fp32", "onnxruntime-fp32", "onnxruntime-int8"
+DIGESTS = "models.json"
+TOLERANCE = 1e-3
+_OPSET = 17
+_ATTENTION = ("Attention", "MultiHeadAttention")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StockModels:
+    """The teacher's folder and what the stock path made of it.
+
+    ``digests`` holds the SHA-256 of both files. ``fused`` counts fused operators of the fp32 file where it was just
+    built.
+    """
+
+    teacher_folder: Path
+    fp32: Path
+    int8: Path
+    digests: Path
+    fused: dict[str, int] = field(default_factory=dict)
+
+
+def stock_models(teacher_folder: Path, out_folder: Path) -> StockModels:
+    """Where ``build_baselines`` writes its files."""
+    fp32, int8 = (out_folder / name / "model.onnx" for name in (FP32, INT8))
+    return StockModels(teacher_folder, fp32, int8, out_folder / DIGESTS)
+
+
+def has_stock_models(stock: StockModels) -> bool:
+    """Whether ``build_baselines`` has ended and its files are in place."""
+    return all(path.is_file() for path in (stock.fp32, stock.int8, stock.digests))
+
+
+def damaged_models(stock: StockModels) -> list[Path]:
+    """The files that are not what ``build_baselines`` wrote; none before it has ended."""
+    try:
+        digests = read_sealed(stock.digests)
+    except FileNotFoundError:
+        return []
+    except ValueError:
+        return [stock.digests]
+    files = {FP32: stock.fp32, INT8: stock.int8}
+    return [path for name, path in files.items() if path.is_file() and sha256(path) != digests.get(name)]
+
+
+def build_baselines(teacher_folder: Path, out_folder: Path) -> StockModels:
+    """Write ``onnxruntime-fp32/model.onnx``, ``onnxruntime-int8/model.onnx`` and their digests under ``out_folder``.
+
+    The fp32 file's logits are held against PyTorch's on padded random rows: MeasurementError where they differ by
+    more than ``TOLERANCE``. The legacy exporter with eager attention is used, for the fusions of ONNX Runtime know
+    that graph: with the other exporter, or scaled_dot_product_attention, no attention was fused.
+    """
+    stock = stock_models(teacher_folder, out_folder)
+    model = load_classifier(str(teacher_folder), attn_implementation="eager")
+    with scratch() as folder:
+        exported = folder / "exported.onnx"
+        _export(model, exported)
+        with replacing(stock.fp32) as temporary:
+            fused = _fuse(exported, temporary, model.config)
+    if not any(fused.get(name) for name in _ATTENTION):
+        _log.warning("no attention was fused in the %s baseline of a %s model", FP32, model.config.model_type)
+    _log.info("fused operators of %s: %s", FP32, fused)
+    _check(model, stock.fp32)
+    with replacing(stock.int8) as temporary:
+        _quantize(stock.fp32, temporary)
+    write_sealed(stock.digests, {FP32: sha256(stock.fp32), INT8: sha256(stock.int8)})
+    return replace(stock, fused=fused)
+
+
+def _export(model: Any, path: Path) -> None:
+    import torch
+
+    names = input_names(model)
+
+    class Logits(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, *arrays: torch.Tensor) -> torch.Tensor:
+            logits: torch.Tensor = self.model(**dict(zip(names, arrays, strict=True))).logits
+            return logits
+
+    example = _example(model, names, rows=2, columns=9)
+    with _quiet():
+        torch.onnx.export(
+            Logits().eval(),
+            tuple(torch.from_numpy(example[name]) for name in names),
+            str(path),
+            input_names=list(names),
+            output_names=["logits"],
+            dynamic_axes={**{name: {0: "batch", 1: "sequence"} for name in names}, "logits": {0: "batch"}},
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+
+
+def _fuse(source: Path, path: Path, config: Any) -> dict[str, int]:
+    """ONNX Runtime's offline fusions; ``bert`` covers BERT, DistilBERT, RoBERTa and ELECTRA."""
+    from onnxruntime.transformers.optimizer import optimize_model
+
+    with _quiet():
+        optimized = optimize_model(
+            str(source), model_type="bert", num_heads=config.num_attention_heads, hidden_size=config.hidden_size
+        )
+        optimized.save_model_to_file(str(path))
+        statistics = optimized.get_fused_operator_statistics()
+    return {name: int(count) for name, count in statistics.items() if count}
+
+
+def _quantize(source: Path, path: Path) -> None:
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with _quiet():
+        quantize_dynamic(
+            str(source),
+            str(path),
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+        )
+
+
+def _check(model: Any, path: Path) -> None:
+    import torch
+
+    from autocompress.artifact.session import Session
+
+    request = _example(model, input_names(model), rows=3, columns=14)
+    with torch.inference_mode():
+        expected = model(**{name: torch.from_numpy(array) for name, array in request.items()}).logits.numpy()
+    worst = float(np.abs(Session(path).run(request) - expected).max())
+    if not worst <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
+        raise MeasurementError(
+            f"logits of the exported checkpoint must agree with PyTorch within {TOLERANCE:g}, "
+            f"but differ by {worst:.3g}; use another checkpoint"
+        )
+
+
+def _example(model: Any, names: tuple[str, ...], *, rows: int, columns: int) -> dict[str, np.ndarray[Any, Any]]:
+    """Random tokens, row r padded by r tokens at its end."""
+    mask = np.arange(columns)[None, :] < columns - np.arange(rows)[:, None]
+    ids = np.random.default_rng(0).integers(5, model.config.vocab_size, size=mask.shape)
+    arrays = {
+        "input_ids": np.where(mask, ids, model.config.pad_token_id or 0),
+        "attention_mask": mask.astype(np.int64),
+        "token_type_ids": np.zeros(mask.shape, np.int64),
+    }
+    return {name: arrays[name].astype(np.int64) for name in names}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Other libraries' notes on exporting are nothing the user can act on."""
+    root = logging.getLogger()
+    level, handlers, disabled = root.level, list(root.handlers), root.manager.disable
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(disabled)
+            root.handlers[:] = handlers
+            root.setLevel(level)

@@ -1,0 +1,1 @@
+"""The phases of a run, in order, and how the time is shared out over them."""

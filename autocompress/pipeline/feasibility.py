@@ -1,0 +1,121 @@
+"""Constraints that nothing in the space can meet are told before anything is trained.
+
+The smallest design of each student type is compiled with untrained weights and measured: its size and speed hardly
+depend on what the weights are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autocompress.compression.vocabulary import vocabulary_order
+from autocompress.domain.problem import Problem
+from autocompress.domain.shape import EncoderShape
+from autocompress.measurement.process import measure_in_fresh_process
+from autocompress.measurement.protocol import LatencyProtocol
+from autocompress.measurement.requests import draw_requests, write_requests
+from autocompress.networks.families import import_encoder
+from autocompress.preparation.inputs import Inputs
+from autocompress.preparation.super_networks import largest_sizes
+from autocompress.students.configuration import Configuration, TransformerConfiguration
+from autocompress.students.cut import cut
+from autocompress.students.emit import GraphInputs, emit
+from autocompress.students.networks import initial_student
+from autocompress.system.errors import InputError
+from autocompress.system.files import scratch, write_bytes
+from autocompress.system.units import format_duration_ms, human_size
+from search_spaces import SEARCH_SPACES, SearchSpace
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+SLACK = 1.5
+QUICK = LatencyProtocol(min_requests=100, min_seconds=0.1, repeats=1)
+
+
+class SmallestTrial:
+    """Answers every suggestion with the option that makes the smallest and fastest model."""
+
+    def __init__(self, student: str) -> None:
+        self._student = student
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """The given student, the highest sparsity, no exit, else the least option."""
+        if name == "student":
+            return self._student
+        if name == "exit":
+            return "off"
+        return max(choices) if name.endswith("sparsity") else min(choices)
+
+    def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None) -> float:
+        """The lower end."""
+        return low
+
+
+def check_feasible(problem: Problem, inputs: Inputs, model: PreTrainedModel) -> None:
+    """InputError if the smallest designs cut from ``model`` miss the size, or latency or memory by a wide margin."""
+    asked = problem.constraints
+    if asked.max_size_bytes is None and asked.max_latency_ms is None and asked.max_memory_bytes is None:
+        return
+    with scratch() as folder:
+        files = _smallest_files(problem, inputs, model, folder)
+        size = min(path.stat().st_size for path in files.values())
+        if asked.max_size_bytes is not None and size > asked.max_size_bytes:
+            raise InputError(
+                f"--max-size must be at least {human_size(size)}, the smallest model of space {problem.space!r} here, "
+                f"but got {human_size(asked.max_size_bytes)}; ask for more or widen --space"
+            )
+        if asked.max_latency_ms is not None or asked.max_memory_bytes is not None:
+            _check_measured(problem, inputs, files, folder / "requests.npz")
+
+
+def _check_measured(problem: Problem, inputs: Inputs, files: dict[str, Path], requests: Path) -> None:
+    asked, target, data = problem.constraints, problem.target, inputs.data
+    drawn = draw_requests(data.validation, batch_size=target.batch_size, pad_id=data.pad_id, seed=problem.seed)
+    write_requests(requests, drawn)
+    known = dict.fromkeys(files, 0) if asked.max_memory_bytes is None else {}
+    measured = measure_in_fresh_process(files, requests, target, QUICK, known_memory=known).values()
+    fastest = min(one.latency.statistic(target.latency_statistic) for one in measured)
+    if asked.max_latency_ms is not None and fastest > SLACK * asked.max_latency_ms:
+        raise InputError(
+            f"--max-latency must be within reach, but the smallest model of space {problem.space!r} takes "
+            f"{fastest:.3g}ms ({target.latency_statistic}) here and {format_duration_ms(asked.max_latency_ms)} "
+            f"was asked for; ask for more time, a smaller --batch-size or a wider --space"
+        )
+    least = min(m.memory_bytes for m in measured)
+    if asked.max_memory_bytes is not None and least > SLACK * asked.max_memory_bytes:
+        raise InputError(
+            f"--max-memory must be within reach, but a process that serves the smallest model takes "
+            f"{human_size(least)} here and {human_size(asked.max_memory_bytes)} was asked for; ask for more"
+        )
+
+
+def _smallest_files(problem: Problem, inputs: Inputs, model: PreTrainedModel, folder: Path) -> dict[str, Path]:
+    data = inputs.data
+    shape, arrays = import_encoder(model)
+    space = SEARCH_SPACES[problem.space](shape, data.task.kind == "regression")
+    order = vocabulary_order(data.train.tokens, shape.vocab_size, data.special_ids)
+    graph_inputs = GraphInputs(
+        pair=data.task.pair, vocabulary_order=order, unknown_id=data.unknown_id, max_length=data.max_length
+    )
+    files = {}
+    for student in space.students:
+        configuration = space.suggest(SmallestTrial(student))
+        weights = _untrained(space, configuration, arrays, shape)
+        files[student] = folder / f"{student}.onnx"
+        write_bytes(files[student], emit(weights, configuration, shape, graph_inputs).SerializeToString())
+    return files
+
+
+def _untrained(
+    space: SearchSpace, configuration: Configuration, arrays: dict[str, Any], shape: EncoderShape
+) -> dict[str, Any]:
+    """Weights of the configuration; a kept last layer has no head yet, so the teacher's is put there."""
+    if not isinstance(configuration, TransformerConfiguration):
+        arrays = initial_student(configuration.student, arrays, shape, largest_sizes(space, configuration.student))
+        return cut(arrays, shape, configuration)
+    last, end = configuration.layers[-1].index, shape.num_hidden_layers - 1
+    moved = {name.replace(f"heads.{end}.", f"heads.{last}."): array for name, array in arrays.items()}
+    return cut(moved, shape, configuration)

@@ -1,0 +1,118 @@
+"""What is damaged in the folder of a study that is resumed: set aside, named, and prepared again where that can be.
+
+Trials keep files of their own, so weights that are prepared again take nothing from what was measured. A teacher that
+was fine-tuned is another one if it is fine-tuned again: without its checkpoint a study with trials cannot go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from zipfile import BadZipFile
+
+from autocompress.domain.problem import Problem
+from autocompress.evaluation.trial import TrialEvaluator
+from autocompress.measurement.stock_models import damaged_models, stock_models
+from autocompress.networks.checkpoint import open_checkpoint
+from autocompress.preparation.inputs import Inputs, load_inputs
+from autocompress.preparation.teacher import save_data
+from autocompress.search.jobs import TrialRequest
+from autocompress.students.configuration import configuration_to_json
+from autocompress.study.prepared import TEACHER, Prepared
+from autocompress.study.results import TrialResult
+from autocompress.study.reuse import KEYS, damaged, is_remembered
+from autocompress.study.shipped import MODEL, REFINED, is_intact, shipped_folder
+from autocompress.study.store import Progress, StudyStore
+from autocompress.system.errors import StudyError
+from autocompress.system.events import Event, Listener
+from autocompress.system.files import sweep
+
+
+def repair(store: StudyStore, prepared: Prepared, listener: Listener) -> None:
+    """Set aside what is damaged, so that the pipeline finds it missing; StudyError for what cannot be made again.
+
+    What a killed process was writing is removed.
+    """
+    sweep(store.folder)
+    _repair_state(store, listener)
+    _repair_data(store, prepared, listener)
+    for path in damaged_models(stock_models(prepared.checkpoint, prepared.baselines)):
+        aside = store.set_aside(path)
+        listener(
+            Event("note", f"{path} is not what was built; it is now {aside.name}, and the baselines are built again")
+        )
+    try:
+        found = damaged(prepared)
+    except ValueError as error:
+        path = prepared.folder / KEYS
+        listener(Event("note", f"{path}: {error}; it is now {store.set_aside(path).name}"))
+        found = {}
+    for source, names in found.items():
+        _repair_source(store, prepared, names)
+        listener(Event("note", f"{source}: {', '.join(names)} not as written, set aside; it is prepared again"))
+
+
+def teacher_inputs(prepared: Prepared, problem: Problem) -> Inputs:
+    """What the teacher is prepared from: the problem's checkpoint, or the fine-tuned one where it is still there."""
+    if prepared.checkpoint.is_dir() and prepared.has_data:
+        in_turn = tuple(range(prepared.data.task.num_outputs))
+        return Inputs(prepared.data, open_checkpoint(str(prepared.checkpoint)), in_turn)
+    return load_inputs(problem)
+
+
+def _repair_source(store: StudyStore, prepared: Prepared, names: Sequence[str]) -> None:
+    """Set aside these files; of a checkpoint all of it, unless trials were cut from that teacher."""
+    for path in {prepared.folder / PurePosixPath(name).parts[0] for name in names}:
+        if path == prepared.checkpoint and store.results():
+            raise StudyError(
+                f"{path} must be as the study wrote it, but it is damaged, and trials were cut from that teacher; "
+                f"export what was found, or start a new study"
+            )
+        if path.exists():
+            store.set_aside(path)
+
+
+def _repair_state(store: StudyStore, listener: Listener) -> None:
+    try:
+        store.progress()
+    except StudyError as error:
+        store.write_progress(Progress("unknown"))
+        listener(Event("note", f"{error}; the study goes on as an interrupted one"))
+
+
+def _repair_data(store: StudyStore, prepared: Prepared, listener: Listener) -> None:
+    """Encode the data anew where they are damaged; their source must still say the same."""
+    if not prepared.has_data:
+        return
+    try:
+        prepared.check_data()
+    except (StudyError, ValueError, KeyError, OSError, BadZipFile) as error:
+        aside = store.set_aside(prepared.study_folder / "data")
+        listener(Event("note", f"{error}; the data are encoded again, the old ones are {aside.name}"))
+        save_data(prepared, load_inputs(store.problem), store.problem)
+        if not is_remembered(prepared, TEACHER, store.problem):
+            raise StudyError(
+                "data or checkpoint must say what they said when the study was made, but they changed; "
+                "start a new study"
+            ) from error
+
+
+def repair_model(store: StudyStore, evaluator: TrialEvaluator, result: TrialResult, listener: Listener) -> bool:
+    """Replace a file that is not the one that was measured; False where that cannot be done.
+
+    For a refined file the trial's first one steps in; that is compiled again, and must come out the same.
+    """
+    folder = shipped_folder(store, result)
+    path = folder / MODEL
+    if folder.name == REFINED:
+        aside = store.set_aside(folder)
+        listener(Event("note", f"{path} is not the file that was measured; it is now in {aside.name}"))
+        return True
+    if path.exists():
+        store.set_aside(path)
+    configuration = configuration_to_json(result.configuration)
+    evaluator.build(TrialRequest(result.trial, result.attempt, configuration, result.digest, str(folder), 0))
+    same = is_intact(store, result)
+    outcome = "compiled again" if same else "left out, for it cannot be made again"
+    listener(Event("note", f"{path} is not the file that was measured; it is {outcome}"))
+    return same

@@ -1,0 +1,1 @@
+"""What is paid once before the search: data, teacher, transfer set, super-networks."""

@@ -1,0 +1,84 @@
+"""Where to leave an encoder early: every placement and threshold judged from outputs that are known, with no new pass.
+
+The outputs after each layer say what each exit would have answered and how sure it would have been, so a whole sweep
+takes a second (survey 3.5; thresholds set on validation outputs as in DeeBERT, Xin et al. 2020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autocompress.search.pareto import non_dominated
+from autocompress.students.configuration import ExitConfiguration
+
+MOST_EXITS = 2
+
+
+@dataclass(frozen=True)
+class Swept:
+    """The lowest ``depth`` layers with an exit rule: its quality, and the layers that a request passes on average."""
+
+    depth: int
+    exit: ExitConfiguration | None
+    quality: float
+    mean_layers: float
+
+
+def confidences_of(outputs: NDArray[np.float32], batch_size: int) -> NDArray[np.float32]:
+    """Confidence [layers, requests] of outputs [layers, n, C]: that of a request is its least sure text's."""
+    whole = outputs.shape[1] // batch_size * batch_size
+    shifted = np.exp(outputs[:, :whole] - outputs[:, :whole].max(axis=2, keepdims=True))
+    sure = 1.0 / shifted.sum(axis=2)
+    return np.asarray(sure.reshape(len(outputs), -1, batch_size).min(axis=2), np.float32)
+
+
+def sweep(
+    outputs: NDArray[np.float32],
+    quality: Callable[[NDArray[np.float32]], float],
+    thresholds: Sequence[float],
+    batch_size: int = 1,
+) -> list[Swept]:
+    """The non-dominated exit rules of at most ``MOST_EXITS`` exits, and ends without any, most layers first.
+
+    ``outputs`` [layers, n, C] are those after each layer on n texts; ``quality`` judges outputs [m, C] of the first m
+    of them, as many as there are in whole requests. Without ``thresholds`` nothing exits. Of equal rules the one of
+    the fewest layers and exits stays.
+    """
+    confidences = confidences_of(outputs, batch_size)
+    rows = np.arange(confidences.shape[1] * batch_size)
+    found: dict[tuple[float, float], Swept] = {}
+    for depth, exit_ in _rules(len(outputs), thresholds):
+        leaving = np.full(confidences.shape[1], depth - 1)
+        for layer in reversed(exit_.layers if exit_ is not None else ()):
+            assert exit_ is not None
+            leaving[confidences[layer] > exit_.threshold] = layer
+        figures = quality(outputs[np.repeat(leaving, batch_size), rows]), float(leaving.mean()) + 1.0
+        found.setdefault(figures, Swept(depth, exit_, *figures))
+    kept = non_dominated(list(found), ("maximize", "minimize"))
+    front = [each for each, stays in zip(found.values(), kept, strict=True) if stays]
+    return sorted(front, key=lambda each: -each.mean_layers)
+
+
+def cheapest(front: Sequence[Swept], qualities: Sequence[float]) -> list[Swept]:
+    """For each of ``qualities`` the member of fewest layers that reaches it, each once."""
+    found: list[Swept] = []
+    for asked in qualities:
+        good = [each for each in front if each.quality >= asked]
+        best = min(good, key=lambda each: each.mean_layers, default=None)
+        if best is not None and best not in found:
+            found.append(best)
+    return found
+
+
+def _rules(layers: int, thresholds: Sequence[float]) -> Iterator[tuple[int, ExitConfiguration | None]]:
+    for depth in range(1, layers + 1):
+        yield depth, None
+        for count in range(1, MOST_EXITS + 1):
+            for places in combinations(range(depth - 1), count):
+                for threshold in thresholds:
+                    yield depth, ExitConfiguration(places, threshold)

@@ -1,0 +1,108 @@
+"""What a search starts from, read and checked: encoded data, a checkpoint, and what becomes of its head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autocompress.distillation.class_order import choose_head
+from autocompress.domain.problem import Problem
+from autocompress.networks.checkpoint import Checkpoint, head_names, open_checkpoint
+from autocompress.networks.families import FAMILIES, import_encoder
+from autocompress.networks.loading import load_model, permute_outputs
+from autocompress.system.errors import InputError
+from autocompress.tasks.demo import demo_model_path
+from autocompress.tasks.encoding import EncodedDataset, encode
+from autocompress.tasks.loading import load_dataset
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+TRAIN_ROWS_PER_SECOND = 40
+EVALUATION_ROWS_PER_SECOND = 4
+FEWEST_ROWS, MOST_EVALUATION_ROWS = 400, 2000
+COUNTED_PARAMETERS, COUNTED_TOKENS = 10.6e6, 30.0
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A problem's data, encoded, and the checkpoint it starts from.
+
+    ``order`` holds the output of the checkpoint's trained head for each class in turn; None if a head is fitted here.
+    """
+
+    data: EncodedDataset
+    checkpoint: Checkpoint
+    order: tuple[int, ...] | None
+
+
+def load_inputs(problem: Problem) -> Inputs:
+    """Read and check data and checkpoint, and decide what becomes of its head; nothing is trained or written.
+
+    InputError says what does not fit.
+    """
+    checkpoint = open_checkpoint(problem.model or str(demo_model_path()))
+    texts = load_dataset(problem.data, problem.seed, checkpoint.declared_task)
+    data = encode(texts, checkpoint.tokenizer, max_positions=checkpoint.max_positions)
+    parameters = encoder_parameters(checkpoint)
+    data = _limited(data, problem, parameters)
+    _check_token_types(data, checkpoint)
+    loaded = load_model(checkpoint, data.task.num_outputs, data.task.label_names)
+    import_encoder(loaded.model)
+    names = head_names(checkpoint.config, data.task.num_outputs)
+    head = choose_head(loaded, names, data, parameters, accept=problem.accept_teacher)
+    return Inputs(replace(data, notes=(*data.notes, *checkpoint.notes, *head.notes)), checkpoint, head.order)
+
+
+def load_start(inputs: Inputs) -> PreTrainedModel:
+    """The model that the teacher is made from, its outputs in the order of the task's classes."""
+    task = inputs.data.task
+    model = load_model(inputs.checkpoint, task.num_outputs, task.label_names).model
+    if inputs.order is not None:
+        permute_outputs(model, inputs.order)
+    return model
+
+
+def _check_token_types(data: EncodedDataset, checkpoint: Checkpoint) -> None:
+    """A tokenizer's token types must have rows in the model's table; one row, or none, is taken for all of them."""
+    rows = int(getattr(checkpoint.config, "type_vocab_size", 0) or 0)
+    largest = max(int(split.type_ids.max(initial=0)) for split in data.splits.values())
+    if rows > 1 and largest >= rows:
+        raise InputError(
+            f"every token type that the tokenizer gives must have a row in the model's table, but it gives type "
+            f"{largest} and the table has {rows}; take the tokenizer that {checkpoint.reference} was trained with"
+        )
+
+
+def encoder_parameters(checkpoint: Checkpoint) -> int:
+    """Weights of the encoder's layers, which a token's cost is proportional to."""
+    sizes = FAMILIES[checkpoint.config.model_type].sizes(checkpoint.config)
+    layers, hidden = int(sizes["num_hidden_layers"]), int(sizes["hidden_size"])
+    return layers * hidden * (4 * hidden + 2 * int(sizes["intermediate_size"]))
+
+
+def row_limits(time_budget_s: float, parameters: int, mean_tokens: float = COUNTED_TOKENS) -> dict[str, int]:
+    """Rows per split that a time budget can pass through an encoder.
+
+    The rates were counted on MiniLM-L6 and rows of ``COUNTED_TOKENS`` tokens.
+    """
+    seconds = time_budget_s * min(COUNTED_PARAMETERS / parameters, 1.0) * min(COUNTED_TOKENS / mean_tokens, 1.0)
+    evaluated = min(max(round(EVALUATION_ROWS_PER_SECOND * seconds), FEWEST_ROWS), MOST_EVALUATION_ROWS)
+    train = max(round(TRAIN_ROWS_PER_SECOND * seconds), FEWEST_ROWS)
+    return {"train": train, "validation": evaluated, "test": evaluated}
+
+
+def _limited(data: EncodedDataset, problem: Problem, parameters: int) -> EncodedDataset:
+    """At most as many rows per split as the time budget can pass through the model; what is left out is noted."""
+    limits = row_limits(problem.time_budget_s, parameters, float(data.train.lengths.mean()))
+    rng = np.random.default_rng(problem.seed)
+    splits: dict[str, Any] = {}
+    notes = list(data.notes)
+    for name, split in data.splits.items():
+        splits[name] = split
+        if len(split) > limits[name]:
+            splits[name] = split.subset(np.sort(rng.permutation(len(split))[: limits[name]]))
+            notes.append(f"{name}: {limits[name]:,} of {len(split):,} rows are used, drawn by the seed")
+    return replace(data, **splits, notes=tuple(notes))

@@ -1,0 +1,89 @@
+"""What the surrogate of a study needs to know before anything was measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from autocompress.distillation.batches import head_logits, tensor_batch
+from autocompress.domain.problem import Problem
+from autocompress.preparation.exit_sweep import cheapest, confidences_of, sweep
+from autocompress.search.surrogate import Origins, Region, Surrogate
+from autocompress.students.configuration import ExitConfiguration, TransformerConfiguration
+from autocompress.students.costs import Confidences
+from autocompress.students.cut import cut
+from autocompress.students.networks import build_student
+from autocompress.study.prepared import TEACHER, Prepared
+from autocompress.tasks.metrics import metric_of
+from search_spaces import SearchSpace
+from search_spaces.transformer import THRESHOLDS
+
+USEFUL = 0.08
+ROWS = 256
+LOSSES = (0.0, 0.005, 0.015)
+
+
+def surrogate_of(problem: Problem, prepared: Prepared, space: SearchSpace) -> Surrogate:
+    """Its models start from priors; how sure exits are is read from the teacher's heads and the super-network's."""
+    asked = problem.constraints
+    floor = max(prepared.teacher_quality - USEFUL, asked.min_quality or 0.0)
+    region = Region(floor, asked.max_latency_ms or np.inf, asked.max_size_bytes or np.inf)
+    batch_size, confidences = problem.target.batch_size, {}
+    if not space.regression and prepared.teacher_shape.num_hidden_layers > 1:
+        if prepared.has(TransformerConfiguration.student):
+            confidences[TransformerConfiguration.student] = exit_confidences(prepared, batch_size)
+        if prepared.layer_heads.arrays:
+            confidences[TEACHER] = confidences_of(layer_outputs(prepared), batch_size)
+    origins = Origins(prepared.source_of, confidences, prepared.has)
+    requests = len(prepared.data.validation) // batch_size
+    return Surrogate(space, region, origins, requests, exit_designs(prepared, batch_size))
+
+
+def exit_designs(prepared: Prepared, batch_size: int) -> list[TransformerConfiguration]:
+    """The whole teacher in 8 bits, cut short or with exits: the fastest of no loss on validation, then of some."""
+    if not prepared.layer_heads.arrays:
+        return []
+    task, labels = prepared.data.task, prepared.data.validation.labels
+    thresholds = THRESHOLDS if task.kind == "classification" else ()
+
+    def quality(outputs: np.ndarray) -> float:
+        return metric_of(task, outputs, labels[: len(outputs)])
+
+    front = sweep(layer_outputs(prepared), quality, thresholds, batch_size)
+    chosen = cheapest(front, [prepared.teacher_quality - loss for loss in LOSSES])
+    return [
+        TransformerConfiguration.uniform(prepared.teacher_shape, layers=tuple(range(each.depth)), exit=each.exit)
+        for each in chosen
+    ]
+
+
+def layer_outputs(prepared: Prepared) -> np.ndarray:
+    """Outputs [layers, n, C] after each of the teacher's layers on the validation split, its own last."""
+    return np.concatenate([prepared.layer_heads.outputs, prepared.validation_outputs[None]])
+
+
+def exit_confidences(prepared: Prepared, batch_size: int) -> Confidences:
+    """Confidence [layers, requests] of an exit after each layer of a half-width sub-network, on validation texts.
+
+    A request is ``batch_size`` texts, and as sure as the least sure of them.
+    """
+    arrays, shape = prepared.source(TransformerConfiguration.student)
+    half = TransformerConfiguration.uniform(
+        shape,
+        num_attention_heads=max(1, shape.num_attention_heads // 2),
+        intermediate_size=max(1, shape.intermediate_size // 2),
+    )
+    configuration = replace(half, exit=ExitConfiguration(tuple(range(shape.num_hidden_layers - 1)), 0.5))
+    network = build_student(cut(arrays, shape, configuration), shape, configuration).eval()
+    data = prepared.data
+    rows = np.arange(min(max(ROWS, batch_size), len(data.validation)) // batch_size * batch_size)
+    outputs = np.empty((shape.num_hidden_layers, len(rows), shape.num_outputs), np.float32)
+    with torch.inference_mode():
+        for begin in range(0, len(rows), 32):
+            part = rows[begin : begin + 32]
+            batch = tensor_batch(data.validation, part, data.pad_id, prepared.validation_outputs)
+            heads = head_logits(network, batch, configuration, fake_quantize=False)
+            outputs[:, part] = torch.stack(heads).numpy()
+    return confidences_of(outputs, batch_size)

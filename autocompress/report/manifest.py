@@ -1,0 +1,135 @@
+"""The artefact on disk: a folder with model.onnx, the tokenizer, and manifest.json that says what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from autocompress.domain.figures import Baseline, Figures
+from autocompress.students.configuration import StoredConfiguration, configuration_to_json
+from autocompress.system.errors import InputError
+from autocompress.system.files import read_sealed, sha256, write_sealed
+from autocompress.system.serialization import Stored, fields_of
+
+VERSION = 1
+MANIFEST, MODEL, TOKENIZER = "manifest.json", "model.onnx", "tokenizer.json"
+
+
+@dataclass(frozen=True)
+class Manifest(Stored):
+    """What an artefact is, what was measured of it, where, and from which study and trial it comes.
+
+    ``task`` is the JSON form of the task (kind, columns, labels); ``max_length`` counts tokens; ``fingerprint``
+    describes the hardware and ``versions`` the libraries; ``files`` maps names in the folder to their SHA-256.
+    ``least_onnxruntime`` is the oldest version that serves the model, such as ``1.23``; empty in older exports.
+    """
+
+    configuration: StoredConfiguration
+    task: dict[str, Any]
+    max_length: int
+    batch_size: int
+    threads: int
+    figures: Figures
+    baselines: tuple[Baseline, ...]
+    fingerprint: dict[str, Any]
+    versions: dict[str, str]
+    study: str
+    trial: int
+    files: dict[str, str]
+    least_onnxruntime: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("max_length", "batch_size", "threads"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise InputError(f"{name} in a manifest must be a whole number of at least 1, but got {value!r}")
+        if MODEL not in self.files:
+            raise InputError(f"a manifest must name the digest of {MODEL}, but names {sorted(self.files)}")
+        for name in self.files:
+            _inside(name)
+
+    def to_json(self) -> dict[str, Any]:
+        """The versioned JSON form; ``from_json`` gives the equal value back."""
+        return {
+            "version": VERSION,
+            **super().to_json(),
+            "configuration": configuration_to_json(self.configuration),
+        }
+
+    @classmethod
+    def from_json(cls, data: Any) -> Manifest:
+        """Read the JSON form; InputError if it is of another version or not a manifest."""
+        try:
+            return super().from_json(fields_of(data, "manifest", VERSION))
+        except InputError as error:
+            raise InputError(f"{error}; export the model again") from error
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A folder whose files are the ones its manifest names."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def model(self) -> Path:
+        """The ONNX file."""
+        return self.folder / MODEL
+
+    @property
+    def tokenizer(self) -> Path:
+        """The tokenizer as one file of the tokenizers library."""
+        return self.folder / TOKENIZER
+
+
+def file_digests(folder: Path, names: tuple[str, ...] = (MODEL, TOKENIZER)) -> dict[str, str]:
+    """SHA-256 (hex) of those files of ``folder``, for ``Manifest.files``; InputError if one is missing."""
+    return {name: _digest(folder, name) for name in names}
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write manifest.json atomically, as the last file of the folder; StorageError if that fails."""
+    write_sealed(folder / MANIFEST, manifest.to_json())
+
+
+def load_artifact(folder: Path) -> Artifact:
+    """The artefact in ``folder``; InputError if a file is missing or is not the one the manifest names."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise InputError(f"an exported model is a folder with {MANIFEST}, but {folder} has none; name such a folder")
+    try:
+        data = read_sealed(path)
+    except ValueError as error:
+        raise InputError(f"{path} must be as an export wrote it, but {error}; export the model again") from error
+    except OSError as error:
+        raise InputError(f"{path} must be readable, but {error.strerror or error}") from error
+    manifest = Manifest.from_json(data)
+    for name, digest in manifest.files.items():
+        found = _digest(folder, name)
+        if found != digest:
+            raise InputError(
+                f"{folder / name} must have the SHA-256 that its manifest names, {str(digest)[:12]}..., "
+                f"but has {found[:12]}...; export the model again"
+            )
+    return Artifact(folder, manifest)
+
+
+def _digest(folder: Path, name: str) -> str:
+    path = folder / _inside(name)
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"the files of a model must lie in its folder, but {path} leads out of it")
+    if not path.is_file():
+        raise InputError(f"{folder} must hold {name}, but does not; export the model again")
+    try:
+        return sha256(path)
+    except OSError as error:
+        raise InputError(f"{path} must be readable, but {error.strerror or error}") from error
+
+
+def _inside(name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in name:
+        raise InputError(f"the files of a model must lie in its folder, but the manifest names {name!r}")
+    return name

@@ -1,0 +1,33 @@
+"""What a killed controller left behind, brought back into order before the search goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from optuna.trial import TrialState
+
+from autocompress.search.ledger import CONFIGURATION, Ledger, OpenTrial
+from autocompress.study.store import StudyStore
+from autocompress.system.errors import StudyError
+
+
+def recover(store: StudyStore, ledger: Ledger) -> list[OpenTrial]:
+    """The trials to take up again, in order: measured ones with their result, others to run under the same number.
+
+    A trial that died while it was asked for becomes FAIL. A result file that is unreadable or of another
+    configuration does not count. Calling this again changes nothing.
+    """
+    for trial in ledger.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if CONFIGURATION not in trial.user_attrs:
+            ledger.fail(trial.number)
+    return [_with_result(store, trial) for trial in ledger.open_trials()]
+
+
+def _with_result(store: StudyStore, trial: OpenTrial) -> OpenTrial:
+    try:
+        result = store.result(trial.number)
+    except StudyError:
+        return trial
+    if result is None or result.digest != trial.digest:
+        return trial
+    return replace(trial, result=result)

@@ -1,0 +1,84 @@
+"""The BiLSTM student as an ONNX graph, with the quantized LSTM of ONNX Runtime below 32 bits."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from autocompress.artifact.blocks import (
+    INPUT_IDS,
+    Arrays,
+    GraphInputs,
+    Pooling,
+    finished,
+    head,
+    word_embeddings,
+)
+from autocompress.artifact.graph import GraphBuilder
+from autocompress.artifact.packing import stored_codes, stored_floats
+from autocompress.compression.quantization import Floats, quantize
+from autocompress.compression.sparsity import prune
+from autocompress.domain.shape import EncoderShape
+from autocompress.students.configuration import BiLSTMConfiguration
+from autocompress.students.precision import side_bits
+
+_DIRECTIONS = ("forward", "backward")
+# torch orders the gates input, forget, cell, output; ONNX input, output, forget, cell.
+_GATES = (0, 3, 1, 2)
+# An LSTM gives products of a sigmoid and a hyperbolic tangent.
+LEAST = -1.0
+
+
+def emit_bilstm(
+    arrays: Arrays, configuration: BiLSTMConfiguration, shape: EncoderShape, inputs: GraphInputs
+) -> onnx.ModelProto:
+    """One graph for ``arrays`` (already cut to ``configuration``); masked tokens end their sequence."""
+    graph = GraphBuilder()
+    # The LSTM of ONNX Runtime ends the whole process where a batch has no rows.
+    pooling = Pooling(graph, texts_needed=True)
+    lengths = graph.op("Cast", graph.op("Reshape", pooling.counts, graph.integers(-1)), to=TensorProto.INT32)
+    table, kept = arrays["embeddings.word"], configuration.vocabulary_size
+    ids = graph.op("Transpose", INPUT_IDS, perm=[1, 0])
+    x = word_embeddings(graph, table, inputs, kept, configuration.embedding_bits, ids=ids)
+    for layer in range(configuration.num_layers):
+        y = _lstm(graph, x, lengths, arrays, layer=layer, configuration=configuration)
+        last = layer == configuration.num_layers - 1
+        merged = graph.op("Transpose", y, perm=[2, 0, 1, 3] if last else [0, 2, 1, 3])
+        x = graph.op("Reshape", merged, graph.integers(0, 0, 2 * configuration.hidden_size))
+    pooled = graph.op("Concat", pooling.mean(graph, x), pooling.maximum(graph, x, LEAST), axis=-1)
+    logits = head(graph, pooled, arrays, "head", act="relu", bits=side_bits(configuration.weight_bits))
+    return finished(graph, logits, shape.num_outputs)
+
+
+def _lstm(
+    graph: GraphBuilder, x: str, lengths: str, arrays: Arrays, *, layer: int, configuration: BiLSTMConfiguration
+) -> str:
+    """``[sequence, 2, batch, hidden]`` of ``x [sequence, batch, in]``; the two biases are one, the other is zeros."""
+    names = [f"lstm.{layer}.{direction}" for direction in _DIRECTIONS]
+    units, bits, sparse = configuration.hidden_size, configuration.weight_bits, configuration.sparsity > 0
+    bias = np.stack([_onnx_gates(arrays[f"{name}.bias"]) for name in names])
+    biases = graph.op("Pad", graph.constant(bias), graph.integers(0, 0, 0, 4 * units))
+    common: dict[str, Any] = {"direction": "bidirectional", "hidden_size": units}
+    stored, scales = [], []
+    for kind in ("weight_ih", "weight_hh"):
+        weights = [_onnx_gates(prune(arrays[f"{name}.{kind}"], configuration.sparsity)) for name in names]
+        if bits == 32:
+            stored.append(stored_floats(graph, np.stack(weights), sparse=sparse))
+            continue
+        quantized = [quantize(weight, bits) for weight in weights]
+        codes = np.stack([np.ascontiguousarray(codes.T) for codes, _ in quantized])
+        stored.append(stored_codes(graph, codes, bits, sparse=sparse))
+        scales.append(graph.constant(np.stack([scale for _, scale in quantized])))
+    if bits == 32:
+        return graph.op("LSTM", x, *stored, biases, lengths, **common)
+    zero = graph.op("Expand", graph.constant(np.zeros((1, 1), np.int8)), graph.integers(2, 4 * units))
+    quantization = (scales[0], zero, scales[1], zero)
+    return graph.microsoft("DynamicQuantizeLSTM", x, *stored, biases, lengths, "", "", "", *quantization, **common)
+
+
+def _onnx_gates(array: Floats) -> NDArray[np.float32]:
+    """``array [4 * hidden, ...]`` with the gates in ONNX's order."""
+    gates = array.reshape(4, -1, *array.shape[1:])[list(_GATES)]
+    return gates.reshape(array.shape)

@@ -1,0 +1,63 @@
+"""A bidirectional LSTM that runs as any of its sub-networks (survey 3.3; Tang et al. 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from autocompress.networks.weights import Arrays
+from autocompress.students.cut import slice_bilstm
+from autocompress.students.elastic import Selection
+from autocompress.students.pooled_network import ElasticStudent
+from autocompress.students.word_vectors import StudentSizes, initial_head, initial_linear, teacher_word_vectors
+
+
+class ElasticBiLSTM(ElasticStudent):
+    """Elastic by prefix: embedding channels, units of each gate, layers. The cut weights run in torch's own LSTM."""
+
+    least = -1.0
+
+    def _slices(self, weights: Mapping[str, Tensor], configuration: Any) -> dict[str, Tensor]:
+        return slice_bilstm(weights, self.shape, configuration)
+
+    def _features(self, selection: Selection, x: Tensor, mask: Tensor) -> Tensor:
+        lengths = mask.sum(1, keepdim=True)
+        positions = torch.arange(x.shape[1], device=x.device).expand(len(x), -1)
+        mirror = torch.where(positions < lengths, lengths - 1 - positions, positions).unsqueeze(-1)
+        for layer in range(sum(name.endswith(".forward.bias") for name in selection.weights)):
+            forward = _lstm(selection, f"lstm.{layer}.forward", x)
+            backward = _lstm(selection, f"lstm.{layer}.backward", torch.take_along_dim(x, mirror, 1))
+            x = torch.cat([forward, torch.take_along_dim(backward, mirror, 1)], -1)
+        return x
+
+
+def _lstm(selection: Selection, name: str, x: Tensor) -> Tensor:
+    """[B, T, h] from x [B, T, in], left to right: what follows a text does not reach back into it.
+
+    Each direction runs alone on padded rows (the other one mirrored within each text): half the time of packed
+    sequences, for which torch has no fused kernel on a CPU.
+    """
+    weights = [selection[f"{name}.weight_ih"], selection[f"{name}.weight_hh"], selection[f"{name}.bias"]]
+    weights.append(torch.zeros_like(weights[2]))
+    zeros = x.new_zeros(1, len(x), weights[1].shape[1])
+    return torch._VF.lstm(x, (zeros, zeros), weights, True, 1, 0.0, torch.is_grad_enabled(), False, True)[0]
+
+
+def initial_bilstm(teacher_arrays: Arrays, sizes: StudentSizes, num_outputs: int, seed: int = 0) -> Arrays:
+    """A fresh BiLSTM on the teacher's word vectors; recurrent weights are orthogonal, forget gates start open."""
+    generator = np.random.default_rng(seed)
+    arrays = {"embeddings.word": teacher_word_vectors(teacher_arrays, sizes.embedding_size)}
+    units = sizes.hidden_size
+    for layer in range(sizes.num_layers):
+        incoming = sizes.embedding_size if layer == 0 else 2 * units
+        for direction in ("forward", "backward"):
+            name = f"lstm.{layer}.{direction}"
+            arrays[f"{name}.weight_ih"] = initial_linear(generator, 4 * units, incoming)
+            gates = [np.linalg.qr(generator.normal(size=(units, units)))[0] for _ in range(4)]
+            arrays[f"{name}.weight_hh"] = np.concatenate(gates).astype(np.float32)
+            arrays[f"{name}.bias"] = np.repeat(np.array([0, 1, 0, 0], np.float32), units)
+    return arrays | initial_head(generator, 4 * units, num_outputs)

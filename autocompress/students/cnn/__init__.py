@@ -1,0 +1,1 @@
+"""The student that reads the teacher's word vectors with convolutions."""

@@ -1,0 +1,55 @@
+"""The CNN student as an ONNX graph: convolutions as one matrix product over shifted copies of the tokens."""
+
+import onnx
+
+from autocompress.artifact.blocks import (
+    Arrays,
+    GraphInputs,
+    Pooling,
+    finished,
+    head,
+    linear,
+    word_embeddings,
+)
+from autocompress.artifact.graph import GraphBuilder
+from autocompress.compression.sparsity import prune
+from autocompress.domain.shape import EncoderShape
+from autocompress.students.configuration import CNNConfiguration
+from autocompress.students.precision import side_bits
+
+# The first layer gives what Relu does, and each further one adds such values.
+LEAST = 0.0
+
+
+def emit_cnn(
+    arrays: Arrays, configuration: CNNConfiguration, shape: EncoderShape, inputs: GraphInputs
+) -> onnx.ModelProto:
+    """One graph for ``arrays`` (already cut to ``configuration``); layers after the first are residual."""
+    graph = GraphBuilder()
+    pooling = Pooling(graph)
+    table, kept = arrays["embeddings.word"], configuration.vocabulary_size
+    x = word_embeddings(graph, table, inputs, kept, configuration.embedding_bits)
+    for layer in range(configuration.num_layers):
+        weight = prune(arrays[f"conv.{layer}.weight"], configuration.sparsity)
+        windows = _windows(graph, pooling.zeroed(graph, x), configuration.kernel_size)
+        bits, sparse = configuration.weight_bits, configuration.sparsity > 0
+        y = graph.op("Relu", linear(graph, windows, weight, arrays[f"conv.{layer}.bias"], bits, sparse=sparse))
+        x = y if layer == 0 else graph.op("Add", x, y)
+    pooled = graph.op("Concat", pooling.mean(graph, x), pooling.maximum(graph, x, LEAST), axis=-1)
+    logits = head(graph, pooled, arrays, "head", act="relu", bits=side_bits(configuration.weight_bits))
+    return finished(graph, logits, shape.num_outputs)
+
+
+def _windows(graph: GraphBuilder, x: str, kernel_size: int) -> str:
+    """``[batch, sequence, kernel_size * in]``: each token's neighbours from left to right, zeros beyond the ends."""
+    if kernel_size == 1:
+        return x
+    margin = kernel_size // 2
+    padded = graph.op("Pad", x, graph.integers(0, margin, 0, 0, margin, 0))
+    axis = graph.integers(1)
+    length = graph.op("Shape", x, start=1, end=2)
+    slices = []
+    for start in range(kernel_size):
+        first = graph.integers(start)
+        slices.append(graph.op("Slice", padded, first, graph.op("Add", first, length), axis))
+    return graph.op("Concat", *slices, axis=-1)

@@ -1,0 +1,72 @@
+"""What the students without attention share: word vectors in, mean and maximum over the tokens, a perceptron out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from autocompress.students.elastic import ElasticNetwork, Selection, masked_max, masked_mean
+
+
+class StudentOutput(NamedTuple):
+    """Logits [B, num_outputs] in float32, and the features [B, width] that they are a linear function of."""
+
+    logits: Tensor
+    features: Tensor
+
+
+class ElasticStudent(ElasticNetwork):
+    """Token types are not read: the separator between the two texts of a pair is a token like any other.
+
+    ``least`` is a number that no feature of a token is below.
+    """
+
+    least: ClassVar[float]
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        configuration: Any = None,
+        *,
+        token_map: Tensor | None = None,
+        fake_quantize: bool = False,
+    ) -> StudentOutput:
+        """Run on input ids [B, T] and mask [B, T] (1 = token; padding on the right)."""
+        if token_map is not None:
+            input_ids = token_map[input_ids]
+        selection = self._select(configuration, fake_quantize)
+        mask = attention_mask.bool()
+        x = self._features(selection, selection.rows("embeddings.word", input_ids), mask)
+        pooled = torch.cat([masked_mean(x, mask), masked_max(x, mask, self.least)], -1)
+        features = F.relu(selection.linear("head.dense", pooled))
+        return StudentOutput(selection.linear("head.out", features).float(), features)
+
+    @property
+    def num_features(self) -> int:
+        """Width of the features, the same in every sub-network."""
+        return len(self.weights["head.dense.bias"])
+
+    def logits(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        configuration: Any = None,
+        *,
+        token_map: Tensor | None = None,
+        fake_quantize: bool = False,
+    ) -> Tensor:
+        """Logits of a call, with the signature that all elastic networks share."""
+        output: StudentOutput = self(
+            input_ids, attention_mask, configuration, token_map=token_map, fake_quantize=fake_quantize
+        )
+        return output.logits
+
+    @abstractmethod
+    def _features(self, selection: Selection, x: Tensor, mask: Tensor) -> Tensor:
+        """Features [B, T, C] of word vectors [B, T, E]; what stands at padding does not count."""

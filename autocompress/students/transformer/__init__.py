@@ -1,0 +1,1 @@
+"""The student that keeps the teacher's architecture: a sub-network of its encoder."""

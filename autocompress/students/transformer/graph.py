@@ -1,0 +1,153 @@
+"""The transformer student as an ONNX graph of ONNX Runtime's fused and quantized operators."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import TensorProto
+
+from autocompress.artifact.blocks import (
+    ATTENTION_MASK,
+    INPUT_IDS,
+    MASKED_SCORE,
+    TOKEN_TYPE_IDS,
+    TOKENS_NEEDED,
+    Arrays,
+    GraphInputs,
+    Pooling,
+    activation,
+    finished,
+    first_token,
+    head,
+    layer_norm,
+    linear,
+    word_embeddings,
+)
+from autocompress.artifact.graph import GraphBuilder
+from autocompress.artifact.packing import stored_dequantized
+from autocompress.compression.sparsity import prune
+from autocompress.domain.shape import EncoderShape
+from autocompress.students.configuration import LayerConfiguration, TransformerConfiguration
+from autocompress.students.precision import side_bits
+from autocompress.system.errors import InputError
+
+
+def emit_transformer(
+    arrays: Arrays, configuration: TransformerConfiguration, shape: EncoderShape, inputs: GraphInputs
+) -> onnx.ModelProto:
+    """One graph for ``arrays`` (already cut to ``configuration``), with exits as nested `If` nodes."""
+    if configuration.exit is not None and shape.num_outputs < 2:
+        raise InputError(
+            "early exit by confidence needs at least 2 classes, but the task is a regression; drop the exit"
+        )
+    return TransformerEmitter(arrays, configuration, shape, inputs).model()
+
+
+class TransformerEmitter:
+    """One graph in the making; ``model`` finishes it."""
+
+    def __init__(
+        self, arrays: Arrays, configuration: TransformerConfiguration, shape: EncoderShape, inputs: GraphInputs
+    ) -> None:
+        self.arrays, self.configuration, self.shape, self.inputs = arrays, configuration, shape, inputs
+        self.graph = GraphBuilder()
+        # The first exit's mean is built before the weights of the layers behind it are stored.
+        if any(2 in (layer.attention_bits, layer.feed_forward_bits) for layer in configuration.layers):
+            self.graph.expect(TensorProto.INT2)
+        types = arrays.get("embeddings.token_type")
+        self.token_types = inputs.pair and types is not None and len(types) > 1
+        self.mask = self.graph.op("Cast", ATTENTION_MASK, to=TensorProto.INT32)
+        self.pooling = Pooling(self.graph)
+
+    def model(self) -> onnx.ModelProto:
+        """The finished graph."""
+        logits = self._layers(self.graph, self._embeddings(), 0)
+        return finished(self.graph, logits, self.shape.num_outputs, token_types=self.token_types)
+
+    def _embeddings(self) -> str:
+        graph, arrays, bits = self.graph, self.arrays, self.configuration.embedding_bits
+        kept = self.configuration.vocabulary_size
+        x = word_embeddings(graph, arrays["embeddings.word"], self.inputs, kept, bits)
+        positions = arrays["embeddings.position"][: self.inputs.max_length]
+        if "embeddings.token_type" in arrays and not self.token_types:
+            positions = positions + arrays["embeddings.token_type"][0]
+        table = stored_dequantized(graph, positions, side_bits(bits))
+        length = graph.op("Shape", INPUT_IDS, start=1, end=2)
+        positions_read = graph.op("Slice", table, graph.integers(0), length, graph.integers(0))
+        # This node fails where a text is longer: ONNX Runtime's error says its name.
+        x = graph.op("Add", x, positions_read, name=f"texts_have_at_most_{len(positions)}_tokens")
+        if self.token_types:
+            types = graph.constant(arrays["embeddings.token_type"])
+            x = graph.op("Add", x, graph.op("Gather", types, TOKEN_TYPE_IDS))
+        x = layer_norm(graph, x, arrays, "embeddings.norm", self.shape.layer_norm_epsilon)
+        name = "embeddings.projection"
+        if f"{name}.weight" in arrays:
+            x = linear(graph, x, arrays[f"{name}.weight"], arrays[f"{name}.bias"], side_bits(bits))
+        return x
+
+    def _layers(self, graph: GraphBuilder, x: str, start: int) -> str:
+        """Logits from the input of kept layer ``start``; what follows an exit stands in the branch not taken."""
+        layers = self.configuration.layers
+        leaving = self.configuration.exit.layers if self.configuration.exit is not None else ()
+        for place in range(start, len(layers)):
+            x = self._layer(graph, x, layers[place])
+            if layers[place].index in leaving:
+                return self._exit(graph, x, place)
+        return self._head(graph, x, layers[-1].index)
+
+    def _exit(self, graph: GraphBuilder, x: str, place: int) -> str:
+        """Leave with this layer's logits where every row's largest probability is above the threshold."""
+        assert self.configuration.exit is not None
+        logits = self._head(graph, x, self.configuration.layers[place].index)
+        largest = graph.op("ReduceMax", graph.op("Softmax", logits, axis=-1), graph.integers(-1), keepdims=0)
+        least = graph.op("ReduceMin", largest, keepdims=0)
+        threshold = graph.constant(np.array(self.configuration.exit.threshold, np.float32))
+        sure = graph.op("Greater", least, threshold)
+        leave, stay = graph.branch(), graph.branch()
+        left = leave.op("Identity", logits)
+        stayed = self._layers(stay, x, place + 1)
+        branches = {"then_branch": leave.branch_graph(left), "else_branch": stay.branch_graph(stayed)}
+        return graph.op("If", sure, **branches)
+
+    def _layer(self, graph: GraphBuilder, x: str, layer: LayerConfiguration) -> str:
+        """One encoder layer; where only [CLS] of the last one is read, only [CLS] asks, and goes on alone."""
+        name, epsilon = f"layers.{layer.index}", self.shape.layer_norm_epsilon
+        only_first = layer is self.configuration.layers[-1] and self.shape.pooling_after(layer.index) == "first"
+        asking = first_token(graph, x, keep_axis=True, name=TOKENS_NEEDED) if only_first else x
+        mixed = self._attention(graph, asking, x, layer)
+        attended = self._linear(graph, mixed, [f"{name}.attention.output"], layer=layer, bits=layer.attention_bits)
+        # Add would be fused with the norm into SkipLayerNormalization, which takes several times as long.
+        x = layer_norm(graph, graph.op("Sum", asking, attended), self.arrays, f"{name}.attention.norm", epsilon)
+        y = self._linear(graph, x, [f"{name}.feed_forward.up"], layer=layer, bits=layer.feed_forward_bits)
+        y = activation(graph, y, self.shape.hidden_activation)
+        y = self._linear(graph, y, [f"{name}.feed_forward.down"], layer=layer, bits=layer.feed_forward_bits)
+        return layer_norm(graph, graph.op("Sum", x, y), self.arrays, f"{name}.feed_forward.norm", epsilon)
+
+    def _attention(self, graph: GraphBuilder, asking: str, x: str, layer: LayerConfiguration) -> str:
+        """Mixed values ``[batch, asking tokens, heads * head_size]``; query, key and value are one product."""
+        names = [f"layers.{layer.index}.attention.{part}" for part in ("query", "key", "value")]
+        bits = layer.attention_bits
+        if asking == x:
+            fused = self._linear(graph, x, names, layer=layer, bits=bits)
+            parts = graph.ops("Split", [fused], 3, axis=-1, num_outputs=3)
+        else:
+            fused = self._linear(graph, x, names[1:], layer=layer, bits=bits)
+            parts = graph.ops("Split", [fused], 2, axis=-1, num_outputs=2)
+            parts = [self._linear(graph, asking, names[:1], layer=layer, bits=bits), *parts]
+        heads = layer.num_attention_heads
+        masked = {"num_heads": heads, "mask_filter_value": MASKED_SCORE}
+        return graph.microsoft("MultiHeadAttention", *parts, "", self.mask, **masked)
+
+    def _linear(self, graph: GraphBuilder, x: str, names: list[str], *, layer: LayerConfiguration, bits: int) -> str:
+        """The outputs of the named linear layers side by side; each is made sparse on its own."""
+        weight = np.concatenate([prune(self.arrays[f"{name}.weight"], layer.sparsity) for name in names])
+        bias = np.concatenate([self.arrays[f"{name}.bias"] for name in names])
+        return linear(graph, x, weight, bias, bits, sparse=layer.sparsity > 0)
+
+    def _head(self, graph: GraphBuilder, x: str, index: int) -> str:
+        bits, act = side_bits(self.configuration.embedding_bits), self.shape.activation_after(index)
+        return head(graph, self._pooled(graph, x, index), self.arrays, f"heads.{index}", act=act, bits=bits)
+
+    def _pooled(self, graph: GraphBuilder, x: str, index: int) -> str:
+        """What the head after layer ``index`` reads of its output, ``[batch, width]``."""
+        return first_token(graph, x) if self.shape.pooling_after(index) == "first" else self.pooling.mean(graph, x)

@@ -1,0 +1,149 @@
+"""A BERT-like encoder that runs as any of its sub-networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from autocompress.networks.weights import layer_indices
+from autocompress.students.configuration import TransformerConfiguration
+from autocompress.students.cut import slice_transformer
+from autocompress.students.elastic import ElasticNetwork, Selection, masked_mean
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "gelu_new": partial(F.gelu, approximate="tanh"),
+    "relu": F.relu,
+    "tanh": torch.tanh,
+}
+# Longest text, in tokens, whose attention is written out.
+WRITTEN_OUT_LENGTH = 256
+
+
+@dataclass(frozen=True)
+class EncoderOutput:
+    """What one forward pass gives.
+
+    ``logits`` holds [B, num_outputs] (float32) for each kept layer that has a head, by the teacher's layer index;
+    ``hidden`` one [B, T, H'] per kept layer; ``embeddings`` [B, T, H'] is what the first layer reads.
+    """
+
+    logits: dict[int, Tensor]
+    hidden: list[Tensor]
+    embeddings: Tensor
+
+    @property
+    def last(self) -> Tensor:
+        """Logits of the last head."""
+        return self.logits[max(self.logits)]
+
+
+class ElasticEncoder(ElasticNetwork):
+    """Elastic by prefix: hidden channels, heads, neurons; and any subset of layers (post-norm, as BERT).
+
+    Built from the whole arrays or from those of a cut; without a configuration it runs with all that it has.
+    """
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        configuration: TransformerConfiguration | None = None,
+        *,
+        token_map: Tensor | None = None,
+        fake_quantize: bool = False,
+    ) -> EncoderOutput:
+        """Run on input ids [B, T], mask [B, T] (1 = token; padding on the right) and token types [B, T] or None.
+
+        ``token_map`` int64 [V] gives the embedding row of each input id (a reduced vocabulary). ``fake_quantize``
+        puts the configuration's bits and sparsity on the weights, with straight-through gradients.
+        """
+        if token_map is not None:
+            input_ids = token_map[input_ids]
+        selection = self._select(configuration, fake_quantize)
+        mask = attention_mask.bool()
+        x = embeddings = self._embed(selection, input_ids, token_type_ids)
+        logits, hidden = {}, []
+        for index in layer_indices(selection.weights):
+            x = self._layer(selection, f"layers.{index}.", x, mask)
+            hidden.append(x)
+            if f"heads.{index}.out.weight" in selection:
+                logits[index] = self._head(selection, index, x, mask)
+        return EncoderOutput(logits, hidden, embeddings)
+
+    def logits(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        configuration: Any = None,
+        *,
+        token_map: Tensor | None = None,
+        fake_quantize: bool = False,
+    ) -> Tensor:
+        """Logits [B, num_outputs] of the last head."""
+        output = self(
+            input_ids, attention_mask, token_type_ids, configuration, token_map=token_map, fake_quantize=fake_quantize
+        )
+        return output.last  # type: ignore[no-any-return]
+
+    def _slices(self, weights: Mapping[str, Tensor], configuration: Any) -> dict[str, Tensor]:
+        return slice_transformer(weights, self.shape, configuration)
+
+    def _embed(self, selection: Selection, input_ids: Tensor, token_type_ids: Tensor | None) -> Tensor:
+        positions = torch.arange(input_ids.shape[1], device=input_ids.device)
+        x = selection.rows("embeddings.word", input_ids) + selection.rows("embeddings.position", positions)
+        if "embeddings.token_type" in selection:
+            table = selection["embeddings.token_type"]
+            single = token_type_ids is None or len(table) == 1
+            x = x + (table[0] if single else F.embedding(token_type_ids, table))  # type: ignore[arg-type]
+        x = selection.norm("embeddings.norm", x, self.shape.layer_norm_epsilon)
+        if "embeddings.projection.weight" in selection:
+            x = selection.linear("embeddings.projection", x)
+        return x
+
+    def _layer(self, selection: Selection, name: str, x: Tensor, mask: Tensor) -> Tensor:
+        epsilon = self.shape.layer_norm_epsilon
+
+        def heads(part: str) -> Tensor:
+            projected = selection.linear(f"{name}attention.{part}", x)
+            count = projected.shape[-1] // self.shape.head_size
+            return projected.view(*x.shape[:2], count, self.shape.head_size).transpose(1, 2)
+
+        context = attention(heads("query"), heads("key"), heads("value"), mask[:, None, None, :])
+        context = context.transpose(1, 2).flatten(2)
+        x = selection.norm(f"{name}attention.norm", x + selection.linear(f"{name}attention.output", context), epsilon)
+        neurons = ACTIVATIONS[self.shape.hidden_activation](selection.linear(f"{name}feed_forward.up", x))
+        return selection.norm(
+            f"{name}feed_forward.norm", x + selection.linear(f"{name}feed_forward.down", neurons), epsilon
+        )
+
+    def _head(self, selection: Selection, layer: int, x: Tensor, mask: Tensor) -> Tensor:
+        pooled = masked_mean(x, mask) if self.shape.pooling_after(layer) == "mean" else x[:, 0]
+        hidden = ACTIVATIONS[self.shape.activation_after(layer)](selection.linear(f"heads.{layer}.dense", pooled))
+        return selection.linear(f"heads.{layer}.out", hidden).float()
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    """Scaled dot-product attention [B, A, T, d] over the keys where the bool mask [B, 1, 1, T] holds.
+
+    Where it holds nowhere, all keys weigh alike.
+
+    It is written out in training and in bfloat16: the backward pass of torch's fused kernel on a CPU takes four to ten
+    times as long (38% of a training step at 30 tokens). For long texts the fused one saves memory.
+    """
+    lowest = torch.finfo(query.dtype).min
+    bias = torch.zeros(mask.shape, dtype=query.dtype, device=mask.device).masked_fill_(~mask, lowest)
+    plain = query.dtype is not torch.bfloat16 and not torch.is_grad_enabled()
+    if plain or query.shape[2] > WRITTEN_OUT_LENGTH:
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2) + bias
+    shares: Tensor = scores.softmax(-1).to(value.dtype)
+    return shares @ value

@@ -1,0 +1,74 @@
+"""Largest sizes of a recurrent or convolutional student, and the word vectors it starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autocompress.networks.weights import Arrays
+from autocompress.students.configuration import Configuration
+from autocompress.system.errors import InputError
+
+HEAD_UNITS = 128
+
+
+@dataclass(frozen=True)
+class StudentSizes:
+    """The super-network's sizes: ``hidden_size`` is per direction (BiLSTM) or the filters (CNN, odd kernel)."""
+
+    embedding_size: int
+    hidden_size: int
+    num_layers: int
+    kernel_size: int = 3
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value < 1:
+                raise InputError(f"{name} must be at least 1, but got {value}")
+        if self.kernel_size % 2 == 0:
+            raise InputError(f"kernel_size must be odd, but got {self.kernel_size}")
+
+    @classmethod
+    def covering(cls, configurations: Iterable[Configuration]) -> StudentSizes:
+        """The smallest sizes that every BiLSTM or CNN configuration fits in."""
+        largest = {field.name: 1 for field in fields(cls)}
+        for configuration in configurations:
+            largest = {name: max(size, getattr(configuration, name, 1)) for name, size in largest.items()}
+        return cls(**largest)
+
+
+def teacher_word_vectors(teacher_arrays: Arrays, embedding_size: int) -> NDArray[np.float32]:
+    """The first channels [V, E] of the teacher's word embeddings, each with zero mean and unit deviation.
+
+    A teacher whose embeddings are narrower than its layers (ELECTRA) is read after its projection. InputError if
+    it has fewer channels than asked for.
+    """
+    words = teacher_arrays["embeddings.word"]
+    if "embeddings.projection.weight" in teacher_arrays:
+        words = words @ teacher_arrays["embeddings.projection.weight"].T
+    if embedding_size > words.shape[1]:
+        raise InputError(
+            f"embedding_size must be at most the teacher's {words.shape[1]} channels, but got {embedding_size}"
+        )
+    words = words[:, :embedding_size]
+    deviation = words.std(0)
+    vectors: NDArray[np.float32] = (words - words.mean(0)) / np.where(deviation == 0, 1, deviation).astype(np.float32)
+    return vectors
+
+
+def initial_linear(generator: np.random.Generator, rows: int, columns: int, gain: float = 1.0) -> NDArray[np.float32]:
+    """Weights [rows, columns], normal with deviation ``gain`` / sqrt(columns)."""
+    return generator.normal(0.0, gain / np.sqrt(columns), (rows, columns)).astype(np.float32)
+
+
+def initial_head(generator: np.random.Generator, features: int, num_outputs: int) -> Arrays:
+    """A perceptron [features] -> 128 -> [num_outputs]."""
+    return {
+        "head.dense.weight": initial_linear(generator, HEAD_UNITS, features, gain=2**0.5),
+        "head.dense.bias": np.zeros(HEAD_UNITS, np.float32),
+        "head.out.weight": initial_linear(generator, num_outputs, HEAD_UNITS),
+        "head.out.bias": np.zeros(num_outputs, np.float32),
+    }

@@ -1,0 +1,1 @@
+"""A study on disk: its problem, state, database, results, prepared weights and shipped files."""
