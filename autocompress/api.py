@@ -20,8 +20,6 @@ from autocompress.report.picks import pick_point
 from autocompress.report.plot import write_plot
 from autocompress.report.record import write_record
 from autocompress.report.summary import FrontPoint, StudySummary
-from autocompress.search.ray_cluster import Resources, check_cluster
-from autocompress.search.samplers import SAMPLERS
 from autocompress.study.prepared import Prepared
 from autocompress.study.shipped import MODEL, shipped_folder, shipped_results
 from autocompress.study.store import StudyStore, check_name, study_names
@@ -30,6 +28,8 @@ from autocompress.system.errors import InputError, StudyError
 from autocompress.system.events import Event, Listener, silent
 from autocompress.system.units import human_seconds
 from autocompress.tasks.valid_text import shown
+from autocompress.trials.ray_cluster import Resources, check_cluster
+from autocompress.trials.samplers import SAMPLERS
 from search_spaces import SEARCH_SPACES
 
 LEAST_RESUME_S = 60.0

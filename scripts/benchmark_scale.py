@@ -29,13 +29,13 @@ from autocompress.domain.figures import Figures, Latency, Quality
 from autocompress.domain.problem import Problem
 from autocompress.domain.shape import EncoderShape
 from autocompress.hardware.fingerprint import hardware_fingerprint
-from autocompress.search.controller import Controller
-from autocompress.search.jobs import BUILD, Finished, TrialRequest, run_job
-from autocompress.search.surrogate import Region, Surrogate
 from autocompress.students.configuration import configuration_from_json
 from autocompress.study.results import TrialResult
 from autocompress.study.store import StudyStore
 from autocompress.system.files import write_bytes, write_json
+from autocompress.trials.controller import Controller
+from autocompress.trials.jobs import BUILD, Finished, TrialRequest, run_job
+from autocompress.trials.surrogate import Region, Surrogate
 from objectives import DEFAULT
 from search_spaces import SEARCH_SPACES
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from autocompress.search.controller import Controller
-from autocompress.search.jobs import Finished, TrialRequest, run_job
 from autocompress.study.prepared import Prepared
 from autocompress.study.results import TrialResult
 from autocompress.study.store import StudyStore
+from autocompress.trials.controller import Controller
+from autocompress.trials.jobs import Finished, TrialRequest, run_job
 from objectives import DEFAULT
 from search_spaces import SEARCH_SPACES
 

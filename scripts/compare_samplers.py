@@ -26,14 +26,14 @@ from autocompress.domain.figures import Figures
 from autocompress.evaluation.trial import TrialEvaluator
 from autocompress.hardware.fingerprint import hardware_fingerprint
 from autocompress.preparation.surrogate import surrogate_of
-from autocompress.search.controller import Controller, TrialEvent
-from autocompress.search.pareto import hypervolume
-from autocompress.search.ray_cluster import Resources
-from autocompress.search.ray_host import HostedRay
-from autocompress.search.samplers import SURROGATE
 from autocompress.study.prepared import Prepared
 from autocompress.study.store import StudyStore
 from autocompress.system.files import write_bytes, write_json
+from autocompress.trials.controller import Controller, TrialEvent
+from autocompress.trials.pareto import hypervolume
+from autocompress.trials.ray_cluster import Resources
+from autocompress.trials.ray_host import HostedRay
+from autocompress.trials.samplers import SURROGATE
 from objectives import DEFAULT, constraints_for
 from search_spaces import SEARCH_SPACES, SearchSpace
 

@@ -19,7 +19,6 @@ from autocompress.measurement.inference import predict
 from autocompress.measurement.process import measure_in_fresh_process
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.statistics import quality_of
-from autocompress.search.jobs import TrialRequest
 from autocompress.students.configuration import Configuration, configuration_from_json
 from autocompress.study.prepared import REQUESTS, Prepared
 from autocompress.study.results import TrialResult
@@ -27,6 +26,7 @@ from autocompress.study.shipped import MODEL
 from autocompress.system.errors import MeasurementError
 from autocompress.system.files import read_sealed, sha256, write_bytes, write_sealed
 from autocompress.tasks.expected import expected_quality
+from autocompress.trials.jobs import TrialRequest
 
 BUILT = "built.json"
 

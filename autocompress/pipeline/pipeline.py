@@ -27,11 +27,6 @@ from autocompress.preparation.inputs import Inputs, load_inputs
 from autocompress.preparation.super_networks import prepare_super_networks
 from autocompress.preparation.surrogate import surrogate_of
 from autocompress.preparation.teacher import prepare_teacher, save_data
-from autocompress.search.controller import Controller, TrialEvent
-from autocompress.search.ray_cluster import Resources
-from autocompress.search.ray_host import HostedRay
-from autocompress.search.samplers import SURROGATE
-from autocompress.search.surrogate import Surrogate
 from autocompress.students.configuration import Configuration, TransformerConfiguration, describe
 from autocompress.study.baselines import write_baselines
 from autocompress.study.database import check_place
@@ -45,6 +40,11 @@ from autocompress.system.errors import MeasurementError
 from autocompress.system.events import Event, Listener
 from autocompress.system.files import write_sealed
 from autocompress.system.units import human_seconds, human_size
+from autocompress.trials.controller import Controller, TrialEvent
+from autocompress.trials.ray_cluster import Resources
+from autocompress.trials.ray_host import HostedRay
+from autocompress.trials.samplers import SURROGATE
+from autocompress.trials.surrogate import Surrogate
 from objectives import DEFAULT, constraints_for
 from objectives.objective import Constraint
 from search_spaces import SEARCH_SPACES, SearchSpace

@@ -11,7 +11,6 @@ from autocompress.distillation.recipes import ALONE, NEAR_TEACHER
 from autocompress.distillation.refine import refine
 from autocompress.distillation.super_network import DistillationSettings
 from autocompress.evaluation.trial import TrialEvaluator
-from autocompress.search.jobs import RESULT, TrialRequest
 from autocompress.students.configuration import configuration_to_json, describe
 from autocompress.study.prepared import TEACHER
 from autocompress.study.results import TrialResult
@@ -19,6 +18,7 @@ from autocompress.study.shipped import REFINED
 from autocompress.system.attempts import ENDING, reason_of
 from autocompress.system.events import Event, Listener
 from autocompress.system.files import write_sealed
+from autocompress.trials.jobs import RESULT, TrialRequest
 
 SECONDS_EACH = 60.0
 MOST = 8

@@ -16,7 +16,6 @@ from autocompress.measurement.stock_models import damaged_models, stock_models
 from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.preparation.inputs import Inputs, load_inputs
 from autocompress.preparation.teacher import save_data
-from autocompress.search.jobs import TrialRequest
 from autocompress.students.configuration import configuration_to_json
 from autocompress.study.prepared import TEACHER, Prepared
 from autocompress.study.results import TrialResult
@@ -26,6 +25,7 @@ from autocompress.study.store import Progress, StudyStore
 from autocompress.system.errors import StudyError
 from autocompress.system.events import Event, Listener
 from autocompress.system.files import sweep
+from autocompress.trials.jobs import TrialRequest
 
 
 def repair(store: StudyStore, prepared: Prepared, listener: Listener) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.search.acquisition import box_points, greedy
-from autocompress.search.pareto import non_dominated
 from autocompress.study.results import TrialResult
+from autocompress.trials.acquisition import box_points, greedy
+from autocompress.trials.pareto import non_dominated
 from objectives.objective import Constraint, Objective
 
 HOPE = 0.5

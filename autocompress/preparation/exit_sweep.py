@@ -13,8 +13,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.search.pareto import non_dominated
 from autocompress.students.configuration import ExitConfiguration
+from autocompress.trials.pareto import non_dominated
 
 MOST_EXITS = 2
 

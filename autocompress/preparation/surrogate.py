@@ -10,13 +10,13 @@ import torch
 from autocompress.distillation.batches import head_logits, tensor_batch
 from autocompress.domain.problem import Problem
 from autocompress.preparation.exit_sweep import cheapest, confidences_of, sweep
-from autocompress.search.surrogate import Origins, Region, Surrogate
 from autocompress.students.configuration import ExitConfiguration, TransformerConfiguration
 from autocompress.students.costs import Confidences
 from autocompress.students.cut import cut
 from autocompress.students.networks import build_student
 from autocompress.study.prepared import TEACHER, Prepared
 from autocompress.tasks.metrics import metric_of
+from autocompress.trials.surrogate import Origins, Region, Surrogate
 from search_spaces import SearchSpace
 from search_spaces.transformer import THRESHOLDS
 

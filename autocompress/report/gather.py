@@ -9,13 +9,13 @@ import numpy as np
 
 from autocompress.domain.figures import Baseline
 from autocompress.report.summary import TEACHER_BASELINE, FrontPoint, Phase, State, StudySummary, speedups
-from autocompress.search.pareto import non_dominated
 from autocompress.study.baselines import read_baselines, read_teacher_quality
 from autocompress.study.results import TrialResult
 from autocompress.study.shipped import shipped_results
 from autocompress.study.store import HARDWARE, Progress, StudyStore
 from autocompress.system.errors import StudyError
 from autocompress.system.files import read_sealed
+from autocompress.trials.pareto import non_dominated
 from objectives import DEFAULT, constraints_for
 from objectives.objective import Constraint
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from autocompress.report.summary import FrontPoint, StudySummary
-from autocompress.search.pareto import knee
 from autocompress.system.errors import InputError, StudyError
+from autocompress.trials.pareto import knee
 
 Pick = Callable[[Sequence[FrontPoint], float], FrontPoint]
 CLOSE = 0.01

@@ -144,7 +144,7 @@ def shell(script: str, place: Path, model: str) -> subprocess.CompletedProcess[s
     words = {"{python}": sys.executable, "{studies}": str(studies), "{name}": NAME, "{model}": model}
     for word, meant in words.items():
         script = script.replace(word, shlex.quote(meant))
-    parts = ROOT / "tests" / "search"
+    parts = ROOT / "tests" / "trials"
     environment = {"PYTHONPATH": str(ROOT), "PLACE": str(place), "PARTS": str(parts), "HF_HUB_OFFLINE": "1"}
     return subprocess.run(
         ["bash", "-c", script],

@@ -17,13 +17,13 @@ import pytest
 from search_parts import OBJECTIVES, FormulaEvaluator
 
 from autocompress.domain.problem import Problem
-from autocompress.search.ray_cluster import Resources
-from autocompress.search.ray_host import HostedRay
 from autocompress.study.store import StudyStore
+from autocompress.trials.ray_cluster import Resources
+from autocompress.trials.ray_host import HostedRay
 
 pytestmark = pytest.mark.faults
 
-DRIVER = Path(__file__).parent.parent / "search" / "search_driver.py"
+DRIVER = Path(__file__).parent.parent / "trials" / "search_driver.py"
 TRIALS = 12
 
 

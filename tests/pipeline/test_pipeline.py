@@ -23,8 +23,6 @@ from autocompress.evaluation.trial import TrialEvaluator
 from autocompress.preparation import labelling
 from autocompress.preparation.labelling import teacher_outputs
 from autocompress.preparation.surrogate import LOSSES, exit_confidences, exit_designs, layer_outputs
-from autocompress.search.jobs import BUILD, MEASURE, TrialRequest, run_job
-from autocompress.search.surrogate import STARTERS
 from autocompress.students.configuration import (
     ExitConfiguration,
     TransformerConfiguration,
@@ -40,6 +38,8 @@ from autocompress.system.errors import InputError, StorageError, StudyError
 from autocompress.system.events import Event
 from autocompress.system.files import read_sealed, sha256
 from autocompress.tasks.metrics import unexplained
+from autocompress.trials.jobs import BUILD, MEASURE, TrialRequest, run_job
+from autocompress.trials.surrogate import STARTERS
 
 BASELINES = ["pytorch-fp32", "onnxruntime-fp32", "onnxruntime-int8"]
 
@@ -121,7 +121,7 @@ from pathlib import Path
 import psutil
 from autocompress.domain import problem
 from autocompress.students.configuration import configuration_to_json
-from autocompress.search.jobs import BUILD, TrialRequest, run_job
+from autocompress.trials.jobs import BUILD, TrialRequest, run_job
 from autocompress.study.store import StudyStore
 from autocompress.study.prepared import Prepared
 from autocompress.evaluation.trial import TrialEvaluator

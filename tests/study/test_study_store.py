@@ -14,12 +14,12 @@ from search_parts import OBJECTIVES, TINY, formula_figures
 
 from autocompress.domain.problem import Problem
 from autocompress.hardware.cores import Cores, pinned, split_cores, usable_cores
-from autocompress.search.samplers import fresh_sampler
 from autocompress.students.configuration import TransformerConfiguration, configuration_digest
 from autocompress.study.database import add_running, check_place
 from autocompress.study.results import TrialResult
 from autocompress.study.store import Progress, StudyStore, study_names
 from autocompress.system.errors import InputError, StorageError, StudyError
+from autocompress.trials.samplers import fresh_sampler
 
 DIRECTIONS = [objective.direction for objective in OBJECTIVES]
 UNIFORM = TransformerConfiguration.uniform(TINY, 8)

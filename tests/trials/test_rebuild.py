@@ -6,9 +6,9 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from autocompress.search.ledger import CONFIGURATION, DUPLICATE_OF
 from autocompress.students.configuration import configuration_from_json
 from autocompress.study.store import StudyStore
+from autocompress.trials.ledger import CONFIGURATION, DUPLICATE_OF
 
 TRIALS, MORE = 8, 12
 

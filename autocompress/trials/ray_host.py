@@ -1,6 +1,6 @@
 """Ray in a process of its own: where a part of Ray dies, Ray ends the process that uses it, and the search must live.
 
-``HostedRay`` starts the process (``python -m autocompress.search.ray_host FD``, which is not for people) and tells
+``HostedRay`` starts the process (``python -m autocompress.trials.ray_host FD``, which is not for people) and tells
 it through a socket what to do. Objects go through it pickled, between a process and its own child, which alone
 loads Ray.
 """
@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from autocompress.hardware.cores import pinned, split_cores, usable_cores
-from autocompress.search.jobs import Evaluator, Finished, TrialRequest
-from autocompress.search.ray_cluster import Resources, check_cluster
-from autocompress.search.ray_place import ray_environment, ray_folder
 from autocompress.system.child_processes import last_line, module_command, refuse_import_error
 from autocompress.system.errors import AutocompressError, MeasurementError
+from autocompress.trials.jobs import Evaluator, Finished, TrialRequest
+from autocompress.trials.ray_cluster import Resources, check_cluster
+from autocompress.trials.ray_place import ray_environment, ray_folder
 
 if TYPE_CHECKING:
-    from autocompress.search.ray_executor import RayExecutor
+    from autocompress.trials.ray_executor import RayExecutor
 
 HUNG_S = 60.0
 UP_WITHIN_S = 180.0
@@ -249,7 +249,7 @@ def _beside_running_ray(resources: Resources) -> Resources:
 def serve(connection: Connection) -> None:
     """Do what the other end of the connection asks, until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from autocompress.search.ray_executor import RayExecutor
+    from autocompress.trials.ray_executor import RayExecutor
 
     cores, evaluator, resources, folder = connection.recv()
     os.sched_setaffinity(0, cores)

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.search.pareto import non_dominated
 from autocompress.students.configuration import Configuration
+from autocompress.trials.pareto import non_dominated
 
 DIRECTIONS = ("maximize", "minimize", "minimize")
 

@@ -8,12 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autocompress.domain.shape import EncoderShape
-from autocompress.search.acquisition import box_points, improvements
-from autocompress.search.cost_model import fit_weights
-from autocompress.search.history import Point
-from autocompress.search.pareto import hypervolume
-from autocompress.search.quality_model import QualityModel, from_log_loss, log_loss
-from autocompress.search.surrogate import Region, Surrogate
 from autocompress.students.configuration import (
     BiLSTMConfiguration,
     CNNConfiguration,
@@ -23,6 +17,12 @@ from autocompress.students.configuration import (
 )
 from autocompress.students.costs import LATENCY_PRIOR, SIZE_PRIOR, latency_terms, reach, size_terms
 from autocompress.students.features import quality_features
+from autocompress.trials.acquisition import box_points, improvements
+from autocompress.trials.cost_model import fit_weights
+from autocompress.trials.history import Point
+from autocompress.trials.pareto import hypervolume
+from autocompress.trials.quality_model import QualityModel, from_log_loss, log_loss
+from autocompress.trials.surrogate import Region, Surrogate
 from search_spaces import SEARCH_SPACES
 
 SHAPE = EncoderShape(4, 96, 4, 384, 9000, 64, 2, 3, 96)

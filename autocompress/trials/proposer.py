@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import optuna
 
-from autocompress.search.history import Point
-from autocompress.search.ledger import Ledger, OpenTrial
-from autocompress.search.samplers import ask_seed, fresh_sampler
-from autocompress.search.surrogate import Surrogate
 from autocompress.students.configuration import Configuration, configuration_digest
 from autocompress.system.errors import InputError, StudyError
+from autocompress.trials.history import Point
+from autocompress.trials.ledger import Ledger, OpenTrial
+from autocompress.trials.samplers import ask_seed, fresh_sampler
+from autocompress.trials.surrogate import Surrogate
 from search_spaces import SearchSpace
 
 DUPLICATES_IN_A_ROW = 20

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import optuna
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
-from autocompress.search.history import Point
 from autocompress.students.configuration import (
     Configuration,
     configuration_digest,
@@ -19,6 +18,7 @@ from autocompress.students.configuration import (
 from autocompress.study.database import add_running, stored_trial
 from autocompress.study.results import TrialResult
 from autocompress.study.store import StudyStore
+from autocompress.trials.history import Point
 from objectives.objective import FAILED, Constraint, Objective
 from search_spaces import SearchSpace
 

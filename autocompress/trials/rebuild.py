@@ -13,13 +13,13 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from autocompress.search.jobs import is_lost
-from autocompress.search.ledger import Ledger
 from autocompress.students.configuration import Configuration
 from autocompress.study.database import DamagedError
 from autocompress.study.results import TrialResult
 from autocompress.study.store import StudyStore
 from autocompress.system.errors import InputError, StudyError
+from autocompress.trials.jobs import is_lost
+from autocompress.trials.ledger import Ledger
 from objectives.objective import Constraint, Objective
 from search_spaces import SearchSpace
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from search_parts import OBJECTIVES, TINY, FormulaEvaluator
 
-from autocompress.search.controller import Controller
-from autocompress.search.ray_cluster import Resources
-from autocompress.search.ray_host import HostedRay
 from autocompress.study.store import StudyStore
+from autocompress.trials.controller import Controller
+from autocompress.trials.ray_cluster import Resources
+from autocompress.trials.ray_host import HostedRay
 from search_spaces import SEARCH_SPACES
 
 

@@ -15,12 +15,12 @@ import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from autocompress.hardware.cores import Cores, pin, pinned, split_cores, usable_cores
-from autocompress.search.jobs import BUILD, MEASURE, Evaluator, Finished, TrialRequest, run_job
-from autocompress.search.ray_cluster import SLOT, Resources
-from autocompress.search.ray_start import bench_nodes, cluster_cores, join, start_private
 from autocompress.study.results import TrialResult
 from autocompress.system.child_processes import refuse_import_error
 from autocompress.system.errors import AutocompressError, BrokenInstallationError
+from autocompress.trials.jobs import BUILD, MEASURE, Evaluator, Finished, TrialRequest, run_job
+from autocompress.trials.ray_cluster import SLOT, Resources
+from autocompress.trials.ray_start import bench_nodes, cluster_cores, join, start_private
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
 _LOOK_EVERY_S = 5.0

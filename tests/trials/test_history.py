@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from search_parts import TINY
 
-from autocompress.search.history import DIRECTIONS, History, Point
-from autocompress.search.pareto import non_dominated
+from autocompress.trials.history import DIRECTIONS, History, Point
+from autocompress.trials.pareto import non_dominated
 from search_spaces import SEARCH_SPACES
 
 CONFIGURATIONS = SEARCH_SPACES["joint"](TINY).initial_designs()

@@ -10,7 +10,11 @@ from dataclasses import dataclass, field
 import optuna
 from sqlalchemy.exc import SQLAlchemyError
 
-from autocompress.search.jobs import (
+from autocompress.students.configuration import Configuration, configuration_to_json
+from autocompress.study.results import TrialResult
+from autocompress.study.store import StudyStore
+from autocompress.system.errors import MeasurementError, StorageError
+from autocompress.trials.jobs import (
     BUILD,
     MEASURE,
     Executor,
@@ -20,16 +24,12 @@ from autocompress.search.jobs import (
     is_lost,
     lost_result,
 )
-from autocompress.search.ledger import OpenTrial
-from autocompress.search.proposer import Proposer
-from autocompress.search.rebuild import reopen
-from autocompress.search.recovery import recover
-from autocompress.search.samplers import ask_seed
-from autocompress.search.surrogate import Surrogate
-from autocompress.students.configuration import Configuration, configuration_to_json
-from autocompress.study.results import TrialResult
-from autocompress.study.store import StudyStore
-from autocompress.system.errors import MeasurementError, StorageError
+from autocompress.trials.ledger import OpenTrial
+from autocompress.trials.proposer import Proposer
+from autocompress.trials.rebuild import reopen
+from autocompress.trials.recovery import recover
+from autocompress.trials.samplers import ask_seed
+from autocompress.trials.surrogate import Surrogate
 from objectives.objective import Constraint, Objective
 from search_spaces import SearchSpace
 

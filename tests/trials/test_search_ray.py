@@ -14,13 +14,13 @@ import pytest
 from search_parts import CONSTRAINTS, OBJECTIVES, TINY, FormulaEvaluator
 
 from autocompress.domain.problem import Problem
-from autocompress.search.controller import Controller
-from autocompress.search.jobs import TrialRequest
-from autocompress.search.ray_cluster import Resources
-from autocompress.search.ray_host import HostedRay
 from autocompress.students.configuration import configuration_to_json
 from autocompress.study.store import StudyStore
 from autocompress.system.errors import InputError
+from autocompress.trials.controller import Controller
+from autocompress.trials.jobs import TrialRequest
+from autocompress.trials.ray_cluster import Resources
+from autocompress.trials.ray_host import HostedRay
 from search_spaces import SEARCH_SPACES
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocompress.search.pareto import hypervolume, knee, non_dominated
 from autocompress.system.errors import InputError
+from autocompress.trials.pareto import hypervolume, knee, non_dominated
 from objectives.objective import Constraint, Objective
 
 DIRECTIONS = ("maximize", "minimize", "minimize")

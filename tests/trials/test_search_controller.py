@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from search_parts import CONSTRAINTS, OBJECTIVES, TINY, Crash, Lab, formula_figures
 
-from autocompress.search.samplers import SAMPLERS
 from autocompress.students.configuration import configuration_digest, configuration_from_json
 from autocompress.study.store import StudyStore
 from autocompress.system.errors import AutocompressError, MeasurementError, StorageError, StudyError
+from autocompress.trials.samplers import SAMPLERS
 
 
 def told(trial):

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from autocompress.search.acquisition import box_points, improvements
-from autocompress.search.cost_model import fit_weights
-from autocompress.search.history import History, Point
-from autocompress.search.quality_model import MOST, QualityModel, from_log_loss, log_loss
 from autocompress.students.configuration import Configuration
 from autocompress.students.costs import LATENCY_PRIOR, SIZE_PRIOR, Confidences, latency_terms, size_terms
 from autocompress.students.features import quality_features
+from autocompress.trials.acquisition import box_points, improvements
+from autocompress.trials.cost_model import fit_weights
+from autocompress.trials.history import History, Point
+from autocompress.trials.quality_model import MOST, QualityModel, from_log_loss, log_loss
 from search_spaces import SearchSpace
 
 Array = NDArray[np.float64]

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from autocompress.domain.figures import Figures, Latency, Quality
 from autocompress.domain.problem import Problem
 from autocompress.domain.shape import EncoderShape
-from autocompress.search.controller import Controller
-from autocompress.search.jobs import Finished, TrialRequest, run_job
-from autocompress.search.surrogate import Region, Surrogate
 from autocompress.students.configuration import configuration_from_json
 from autocompress.study.results import TrialResult
 from autocompress.study.store import StudyStore
 from autocompress.system.errors import AutocompressError, MeasurementError
+from autocompress.trials.controller import Controller
+from autocompress.trials.jobs import Finished, TrialRequest, run_job
+from autocompress.trials.surrogate import Region, Surrogate
 from objectives.objective import Constraint, Objective
 from search_spaces import SEARCH_SPACES
 

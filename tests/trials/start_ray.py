@@ -7,10 +7,10 @@ import types
 from search_parts import TINY, FormulaEvaluator
 
 from autocompress.cli.explain import explain
-from autocompress.search.jobs import TrialRequest
-from autocompress.search.ray_cluster import Resources
-from autocompress.search.ray_host import HostedRay
 from autocompress.students.configuration import TransformerConfiguration, configuration_digest, configuration_to_json
+from autocompress.trials.jobs import TrialRequest
+from autocompress.trials.ray_cluster import Resources
+from autocompress.trials.ray_host import HostedRay
 
 
 def main() -> None:

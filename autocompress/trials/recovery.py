@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from optuna.trial import TrialState
 
-from autocompress.search.ledger import CONFIGURATION, Ledger, OpenTrial
 from autocompress.study.store import StudyStore
 from autocompress.system.errors import StudyError
+from autocompress.trials.ledger import CONFIGURATION, Ledger, OpenTrial
 
 
 def recover(store: StudyStore, ledger: Ledger) -> list[OpenTrial]:

@@ -3,9 +3,9 @@
 import pytest
 from search_parts import TINY
 
-from autocompress.search.jobs import TrialRequest, run_job
 from autocompress.students.configuration import TransformerConfiguration, configuration_digest, configuration_to_json
 from autocompress.system.errors import BrokenInstallationError
+from autocompress.trials.jobs import TrialRequest, run_job
 
 
 @pytest.mark.parametrize("step", ["build", "measure"])

@@ -11,10 +11,10 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from autocompress.search.ray_cluster import SLOT, Resources, check_cluster
-from autocompress.search.ray_place import away_from, protect_token
 from autocompress.system.child_processes import INSTALLED, ROOT
 from autocompress.system.errors import InputError
+from autocompress.trials.ray_cluster import SLOT, Resources, check_cluster
+from autocompress.trials.ray_place import away_from, protect_token
 
 LEAST_OPEN_FILES = 256
 _OBJECT_STORE_BYTES = 100 * 1024 * 1024
