@@ -20,7 +20,6 @@ from autocompress import open_study
 from autocompress.distillation.augmentation import AugmentationSettings
 from autocompress.distillation.batches import head_logits, token_map
 from autocompress.distillation.losses import soft_target_loss
-from autocompress.distillation.recipes import ALONE
 from autocompress.distillation.refine import refine
 from autocompress.distillation.super_network import DistillationSettings, mapped
 from autocompress.distillation.training import TrainingSettings
@@ -29,17 +28,14 @@ from autocompress.domain.shape import EncoderShape
 from autocompress.measurement.statistics import paired_difference_interval
 from autocompress.networks.weights import Arrays
 from autocompress.preparation.labelling import teacher_outputs
-from autocompress.students.configuration import (
-    BiLSTMConfiguration,
-    CNNConfiguration,
-    Configuration,
-    TransformerConfiguration,
-)
-from autocompress.students.cut import cut
-from autocompress.students.networks import build_student, initial_student
+from autocompress.students import STUDENTS
+from autocompress.students.bilstm.configuration import BiLSTMConfiguration
+from autocompress.students.cnn.configuration import CNNConfiguration
+from autocompress.students.configuration import Configuration
+from autocompress.students.cutting import cut
+from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.students.transformer.exit_heads import add_exit_heads
 from autocompress.students.transformer.network import ElasticEncoder
-from autocompress.students.word_vectors import StudentSizes
 from autocompress.study.prepared import TEACHER, Prepared
 from autocompress.system.events import silent
 
@@ -103,8 +99,8 @@ class Bench:
         if isinstance(configuration, TransformerConfiguration):
             shape, arrays = add_exit_heads(arrays, shape, seed=0)
         else:
-            arrays = initial_student(configuration.student, arrays, shape, StudentSizes.covering([configuration]))
-        recipe = ALONE[configuration.student]
+            arrays = STUDENTS[configuration.student].initial(arrays, shape, [configuration], 0)[1]
+        recipe = STUDENTS[configuration.student].alone
         training = TrainingSettings(recipe.learning_rate, seconds, max_epochs=1e6, batch_size=recipe.batch_size)
         settings, transfer = variant.change(DistillationSettings(training)), self.transfer(variant)
         weights = cut(arrays, shape, configuration)
@@ -112,7 +108,7 @@ class Bench:
             weights = self.guided(weights, shape, configuration, variant, settings)
         else:
             weights = refine(weights, shape, configuration, transfer, self.prepared.vocabulary_order, settings)
-        return self.predict(build_student(weights, shape, configuration).eval(), configuration)
+        return self.predict(STUDENTS[configuration.student].network(shape, weights).eval(), configuration)
 
     def guided(
         self,

@@ -15,8 +15,9 @@ from autocompress import open_study
 from autocompress.domain.shape import EncoderShape
 from autocompress.evaluation.compile import Compiled, serialise
 from autocompress.preparation.choose_compensation import unpadded_texts
-from autocompress.students.configuration import TransformerConfiguration, describe
+from autocompress.students.configuration import describe
 from autocompress.students.transformer.compensation import RECONSTRUCTION, ROUNDING, Compensation, input_grams
+from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.study.prepared import TEACHER, Prepared
 from autocompress.system.units import human_size
 from autocompress.tasks.metrics import metric_of, unexplained

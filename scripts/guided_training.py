@@ -22,8 +22,8 @@ from autocompress.distillation.training import autocast, train
 from autocompress.distillation.transfer import TransferSet
 from autocompress.domain.shape import EncoderShape
 from autocompress.networks.weights import Arrays
-from autocompress.students.configuration import TransformerConfiguration
 from autocompress.students.transformer import network as elastic_encoder
+from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.students.transformer.network import ElasticEncoder, EncoderOutput
 
 Pairs = Sequence[tuple[int, int]]

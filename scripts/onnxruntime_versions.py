@@ -27,20 +27,18 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from transformers import BertConfig, BertForSequenceClassification
 
+from autocompress.artifact.blocks import GraphInputs
 from autocompress.artifact.runtime import least_onnxruntime
 from autocompress.networks.families import import_encoder
-from autocompress.students.configuration import (
-    BiLSTMConfiguration,
-    CNNConfiguration,
-    Configuration,
-    ExitConfiguration,
-    TransformerConfiguration,
-)
-from autocompress.students.cut import cut
-from autocompress.students.emit import GraphInputs, emit
-from autocompress.students.networks import initial_student
+from autocompress.students import STUDENTS
+from autocompress.students.bilstm.configuration import BiLSTMConfiguration
+from autocompress.students.cnn.configuration import CNNConfiguration
+from autocompress.students.configuration import Configuration
+from autocompress.students.cutting import cut
+from autocompress.students.emit import emit
+from autocompress.students.pooled.word_vectors import StudentSizes
+from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
 from autocompress.students.transformer.exit_heads import add_exit_heads
-from autocompress.students.word_vectors import StudentSizes
 
 VERSIONS = ("1.15.1", "1.16.3", "1.17.3", "1.18.1", "1.19.2", "1.20.1", "1.21.1", "1.22.1", "1.23.2", "1.24.4")
 VERSIONS += ("1.25.1", "1.28.0", "1.32.0")
@@ -130,7 +128,7 @@ def graph(
             leaving = ExitConfiguration((0, 1), 0.4)
             configuration = TransformerConfiguration(64, configuration.layers, kept, embedding_bits, leaving)
     else:
-        arrays = initial_student(student, arrays, shape, StudentSizes(64, 32, 2, 3))
+        arrays = STUDENTS[student].initial(arrays, shape, [StudentSizes(64, 32, 2, 3)], 0)[1]
         if student == "bilstm":
             configuration = BiLSTMConfiguration(64, 32, 2, kept, weight_bits, **cuts)
         else:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 
 from autocompress.domain.shape import EncoderShape
-from autocompress.students.configuration import STUDENTS, Configuration, configuration_digest
+from autocompress.students import STUDENTS
+from autocompress.students.choice import Choice, RandomTrial, Trial, Value
+from autocompress.students.configuration import Configuration, configuration_digest
+from autocompress.students.student_space import StudentSpace
 from autocompress.system.errors import InputError
-from search_spaces.choice import Choice, RandomTrial, Trial, Value
-from search_spaces.initial_designs import designs
-from search_spaces.shallow import BiLSTMDimensions, CNNDimensions
-from search_spaces.transformer import TransformerDimensions
+
+TEACHERS_OWN = "transformer"
 
 
 class SearchSpace(ABC):
-    """What may vary around one teacher; everything else stays the teacher's, at 8 bits.
+    """What may vary around one teacher; everything else has the teacher's value, at 8 bits.
 
     A subclass says by ``varies`` which aspects are free: architecture (layers, widths, vocabulary), precision,
     sparsity, student, exits. The options of a parameter depend on ``shape`` and ``regression`` alone, so a sampler
@@ -31,21 +31,16 @@ class SearchSpace(ABC):
     def __init__(self, shape: EncoderShape, regression: bool = False) -> None:
         self.shape = shape
         self.regression = regression
-        varies = self.varies - {"exits"} if regression or shape.num_hidden_layers < 2 else self.varies
+        self._exits = not regression and shape.num_hidden_layers > 1
+        varies = self.varies if self._exits else self.varies - {"exits"}
         if not varies:
             raise InputError(
                 f"space {self.name!r} needs a classification task and a teacher of at least 2 layers, but got "
                 f"{'regression' if regression else '1 layer'}; choose another --space"
             )
-        self._dimensions: Mapping[str, TransformerDimensions | BiLSTMDimensions | CNNDimensions] = {
-            "transformer": TransformerDimensions(shape, varies),
-            **(
-                {"bilstm": BiLSTMDimensions(shape, varies), "cnn": CNNDimensions(shape, varies)}
-                if "student" in varies
-                else {}
-            ),
-        }
-        self._student = Choice("student", tuple(name for name in STUDENTS if name in self._dimensions))
+        kinds = [name for name in STUDENTS if "student" in varies or name == TEACHERS_OWN]
+        self._spaces: dict[str, StudentSpace] = {name: STUDENTS[name].space(shape, varies) for name in kinds}
+        self._student = Choice("student", tuple(kinds), TEACHERS_OWN)
 
     @property
     def students(self) -> tuple[str, ...]:
@@ -53,20 +48,24 @@ class SearchSpace(ABC):
         return self._student.options
 
     def suggest(self, trial: Trial) -> Configuration:
-        """The configuration the trial chooses."""
-        return self._dimensions[self._student.suggest(trial)].suggest(trial)
+        """The configuration that the trial chooses."""
+        return self._spaces[self._student.suggest(trial)].suggest(trial)
 
     def parameters(self, configuration: Configuration) -> dict[str, Value]:
         """The parameters for which ``suggest`` gives ``configuration``; InputError if it is outside the space."""
         parameters: dict[str, Value] = {}
         self._student.record(parameters, configuration.student)
-        return parameters | self._dimensions[configuration.student].parameters(configuration)
+        return parameters | self._spaces[configuration.student].parameters(configuration)
 
     def sample(self, rng: np.random.Generator, student: str | None = None) -> Configuration:
         """A random configuration (every parameter uniform), of the given student type if one is given."""
         if student is not None and student not in self.students:
             raise InputError(f"student must be one of {', '.join(self.students)} in this space, but got {student!r}")
         return self.suggest(RandomTrial(rng, None if student is None else {"student": student}))
+
+    def smallest(self, student: str) -> Configuration:
+        """The configuration of a student type that gives the smallest and fastest model."""
+        return self._spaces[student].smallest()
 
     def mutated(
         self, configuration: Configuration, rng: np.random.Generator, rate: float, other: Configuration | None = None
@@ -83,9 +82,10 @@ class SearchSpace(ABC):
         return self.suggest(RandomTrial(rng, kept))
 
     def initial_designs(self) -> list[Configuration]:
-        """Designs of this space to measure first, the most useful first, each once; the first is uniform int8."""
+        """Configurations of this space to measure first, the most useful first, each once; uniform int8 leads."""
+        designs = [one for name in STUDENTS for one in STUDENTS[name].designs(self.shape, exits=not self.regression)]
         found: dict[str, Configuration] = {}
-        for design in designs(self.shape, self.regression):
+        for _, design in sorted(designs, key=lambda placed: placed[0]):
             if design in self:
                 found.setdefault(configuration_digest(design), design)
         return list(found.values())

@@ -7,7 +7,9 @@ import numpy as np
 
 from autocompress.artifact.blocks import GraphInputs
 from autocompress.domain.shape import EncoderShape
-from autocompress.students.configuration import BiLSTMConfiguration, CNNConfiguration, TransformerConfiguration
+from autocompress.students.bilstm.configuration import BiLSTMConfiguration
+from autocompress.students.cnn.configuration import CNNConfiguration
+from autocompress.students.transformer.configuration import TransformerConfiguration
 
 SHAPE = EncoderShape(
     num_hidden_layers=4,

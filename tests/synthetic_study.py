@@ -5,10 +5,10 @@ import numpy as np
 from autocompress.domain.figures import Baseline, Figures, Latency, Quality
 from autocompress.domain.problem import Constraints, Problem
 from autocompress.report.summary import FrontPoint, StudySummary, speedups
-from autocompress.students.configuration import (
-    BiLSTMConfiguration,
-    CNNConfiguration,
-    Configuration,
+from autocompress.students.bilstm.configuration import BiLSTMConfiguration
+from autocompress.students.cnn.configuration import CNNConfiguration
+from autocompress.students.configuration import Configuration
+from autocompress.students.transformer.configuration import (
     ExitConfiguration,
     LayerConfiguration,
     TransformerConfiguration,

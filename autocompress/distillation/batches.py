@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from autocompress.students.configuration import Configuration, TransformerConfiguration
+from autocompress.students.configuration import Configuration
+from autocompress.students.elastic import ElasticNetwork
 from autocompress.tasks.encoding import EncodedSplit
 
 
@@ -50,27 +51,19 @@ def tensor_batch(
 
 
 def head_logits(
-    network: nn.Module, batch: TensorBatch, configuration: Configuration, *, fake_quantize: bool = False
+    network: ElasticNetwork, batch: TensorBatch, configuration: Configuration, *, fake_quantize: bool = False
 ) -> list[Tensor]:
     """Logits [B, C] of every head the configuration reads: its layers' heads in order, or the student's only one."""
     return run_heads(network, batch, configuration, fake_quantize=fake_quantize)[0]
 
 
 def run_heads(
-    network: nn.Module, batch: TensorBatch, configuration: Configuration, *, fake_quantize: bool = False
+    network: ElasticNetwork, batch: TensorBatch, configuration: Configuration, *, fake_quantize: bool = False
 ) -> tuple[list[Tensor], Tensor | None]:
     """``head_logits``, and of a student without attention the features [B, width] that its head reads them from."""
-    if isinstance(configuration, TransformerConfiguration):
-        output = network(
-            batch.input_ids,
-            batch.attention_mask,
-            batch.token_type_ids,
-            configuration=configuration,
-            fake_quantize=fake_quantize,
-        )
-        return list(output.logits.values()), None
-    output = network(batch.input_ids, batch.attention_mask, configuration=configuration, fake_quantize=fake_quantize)
-    return [output.logits], output.features
+    return network.heads_and_features(
+        batch.input_ids, batch.attention_mask, batch.token_type_ids, configuration, fake_quantize=fake_quantize
+    )
 
 
 def token_map(vocabulary_order: np.ndarray, vocabulary_size: int, unknown_id: int) -> Tensor | None:

@@ -17,8 +17,8 @@ from autocompress.distillation.super_network import (
 from autocompress.distillation.training import train
 from autocompress.distillation.transfer import TransferSet
 from autocompress.domain.shape import EncoderShape
+from autocompress.students import STUDENTS
 from autocompress.students.configuration import Configuration
-from autocompress.students.networks import build_student
 from autocompress.system.events import Listener, silent
 
 
@@ -36,7 +36,7 @@ def refine(
     Weights pass through the quantization and sparsity of the configuration in the forward pass, with straight-through
     gradients (quantization-aware training, Q8BERT, Zafrir et al. 2019), so that rounding costs little afterwards.
     """
-    network = build_student(arrays, shape, configuration)
+    network = STUDENTS[configuration.student].network(shape, arrays)
     hide_words = HiddenWords(transfer.unknown_id, settings)
     guide = hidden_guide(network, transfer, settings)
     table = token_map(vocabulary_order, configuration.vocabulary_size, transfer.unknown_id)

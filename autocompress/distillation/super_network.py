@@ -19,10 +19,9 @@ from autocompress.distillation.losses import label_loss, mask_tokens, output_los
 from autocompress.distillation.training import TrainingReport, TrainingSettings, autocast, train
 from autocompress.distillation.training_state import TrainingState
 from autocompress.distillation.transfer import TransferSet
-from autocompress.domain.shape import EncoderShape
-from autocompress.students.configuration import BiLSTMConfiguration, Configuration, TransformerConfiguration
+from autocompress.students.configuration import Configuration
 from autocompress.students.elastic import ElasticNetwork
-from autocompress.students.pooled_network import ElasticStudent
+from autocompress.students.pooled.network import ElasticStudent
 from autocompress.system.events import Listener, silent
 
 Sampler = Callable[[np.random.Generator], Configuration]
@@ -89,7 +88,7 @@ def train_super_network(
 
 
 def distillation_loss(
-    network: nn.Module,
+    network: ElasticNetwork,
     batch: TensorBatch,
     configuration: Configuration,
     settings: DistillationSettings,
@@ -163,17 +162,3 @@ def cheap_first(draw: Sampler, cost: Callable[[Configuration], float], candidate
         return drawn[int(rng.choice(candidates, p=weights / weights.sum()))]
 
     return sample
-
-
-def multiplications(configuration: Configuration, shape: EncoderShape) -> int:
-    """Multiplications by weights per token, without embeddings and heads: the weights of the matrices in between."""
-    hidden = configuration.hidden_size
-    if isinstance(configuration, TransformerConfiguration):
-        return sum(
-            4 * hidden * layer.num_attention_heads * shape.head_size + 2 * hidden * layer.intermediate_size
-            for layer in configuration.layers
-        )
-    later = configuration.num_layers - 1
-    if isinstance(configuration, BiLSTMConfiguration):
-        return 8 * hidden * (configuration.embedding_size + hidden + later * 3 * hidden)
-    return configuration.kernel_size * hidden * (configuration.embedding_size + later * hidden)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from autocompress.artifact.blocks import GraphInputs
 from autocompress.artifact.session import Session
 from autocompress.domain.shape import EncoderShape
 from autocompress.hardware.cores import usable_cores
 from autocompress.measurement.inference import predict
-from autocompress.students.configuration import Configuration, TransformerConfiguration
-from autocompress.students.emit import GraphInputs, emit
+from autocompress.students.configuration import Configuration
+from autocompress.students.emit import emit
+from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.students.transformer.describing_graph import emit_describing
 from autocompress.study.prepared import Prepared
 from autocompress.tasks.encoding import EncodedSplit

@@ -6,52 +6,29 @@ depend on what the weights are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from autocompress.artifact.blocks import GraphInputs
 from autocompress.compression.vocabulary import vocabulary_order
 from autocompress.domain.problem import Problem
-from autocompress.domain.shape import EncoderShape
 from autocompress.measurement.process import measure_in_fresh_process
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.networks.families import import_encoder
 from autocompress.preparation.inputs import Inputs
-from autocompress.preparation.super_networks import largest_sizes
-from autocompress.students.configuration import Configuration, TransformerConfiguration
-from autocompress.students.cut import cut
-from autocompress.students.emit import GraphInputs, emit
-from autocompress.students.networks import initial_student
+from autocompress.students import STUDENTS
+from autocompress.students.emit import emit
 from autocompress.system.errors import InputError
 from autocompress.system.files import scratch, write_bytes
 from autocompress.system.units import format_duration_ms, human_size
-from search_spaces import SEARCH_SPACES, SearchSpace
+from search_spaces import SEARCH_SPACES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 SLACK = 1.5
 QUICK = LatencyProtocol(min_requests=100, min_seconds=0.1, repeats=1)
-
-
-class SmallestTrial:
-    """Answers every suggestion with the option that makes the smallest and fastest model."""
-
-    def __init__(self, student: str) -> None:
-        self._student = student
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """The given student, the highest sparsity, no exit, else the least option."""
-        if name == "student":
-            return self._student
-        if name == "exit":
-            return "off"
-        return max(choices) if name.endswith("sparsity") else min(choices)
-
-    def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None) -> float:
-        """The lower end."""
-        return low
 
 
 def check_feasible(problem: Problem, inputs: Inputs, model: PreTrainedModel) -> None:
@@ -102,20 +79,8 @@ def _smallest_files(problem: Problem, inputs: Inputs, model: PreTrainedModel, fo
     )
     files = {}
     for student in space.students:
-        configuration = space.suggest(SmallestTrial(student))
-        weights = _untrained(space, configuration, arrays, shape)
+        configuration = space.smallest(student)
+        weights = STUDENTS[student].untrained(arrays, shape, configuration)
         files[student] = folder / f"{student}.onnx"
         write_bytes(files[student], emit(weights, configuration, shape, graph_inputs).SerializeToString())
     return files
-
-
-def _untrained(
-    space: SearchSpace, configuration: Configuration, arrays: dict[str, Any], shape: EncoderShape
-) -> dict[str, Any]:
-    """Weights of the configuration; a kept last layer has no head yet, so the teacher's is put there."""
-    if not isinstance(configuration, TransformerConfiguration):
-        arrays = initial_student(configuration.student, arrays, shape, largest_sizes(space, configuration.student))
-        return cut(arrays, shape, configuration)
-    last, end = configuration.layers[-1].index, shape.num_hidden_layers - 1
-    moved = {name.replace(f"heads.{end}.", f"heads.{last}."): array for name, array in arrays.items()}
-    return cut(moved, shape, configuration)

@@ -27,7 +27,8 @@ from autocompress.preparation.inputs import Inputs, load_inputs
 from autocompress.preparation.super_networks import prepare_super_networks
 from autocompress.preparation.surrogate import surrogate_of
 from autocompress.preparation.teacher import prepare_teacher, save_data
-from autocompress.students.configuration import Configuration, TransformerConfiguration, describe
+from autocompress.students import STUDENTS
+from autocompress.students.configuration import Configuration, describe
 from autocompress.study.baselines import write_baselines
 from autocompress.study.database import check_place
 from autocompress.study.prepared import TEACHER, TRANSFER, Prepared
@@ -246,9 +247,9 @@ class Pipeline:
         configuration = result.configuration
         if result.figures is None or self.prepared.source_of(configuration) != TEACHER:
             return False
-        assert isinstance(configuration, TransformerConfiguration)
         near = result.figures.validation.estimate >= self.prepared.teacher_quality - LOST
-        return near or configuration.has_whole_layers(self.prepared.teacher_shape)
+        kind = STUDENTS[configuration.student]
+        return near or kind.keeps_teacher_layers(configuration, self.prepared.teacher_shape)
 
     def _has_refined(self, result: TrialResult) -> bool:
         return self.store.result_path(result.trial, "refine").is_file()

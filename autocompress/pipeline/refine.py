@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from autocompress.distillation.recipes import ALONE, NEAR_TEACHER
+from autocompress.distillation.recipes import NEAR_TEACHER, training_settings
 from autocompress.distillation.refine import refine
 from autocompress.distillation.super_network import DistillationSettings
 from autocompress.evaluation.trial import TrialEvaluator
+from autocompress.students import STUDENTS
 from autocompress.students.configuration import configuration_to_json, describe
 from autocompress.study.prepared import TEACHER
 from autocompress.study.results import TrialResult
@@ -67,8 +68,8 @@ def _refine_one(
     prepared, configuration = evaluator.prepared, result.configuration
     arrays, shape = prepared.weights(configuration)
     near = prepared.source_of(configuration) == TEACHER
-    recipe = NEAR_TEACHER if near else ALONE[configuration.student]
-    training = recipe.settings(budget_s, prepared.transfer, seed)
+    recipe = NEAR_TEACHER if near else STUDENTS[configuration.student].alone
+    training = training_settings(recipe, budget_s, prepared.transfer, seed)
     arrays = refine(
         arrays,
         shape,

@@ -10,8 +10,8 @@ from autocompress.distillation.batches import TensorBatch, tensor_batch
 from autocompress.domain.shape import EncoderShape
 from autocompress.evaluation.compile import Compiled, serialise
 from autocompress.networks.weights import Arrays
-from autocompress.students.configuration import TransformerConfiguration
 from autocompress.students.transformer.compensation import RECONSTRUCTION, ROUNDING, Compensation, input_grams
+from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.study.prepared import Prepared
 from autocompress.tasks.encoding import EncodedDataset
 from autocompress.tasks.metrics import unexplained

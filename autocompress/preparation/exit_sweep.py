@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.students.configuration import ExitConfiguration
+from autocompress.students.transformer.configuration import ExitConfiguration
 from autocompress.trials.pareto import non_dominated
 
 MOST_EXITS = 2

@@ -17,7 +17,7 @@ from autocompress.evaluation.compile import Compiled, serialise_describing
 from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.networks.loading import load_classifier
 from autocompress.preparation.labels_so_far import LabelsSoFar
-from autocompress.students.configuration import TransformerConfiguration
+from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.study.prepared import Prepared
 from autocompress.system.errors import MeasurementError
 from autocompress.system.events import Event, Listener

@@ -9,11 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from autocompress.distillation.recipes import SUPER_NETWORK
+from autocompress.distillation.recipes import training_settings
 from autocompress.distillation.super_network import (
     DistillationSettings,
     cheap_first,
-    multiplications,
     train_super_network,
 )
 from autocompress.distillation.training import TrainingReport, TrainingSettings
@@ -21,19 +20,15 @@ from autocompress.distillation.training_state import TrainingState
 from autocompress.distillation.transfer import REAL_PASSES, TransferSet
 from autocompress.domain.problem import Problem
 from autocompress.preparation.transfer_set import prepare_transfer
-from autocompress.students.configuration import Configuration, ExitConfiguration, TransformerConfiguration
+from autocompress.students import STUDENTS
+from autocompress.students.configuration import Configuration
 from autocompress.students.elastic import ElasticNetwork
-from autocompress.students.networks import INITIAL_STUDENTS, STUDENT_NETWORKS
-from autocompress.students.transformer.exit_heads import add_exit_heads
-from autocompress.students.word_vectors import StudentSizes
 from autocompress.study.prepared import TEACHER, TRANSFER, Prepared
 from autocompress.study.reuse import remember, reuse, training_state
 from autocompress.system.attempts import attempt
 from autocompress.system.events import Event, Listener, silent
 from search_spaces import SearchSpace
 
-SHARES = {"transformer": 0.36, "bilstm": 0.38, "cnn": 0.26}
-PAIR_SHARES = {"transformer": 0.8, "bilstm": 0.1, "cnn": 0.1}
 COPIES = 40
 LABELLING_SHARE = 0.5
 LEAST_PASSES = 0.5
@@ -110,7 +105,7 @@ def reading_rate(prepared: Prepared, student: str, space: SearchSpace, problem: 
         prepared.data.pad_id,
         prepared.data.unknown_id,
     )
-    training = SUPER_NETWORK[student].settings(PROBE_S, texts, problem.seed)
+    training = training_settings(STUDENTS[student].recipe, PROBE_S, texts, problem.seed)
     training = replace(training, batch_size=training.batch_size // parts, max_epochs=PROBE_ROWS)
     report = _train(prepared, _initial(prepared, student, space, problem), student, space, texts, training)
     return report.epochs * len(real) / report.seconds
@@ -142,7 +137,7 @@ def prepare_super_network(
     """Train one student type's super-network for ``budget_s`` seconds and leave its weights."""
     network = _initial(prepared, student, space, problem)
     state = training_state(prepared, student, problem)
-    training = SUPER_NETWORK[student].settings(budget_s, prepared.transfer, problem.seed)
+    training = training_settings(STUDENTS[student].recipe, budget_s, prepared.transfer, problem.seed)
     report = _train(prepared, network, student, space, prepared.transfer, training, listener, state)
     texts = prepared.transfer
     passes = report.epochs * len(texts.order) / len(texts.split)
@@ -159,11 +154,8 @@ def prepare_super_network(
 def _initial(prepared: Prepared, student: str, space: SearchSpace, problem: Problem) -> ElasticNetwork:
     """The super-network of a student type before any training."""
     arrays, shape = prepared.source(TEACHER)
-    if student == TransformerConfiguration.student:
-        shape, arrays = add_exit_heads(arrays, shape, seed=problem.seed)
-    else:
-        arrays = INITIAL_STUDENTS[student](arrays, largest_sizes(space, student), shape.num_outputs, problem.seed)
-    return STUDENT_NETWORKS[student](shape, arrays)
+    shape, arrays = STUDENTS[student].initial(arrays, shape, drawn(space, student), problem.seed)
+    return STUDENTS[student].network(shape, arrays)
 
 
 def _train(
@@ -176,7 +168,8 @@ def _train(
     listener: Listener = silent,
     state: TrainingState | None = None,
 ) -> TrainingReport:
-    largest = max(multiplications(configuration, network.shape) for configuration in _drawn(space, student))
+    multiplications = STUDENTS[student].multiplications
+    largest = max(multiplications(configuration, network.shape) for configuration in drawn(space, student))
 
     def cost(configuration: Configuration) -> float:
         return multiplications(configuration, network.shape) / largest
@@ -198,25 +191,17 @@ def super_network_shares(prepared: Prepared, space: SearchSpace) -> dict[str, fl
 
     Students without attention do as well as sub-networks on single texts, and far worse on pairs.
     """
-    shares = PAIR_SHARES if prepared.data.task.pair else SHARES
-    needed = {prepared.source_of(configuration) for configuration in _drawn(space)} - {TEACHER}
-    return {student: share for student, share in shares.items() if student in needed}
+    pair = prepared.data.task.pair
+    needed = {prepared.source_of(configuration) for configuration in drawn(space)} - {TEACHER}
+    return {n: kind.shares.pair if pair else kind.shares.single for n, kind in STUDENTS.items() if n in needed}
 
 
-def _drawn(space: SearchSpace, student: str | None = None) -> list[Configuration]:
+def drawn(space: SearchSpace, student: str | None = None) -> list[Configuration]:
     """The designs of a space and enough random points to hold the extremes of every parameter."""
     rng = np.random.default_rng(0)
     return [design for design in space.initial_designs() if student in (None, design.student)] + [
         space.sample(rng, student) for _ in range(128)
     ]
-
-
-def largest_sizes(space: SearchSpace, student: str) -> StudentSizes:
-    """The sizes a super-network needs so that every point of the space can be cut out of it."""
-    drawn = _drawn(space, student)
-    names = ("embedding_size", "hidden_size", "num_layers", "kernel_size")
-    largest = {name: max(getattr(configuration, name, 1) for configuration in drawn) for name in names}
-    return StudentSizes(**largest)
 
 
 def _architecture_sampler(space: SearchSpace, student: str) -> Callable[[np.random.Generator], Configuration]:
@@ -225,15 +210,7 @@ def _architecture_sampler(space: SearchSpace, student: str) -> Callable[[np.rand
 
     def sample(rng: np.random.Generator) -> Configuration:
         if designs and rng.random() < 0.5:
-            return with_every_exit(designs[int(rng.integers(len(designs)))])
-        return with_every_exit(space.sample(rng, student))
+            return STUDENTS[student].as_trained(designs[int(rng.integers(len(designs)))])
+        return STUDENTS[student].as_trained(space.sample(rng, student))
 
     return sample
-
-
-def with_every_exit(configuration: Configuration) -> Configuration:
-    """The same with an exit after each kept layer but the last, so that every head is trained."""
-    if not isinstance(configuration, TransformerConfiguration) or len(configuration.layers) < 2:
-        return configuration
-    layers = tuple(layer.index for layer in configuration.layers[:-1])
-    return replace(configuration, exit=ExitConfiguration(layers, 0.5))

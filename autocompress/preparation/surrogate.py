@@ -10,15 +10,15 @@ import torch
 from autocompress.distillation.batches import head_logits, tensor_batch
 from autocompress.domain.problem import Problem
 from autocompress.preparation.exit_sweep import cheapest, confidences_of, sweep
-from autocompress.students.configuration import ExitConfiguration, TransformerConfiguration
-from autocompress.students.costs import Confidences
-from autocompress.students.cut import cut
-from autocompress.students.networks import build_student
+from autocompress.students import STUDENTS
+from autocompress.students.cutting import cut
+from autocompress.students.dimension import Confidences
+from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
+from autocompress.students.transformer.exits import THRESHOLDS
 from autocompress.study.prepared import TEACHER, Prepared
 from autocompress.tasks.metrics import metric_of
 from autocompress.trials.surrogate import Origins, Region, Surrogate
 from search_spaces import SearchSpace
-from search_spaces.transformer import THRESHOLDS
 
 USEFUL = 0.08
 ROWS = 256
@@ -76,7 +76,7 @@ def exit_confidences(prepared: Prepared, batch_size: int) -> Confidences:
         intermediate_size=max(1, shape.intermediate_size // 2),
     )
     configuration = replace(half, exit=ExitConfiguration(tuple(range(shape.num_hidden_layers - 1)), 0.5))
-    network = build_student(cut(arrays, shape, configuration), shape, configuration).eval()
+    network = STUDENTS[configuration.student].network(shape, cut(arrays, shape, configuration)).eval()
     data = prepared.data
     rows = np.arange(min(max(ROWS, batch_size), len(data.validation)) // batch_size * batch_size)
     outputs = np.empty((shape.num_hidden_layers, len(rows), shape.num_outputs), np.float32)

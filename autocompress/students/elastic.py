@@ -14,7 +14,8 @@ from autocompress.domain.shape import EncoderShape
 from autocompress.networks.weights import EMBEDDING_TABLES, Arrays
 from autocompress.students.configuration import Configuration
 from autocompress.students.fake_quantize import fake_quantize
-from autocompress.students.precision import Precision, precisions
+from autocompress.students.linear_forms import LinearSettings
+from autocompress.students.weight_settings import weight_settings
 
 
 class ElasticNetwork(nn.Module):
@@ -61,6 +62,21 @@ class ElasticNetwork(nn.Module):
         """Logits [B, num_outputs] at the end of the (sub-)network, in float32."""
 
     @abstractmethod
+    def heads_and_features(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor,
+        configuration: Any,
+        *,
+        fake_quantize: bool = False,
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """Logits [B, num_outputs] of every head that is read, in order, and features [B, width] they are read from.
+
+        The features are None where the network has none that could learn the teacher's hidden states.
+        """
+
+    @abstractmethod
     def _slices(self, weights: Mapping[str, Tensor], configuration: Any) -> dict[str, Tensor]:
         """Views of the sub-network's weights."""
 
@@ -73,27 +89,27 @@ class ElasticNetwork(nn.Module):
         if not quantized:
             return Selection(weights, {})
         reads = {}
-        for name, precision in precisions(configuration, weights).items():
+        for name, settings in weight_settings(configuration, weights).items():
             if name not in EMBEDDING_TABLES:
-                weights[name] = fake_quantize(weights[name], precision.bits, precision.sparsity)
+                weights[name] = fake_quantize(weights[name], settings)
             elif weights[name].requires_grad:
-                reads[name] = precision
+                reads[name] = settings
             else:
-                weights[name] = self._frozen_table(name, weights[name], precision.bits)
+                weights[name] = self._frozen_table(name, weights[name], settings)
         return Selection(weights, reads)
 
-    def _frozen_table(self, name: str, table: Tensor, bits: int) -> Tensor:
+    def _frozen_table(self, name: str, table: Tensor, settings: LinearSettings) -> Tensor:
         """A quantized table that does not learn, kept until another width, precision or content is asked for."""
-        key = (bits, tuple(table.shape), table.device, table._version)
+        key = (settings, tuple(table.shape), table.device, table._version)
         if name not in self._tables or self._tables[name][0] != key:
-            self._tables[name] = key, fake_quantize(table, bits)
+            self._tables[name] = key, fake_quantize(table, settings)
         return self._tables[name][1]
 
 
 class Selection:
     """The weights one forward pass runs on: cut, and fake quantized where asked."""
 
-    def __init__(self, weights: dict[str, Tensor], reads: Mapping[str, Precision]) -> None:
+    def __init__(self, weights: dict[str, Tensor], reads: Mapping[str, LinearSettings]) -> None:
         self.weights = weights
         self._reads = reads
 
@@ -106,7 +122,7 @@ class Selection:
     def rows(self, name: str, ids: Tensor) -> Tensor:
         """Rows [.., E] of an embedding table; of one that learns, only the rows that are read are quantized."""
         rows = F.embedding(ids, self.weights[name])
-        return fake_quantize(rows, self._reads[name].bits) if name in self._reads else rows
+        return fake_quantize(rows, self._reads[name]) if name in self._reads else rows
 
     def linear(self, name: str, x: Tensor) -> Tensor:
         """[.., in] to [.., out]."""

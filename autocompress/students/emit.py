@@ -1,29 +1,22 @@
-"""From weights and a configuration to one ONNX model; every student type has an emitter here."""
+"""From weights and a configuration to one ONNX model."""
 
-from collections.abc import Callable
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Mapping
 
 import onnx
 
-from autocompress.artifact.blocks import Arrays, GraphInputs
+from autocompress.artifact.blocks import GraphInputs
+from autocompress.compression.quantization import Floats
 from autocompress.domain.shape import EncoderShape
-from autocompress.students.bilstm.graph import emit_bilstm
-from autocompress.students.cnn.graph import emit_cnn
 from autocompress.students.configuration import Configuration
-from autocompress.students.transformer.graph import emit_transformer
+from autocompress.students.registry import STUDENTS
 from autocompress.system.errors import InputError
 
-__all__ = ["EMITTERS", "GraphInputs", "emit"]
 
-# Called with arrays, a configuration of that student, the shape, the graph's inputs.
-EMITTERS: dict[str, Callable[[Arrays, Any, EncoderShape, GraphInputs], onnx.ModelProto]] = {
-    "transformer": emit_transformer,
-    "bilstm": emit_bilstm,
-    "cnn": emit_cnn,
-}
-
-
-def emit(arrays: Arrays, configuration: Configuration, shape: EncoderShape, inputs: GraphInputs) -> onnx.ModelProto:
+def emit(
+    arrays: Mapping[str, Floats], configuration: Configuration, shape: EncoderShape, inputs: GraphInputs
+) -> onnx.ModelProto:
     """The graph of ``configuration``: its operators, and ``arrays`` as packed weights; equal calls give equal bytes.
 
     ``arrays`` have canonical names and are cut already, but for the vocabulary: ``embeddings.word`` is ``[V, E]``.
@@ -36,4 +29,4 @@ def emit(arrays: Arrays, configuration: Configuration, shape: EncoderShape, inpu
             f"the embeddings must have a row for each of {len(inputs.vocabulary_order)} tokens, but have {rows}; "
             "prepare the study again"
         )
-    return EMITTERS[configuration.student](arrays, configuration, shape, inputs)
+    return STUDENTS[configuration.student].graph(dict(arrays), configuration, shape, inputs)

@@ -7,31 +7,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autocompress.compression.quantization import dequantize, quantize
-from autocompress.compression.sparsity import prune
+from autocompress.students.linear_forms import LinearSettings, form_of
+from autocompress.students.weight_settings import FLOAT
 
 
-def fake_quantize(weight: Tensor, bits: int, sparsity: float = 0.0) -> Tensor:
-    """What the artefact holds of ``weight`` [.., in], a scale per row: made sparse by magnitude, then quantized.
+def fake_quantize(weight: Tensor, settings: LinearSettings) -> Tensor:
+    """Give the values that the artefact holds of ``weight`` [.., in] in the form that the settings ask for.
 
-    It is computed by the functions the emitter uses, so the values are the same. The gradient passes unchanged
-    (straight-through estimator; Bengio et al. 2013). 32 bits without sparsity change nothing.
+    They are computed by the functions that the emitter uses. The gradient passes unchanged (straight-through
+    estimator; Bengio et al. 2013).
     """
-    if bits == 32 and sparsity == 0:
+    if settings == FLOAT:
         return weight
-    result: Tensor = _StraightThrough.apply(weight, bits, sparsity)  # type: ignore[no-untyped-call]
+    result: Tensor = _StraightThrough.apply(weight, settings)  # type: ignore[no-untyped-call]
     return result
 
 
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, bits: int, sparsity: float) -> Tensor:
+    def forward(ctx: Any, weight: Tensor, settings: LinearSettings) -> Tensor:
         array = weight.detach().float().cpu().numpy().reshape(-1, weight.shape[-1])
-        array = prune(array, sparsity)
-        if bits != 32:
-            array = dequantize(*quantize(array, bits))
+        array = form_of(settings).approximated(array, settings)
         return torch.from_numpy(array).view(weight.shape).to(weight)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        return gradients[0], None, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0], None

@@ -16,9 +16,11 @@ from autocompress.distillation.transfer import TransferSet
 from autocompress.domain.shape import EncoderShape
 from autocompress.measurement.requests import read_requests
 from autocompress.networks.weights import load_weights, save_weights
-from autocompress.students.configuration import Configuration, TransformerConfiguration
-from autocompress.students.cut import cut
+from autocompress.students import STUDENTS
+from autocompress.students.configuration import Configuration
+from autocompress.students.cutting import cut
 from autocompress.students.transformer.compensation import Compensation
+from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.system.errors import MeasurementError
 from autocompress.system.files import read_sealed
 from autocompress.tasks.encoding import EncodedDataset, EncodedSplit
@@ -26,7 +28,6 @@ from autocompress.tasks.metrics import metric_of
 
 TEACHER, TRANSFER = "teacher", "transfer"
 GRAMS = "grams.safetensors"
-LEAST_WIDTH = 0.33
 HEADS = "heads.safetensors"
 OUTPUTS = "outputs.safetensors"
 REQUESTS = "requests.npz"
@@ -138,7 +139,9 @@ class Prepared:
 
         Exits and ends below the last layer need heads there.
         """
-        return TEACHER if _is_near(configuration, self.teacher_shape, self.layer_heads) else configuration.student
+        has_heads = bool(self.layer_heads.arrays)
+        near = STUDENTS[configuration.student].is_near_teacher(configuration, self.teacher_shape, has_heads)
+        return TEACHER if near else configuration.student
 
     @property
     def layer_heads(self) -> LayerHeads:
@@ -202,17 +205,3 @@ class Prepared:
     def __getstate__(self) -> dict[str, Path]:
         """Only the folder travels to a worker; the arrays are read there."""
         return {"study_folder": self.study_folder}
-
-
-def _is_near(configuration: Configuration, shape: EncoderShape, heads: LayerHeads) -> bool:
-    """Whether the teacher's own weights, reconstructed, are a better start than a super-network's."""
-    if not isinstance(configuration, TransformerConfiguration) or configuration.hidden_size != shape.hidden_size:
-        return False
-    ends_early = len(configuration.layers) < shape.num_hidden_layers or configuration.exit is not None
-    if ends_early and not heads.arrays:
-        return False
-    return [layer.index for layer in configuration.layers] == list(range(len(configuration.layers))) and all(
-        layer.num_attention_heads >= LEAST_WIDTH * shape.num_attention_heads
-        and layer.intermediate_size >= LEAST_WIDTH * shape.intermediate_size
-        for layer in configuration.layers
-    )

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from autocompress.students.configuration import Configuration
-from autocompress.students.costs import LATENCY_PRIOR, SIZE_PRIOR, Confidences, latency_terms, size_terms
+from autocompress.students.costs import latency_prior, latency_terms, size_prior, size_terms
+from autocompress.students.dimension import Confidences
 from autocompress.students.features import quality_features
 from autocompress.trials.acquisition import box_points, improvements
 from autocompress.trials.cost_model import fit_weights
@@ -140,8 +141,8 @@ class Surrogate:
             loss, deviations[rows] = model.predict(wanted[2])
             figures[rows, 0] = from_log_loss(loss, top)
             latency, size = (np.array([[p.latency_ms, p.size_bytes] for p in like]).reshape(-1, 2)).T
-            figures[rows, 1] = wanted[0] @ fit_weights(seen[0], latency, LATENCY_PRIOR[student])
-            figures[rows, 2] = wanted[1] @ fit_weights(seen[1], size, SIZE_PRIOR)
+            figures[rows, 1] = wanted[0] @ fit_weights(seen[0], latency, latency_prior(student))
+            figures[rows, 2] = wanted[1] @ fit_weights(seen[1], size, size_prior())
         return figures, deviations, top
 
     def _terms(self, configurations: Sequence[Configuration]) -> tuple[Array, Array, Array]:

@@ -8,8 +8,13 @@ from onnx import TensorProto, helper
 from autocompress.artifact import session
 from autocompress.artifact.runtime import is_older, least_onnxruntime
 from autocompress.artifact.session import Session
-from autocompress.students.configuration import ExitConfiguration, LayerConfiguration, TransformerConfiguration
-from autocompress.students.emit import EMITTERS, emit
+from autocompress.students import STUDENTS
+from autocompress.students.emit import emit
+from autocompress.students.transformer.configuration import (
+    ExitConfiguration,
+    LayerConfiguration,
+    TransformerConfiguration,
+)
 from autocompress.system.errors import InputError, MeasurementError
 
 PLAIN = {"transformer": "1.16", "bilstm": "1.15", "cnn": "1.15"}
@@ -25,7 +30,7 @@ def model(nodes, opset=18, ir_version=8):
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
 
 
-@pytest.mark.parametrize("student", sorted(EMITTERS))
+@pytest.mark.parametrize("student", sorted(STUDENTS))
 @pytest.mark.parametrize("sparsity", [0.0, 0.8])
 def test_each_graph_needs_no_more_than_it_holds(student, sparsity):
     needs = {

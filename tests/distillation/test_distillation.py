@@ -13,7 +13,6 @@ from autocompress.distillation.refine import refine
 from autocompress.distillation.super_network import (
     DistillationSettings,
     cheap_first,
-    multiplications,
     train_super_network,
 )
 from autocompress.distillation.teacher import FineTuning, TeacherSettings, fine_tune, predict_logits, seconds_wanted
@@ -23,11 +22,13 @@ from autocompress.domain.problem import DataSource
 from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.networks.families import import_encoder
 from autocompress.networks.loading import load_classifier
-from autocompress.students.configuration import BiLSTMConfiguration, CNNConfiguration, TransformerConfiguration
-from autocompress.students.cut import cut
-from autocompress.students.networks import STUDENT_NETWORKS, build_student, initial_student
+from autocompress.students import STUDENTS
+from autocompress.students.bilstm.configuration import BiLSTMConfiguration
+from autocompress.students.cnn.configuration import CNNConfiguration
+from autocompress.students.cutting import cut
+from autocompress.students.pooled.word_vectors import StudentSizes
+from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.students.transformer.exit_heads import add_exit_heads
-from autocompress.students.word_vectors import StudentSizes
 from autocompress.tasks.encoding import encode
 from autocompress.tasks.loading import load_dataset
 from autocompress.tasks.metrics import metric_of
@@ -63,7 +64,7 @@ def test_the_teacher_learns_and_keeps_its_best_state(taught):
     assert metric_of(data.task, predict_logits(model, data.validation, data.pad_id), data.validation.labels) == quality
 
 
-@pytest.mark.parametrize("student", list(STUDENT_NETWORKS))
+@pytest.mark.parametrize("student", list(STUDENTS))
 def test_sub_networks_of_a_trained_super_network_are_good_and_refine(taught, student):
     data, model, _ = taught
     shape, arrays = import_encoder(model)
@@ -85,9 +86,9 @@ def test_sub_networks_of_a_trained_super_network_are_good_and_refine(taught, stu
         shape, arrays = add_exit_heads(arrays, shape)
         large = TransformerConfiguration.uniform(shape)
     else:
-        arrays = initial_student(student, arrays, shape, StudentSizes(48, 24, 2, 3))
+        arrays = STUDENTS[student].initial(arrays, shape, [StudentSizes(48, 24, 2, 3)], 0)[1]
         large = replace(small, hidden_size=24, num_layers=2, embedding_size=48)
-    network = STUDENT_NETWORKS[student](shape, arrays)
+    network = STUDENTS[student].network(shape, arrays)
     before = accuracy(network.eval(), small, data)
     both = (small, large)
     train_super_network(
@@ -103,7 +104,7 @@ def test_sub_networks_of_a_trained_super_network_are_good_and_refine(taught, stu
     cut_arrays = cut(network.to_arrays(), shape, small)
     refined = refine(cut_arrays, shape, small, transfer, order, settings(4.0, 1e-3))
     assert {name: array.shape for name, array in refined.items()} == {n: a.shape for n, a in cut_arrays.items()}
-    network = build_student(refined, shape, small).eval()
+    network = STUDENTS[small.student].network(shape, refined).eval()
     assert accuracy(network, small, data, fake_quantize=True) > 0.75
 
 
@@ -120,8 +121,10 @@ def test_cheap_sub_networks_are_trained_more_often(taught):
     small = TransformerConfiguration.uniform(
         shape, layers=(0,), hidden_size=24, num_attention_heads=1, intermediate_size=8
     )
-    both, whole = (full, small), multiplications(full, shape)
-    sample = cheap_first(lambda rng: both[int(rng.integers(2))], lambda c: multiplications(c, shape) / whole)
+    both, whole = (full, small), STUDENTS[full.student].multiplications(full, shape)
+    sample = cheap_first(
+        lambda rng: both[int(rng.integers(2))], lambda c: STUDENTS[c.student].multiplications(c, shape) / whole
+    )
     rng = np.random.default_rng(0)
     share = np.mean([sample(rng) == small for _ in range(300)])
     assert share > 0.7
@@ -147,7 +150,7 @@ def test_every_family_can_be_taught_and_imported(family, tiny_checkpoint, tiny_d
     assert not trained
     fine_tune(model, data, TeacherSettings(budget_s=30.0, max_epochs=1))
     shape, arrays = import_encoder(model)
-    network = STUDENT_NETWORKS["transformer"](shape, arrays).eval()
+    network = STUDENTS["transformer"].network(shape, arrays).eval()
     rows = np.arange(20)
     batch = tensor_batch(data.validation, rows, data.pad_id, np.zeros((120, 2), np.float32))
     with torch.inference_mode():
@@ -173,7 +176,7 @@ def test_a_trained_head_is_used_with_its_classes_in_the_order_of_the_data(tiny_c
     assert not load_classifier(checkpoint, 3, ("a", "b", "c"))[1]
 
 
-@pytest.mark.parametrize("student", list(STUDENT_NETWORKS))
+@pytest.mark.parametrize("student", list(STUDENTS))
 def test_multiplications_are_the_weights_of_the_matrices_between_embeddings_and_heads(taught, student):
     shape, arrays = import_encoder(taught[1])
     configurations = {
@@ -185,10 +188,10 @@ def test_multiplications_are_the_weights_of_the_matrices_between_embeddings_and_
     }
     configuration = configurations[student]
     if student != "transformer":
-        arrays = initial_student(student, arrays, shape, StudentSizes(48, 24, 2, 3))
+        arrays = STUDENTS[student].initial(arrays, shape, [StudentSizes(48, 24, 2, 3)], 0)[1]
     weights = cut(arrays, shape, configuration)
     between = [a for name, a in weights.items() if a.ndim == 2 and not name.startswith(("embeddings", "head"))]
-    assert multiplications(configuration, shape) == sum(array.size for array in between)
+    assert STUDENTS[configuration.student].multiplications(configuration, shape) == sum(array.size for array in between)
 
 
 def test_fine_tuning_that_ends_while_validation_rises_says_so_and_what_would_help():

@@ -15,10 +15,12 @@ from autocompress.distillation.transfer import TransferSet
 from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.networks.families import import_encoder
 from autocompress.networks.loading import load_classifier
-from autocompress.students.configuration import BiLSTMConfiguration, CNNConfiguration, TransformerConfiguration
-from autocompress.students.networks import STUDENT_NETWORKS, initial_student
+from autocompress.students import STUDENTS
+from autocompress.students.bilstm.configuration import BiLSTMConfiguration
+from autocompress.students.cnn.configuration import CNNConfiguration
+from autocompress.students.pooled.word_vectors import StudentSizes
+from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.students.transformer.exit_heads import add_exit_heads
-from autocompress.students.word_vectors import StudentSizes
 from autocompress.tasks.encoding import EncodedSplit
 
 SETTINGS = DistillationSettings(TrainingSettings(5e-3, 20.0, 12.0))
@@ -84,8 +86,8 @@ def test_a_student_learns_what_only_the_hidden_states_tell(student, tiny_teacher
     found = {}
     for hidden in (False, True):
         transfer = transfer_of(arrays, hidden)
-        started = initial_student(student, arrays, shape, StudentSizes.covering([configuration]))
-        network = STUDENT_NETWORKS[student](shape, started)
+        started = STUDENTS[student].initial(arrays, shape, [StudentSizes.covering([configuration])], 0)[1]
+        network = STUDENTS[student].network(shape, started)
         order = np.arange(shape.vocab_size, dtype=np.int32)
         train_super_network(network, transfer, order, lambda _: configuration, SETTINGS, message="training")
         with torch.inference_mode():
@@ -102,8 +104,8 @@ def test_the_loss_of_the_hidden_states_is_added_with_its_weight(tiny_teacher):
     shape, arrays = tiny_teacher
     configuration = CNNConfiguration(16, 16, 1, 3, shape.vocab_size)
     transfer = transfer_of(arrays)
-    network = STUDENT_NETWORKS["cnn"](
-        shape, initial_student("cnn", arrays, shape, StudentSizes.covering([configuration]))
+    network = STUDENTS["cnn"].network(
+        shape, STUDENTS["cnn"].initial(arrays, shape, [StudentSizes.covering([configuration])], 0)[1]
     )
     guide, batch = hidden_guide(network, transfer, SETTINGS), transfer.batch(np.arange(20))
     assert guide is not None
@@ -117,11 +119,11 @@ def test_the_loss_of_the_hidden_states_is_added_with_its_weight(tiny_teacher):
 
 def test_there_is_no_guide_without_hidden_states_or_for_sub_networks(tiny_teacher):
     shape, arrays = tiny_teacher
-    encoder = STUDENT_NETWORKS["transformer"](shape, arrays)
+    encoder = STUDENTS["transformer"].network(shape, arrays)
     assert hidden_guide(encoder, transfer_of(arrays), SETTINGS) is None
     assert (
         run_heads(encoder, transfer_of(arrays).batch(np.arange(2)), TransformerConfiguration.uniform(shape))[1] is None
     )
     sizes = StudentSizes(16, 16, 1, 3)
-    network = STUDENT_NETWORKS["cnn"](shape, initial_student("cnn", arrays, shape, sizes))
+    network = STUDENTS["cnn"].network(shape, STUDENTS["cnn"].initial(arrays, shape, [sizes], 0)[1])
     assert hidden_guide(network, transfer_of(arrays, hidden=False), SETTINGS) is None

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autocompress.domain.figures import Baseline, Figures, Latency, Quality
-from autocompress.students.configuration import BiLSTMConfiguration, CNNConfiguration
+from autocompress.students.bilstm.configuration import BiLSTMConfiguration
+from autocompress.students.cnn.configuration import CNNConfiguration
 from autocompress.study.results import TrialResult
 from autocompress.system.errors import StudyError
 

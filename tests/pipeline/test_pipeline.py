@@ -24,13 +24,12 @@ from autocompress.preparation import labelling
 from autocompress.preparation.labelling import teacher_outputs
 from autocompress.preparation.surrogate import LOSSES, exit_confidences, exit_designs, layer_outputs
 from autocompress.students.configuration import (
-    ExitConfiguration,
-    TransformerConfiguration,
     configuration_digest,
     configuration_from_json,
     configuration_to_json,
     describe,
 )
+from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
 from autocompress.study.prepared import TEACHER, Prepared
 from autocompress.study.results import TrialResult
 from autocompress.study.store import StudyStore

@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from autocompress.domain.figures import Figures, Latency, Quality
 from autocompress.pipeline.selection import finalists, to_refine
-from autocompress.students.configuration import BiLSTMConfiguration
+from autocompress.students.bilstm.configuration import BiLSTMConfiguration
 from autocompress.study.results import TrialResult
 from objectives import DEFAULT
 from objectives.objective import Constraint

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autocompress.preparation.exit_sweep import Swept, cheapest, confidences_of, sweep
-from autocompress.students.configuration import ExitConfiguration
+from autocompress.students.transformer.configuration import ExitConfiguration
 
 
 def logits_of(answers, sure, classes=2):

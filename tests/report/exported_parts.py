@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
+from autocompress.artifact.blocks import GraphInputs
 from autocompress.artifact.session import Session
 from autocompress.domain.figures import Baseline, Figures, Latency, Quality
 from autocompress.domain.problem import Problem, Target
 from autocompress.report.export import ExportSource
 from autocompress.report.summary import FrontPoint, StudySummary
-from autocompress.students.configuration import TransformerConfiguration
-from autocompress.students.emit import GraphInputs, emit
+from autocompress.students.emit import emit
+from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.system.files import sha256
 from autocompress.tasks.task import Task
 

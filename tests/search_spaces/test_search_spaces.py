@@ -6,15 +6,12 @@ import numpy as np
 import pytest
 
 from autocompress.domain.shape import EncoderShape
-from autocompress.students.configuration import (
-    BiLSTMConfiguration,
-    CNNConfiguration,
-    ExitConfiguration,
-    TransformerConfiguration,
-)
+from autocompress.students.bilstm.configuration import BiLSTMConfiguration
+from autocompress.students.choice import scaled, scaled_sizes
+from autocompress.students.cnn.configuration import CNNConfiguration
+from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
 from autocompress.system.errors import InputError
 from search_spaces import SEARCH_SPACES
-from search_spaces.choice import scaled, scaled_sizes
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,10 @@ import json
 import numpy as np
 import optuna
 
-from autocompress.students.configuration import (
-    TransformerConfiguration,
-    configuration_digest,
-    configuration_from_json,
-    configuration_to_json,
-)
+from autocompress.students.choice import RandomTrial
+from autocompress.students.configuration import configuration_digest, configuration_from_json, configuration_to_json
+from autocompress.students.transformer.configuration import TransformerConfiguration
 from search_spaces import SearchSpace
-from search_spaces.choice import RandomTrial
 
 
 def samples(space: SearchSpace, count: int = 30):

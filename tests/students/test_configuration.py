@@ -11,18 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autocompress.domain.shape import EncoderShape
+from autocompress.students import STUDENTS
+from autocompress.students.bilstm.configuration import BiLSTMConfiguration
+from autocompress.students.cnn.configuration import CNNConfiguration
 from autocompress.students.configuration import (
     WEIGHT_BITS,
-    BiLSTMConfiguration,
-    CNNConfiguration,
     Configuration,
-    ExitConfiguration,
-    LayerConfiguration,
-    TransformerConfiguration,
     configuration_digest,
     configuration_from_json,
     configuration_to_json,
     describe,
+)
+from autocompress.students.transformer.configuration import (
+    ExitConfiguration,
+    LayerConfiguration,
+    TransformerConfiguration,
 )
 from autocompress.system.errors import InputError
 
@@ -85,7 +88,8 @@ def test_a_whole_number_of_sparsity_is_the_same_configuration():
 
 def test_a_digest_is_the_same_in_another_process():
     configuration = TransformerConfiguration.uniform(SHAPE, 8)
-    code = f"from autocompress.students.configuration import *;print(configuration_digest({configuration!r}))"
+    imports = "from autocompress.students.{}configuration import *".format
+    code = f"{imports('transformer.')};{imports('')};print(configuration_digest({configuration!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == configuration_digest(configuration)
 
@@ -161,11 +165,31 @@ def test_a_shape_is_the_same_after_json():
 
 def test_whole_layers_are_those_that_nothing_was_cut_from():
     shape = EncoderShape(3, 48, 4, 96, 33, 64, 2, 2, 48)
+    uniform, whole = TransformerConfiguration.uniform, STUDENTS["transformer"].keeps_teacher_layers
     exit_ = ExitConfiguration((0,), 0.9)
-    assert TransformerConfiguration.uniform(shape, layers=(0, 1), vocabulary_size=20, exit=exit_).has_whole_layers(
-        shape
-    )
+    assert whole(uniform(shape, layers=(0, 1), vocabulary_size=20, exit=exit_), shape)
     for changed in ({"sparsity": 0.5}, {"hidden_size": 32}, {"num_attention_heads": 2}, {"intermediate_size": 64}):
-        assert not TransformerConfiguration.uniform(shape, **changed).has_whole_layers(shape)
-    assert not TransformerConfiguration.uniform(shape, 4).has_whole_layers(shape)
-    assert TransformerConfiguration.uniform(shape, 32).has_whole_layers(shape)
+        assert not whole(uniform(shape, **changed), shape)
+    assert not whole(uniform(shape, 4), shape)
+    assert whole(uniform(shape, 32), shape)
+
+
+def test_the_teacher_itself_is_cut_where_at_least_a_third_of_each_width_of_its_lowest_layers_is_left():
+    shape = EncoderShape(3, 48, 4, 96, 33, 64, 2, 2, 48)
+    uniform, near = TransformerConfiguration.uniform, STUDENTS["transformer"].is_near_teacher
+    assert near(uniform(shape), shape, False) and near(uniform(shape, 2, sparsity=0.9, vocabulary_size=9), shape, False)
+    assert near(uniform(shape, num_attention_heads=2, intermediate_size=32), shape, False)
+    assert not near(uniform(shape, intermediate_size=31), shape, True)
+    assert not near(uniform(shape, num_attention_heads=1), shape, True)
+    assert not near(uniform(shape, hidden_size=32), shape, True)
+    for early in (uniform(shape, layers=(0, 1)), uniform(shape, exit=ExitConfiguration((0,), 0.9))):
+        assert near(early, shape, True) and not near(early, shape, False)
+    assert not near(uniform(shape, layers=(0, 2)), shape, True)
+    assert not STUDENTS["cnn"].is_near_teacher(CNNConfiguration(48, 8, 1, 1, 33), shape, True)
+
+
+@pytest.mark.parametrize("data", [{"extra": []}, {"extra": [["colour", 1]]}, {"colour": 1}])
+def test_values_of_unknown_dimensions_are_refused(data: dict[str, Any]):
+    whole = configuration_to_json(CNNConfiguration(48, 8, 1, 1, 33))
+    with pytest.raises(InputError, match=next(iter(data))):
+        configuration_from_json(whole | data)

@@ -12,10 +12,11 @@ from torch.nn import functional as F
 from autocompress.domain.shape import EncoderShape
 from autocompress.networks.families import import_encoder
 from autocompress.networks.weights import Arrays
+from autocompress.students.bilstm.configuration import BiLSTMConfiguration
 from autocompress.students.bilstm.network import ElasticBiLSTM, initial_bilstm
+from autocompress.students.cnn.configuration import CNNConfiguration
 from autocompress.students.cnn.network import ElasticCNN, initial_cnn
-from autocompress.students.configuration import BiLSTMConfiguration, CNNConfiguration
-from autocompress.students.word_vectors import StudentSizes, teacher_word_vectors
+from autocompress.students.pooled.word_vectors import StudentSizes, teacher_word_vectors
 from autocompress.system.errors import InputError
 
 SIZES = StudentSizes(embedding_size=20, hidden_size=12, num_layers=2, kernel_size=5)

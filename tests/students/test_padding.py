@@ -14,14 +14,13 @@ from artifact_references import (
 )
 
 from autocompress.artifact.session import Session
-from autocompress.students.configuration import ExitConfiguration, TransformerConfiguration
-from autocompress.students.emit import EMITTERS, emit
-from autocompress.students.networks import build_student
+from autocompress.students import STUDENTS
+from autocompress.students.emit import emit
+from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
 from autocompress.system.errors import MeasurementError
 
 FIRST = "transformer that reads the first token"
-STUDENTS = [*sorted(EMITTERS), FIRST]
-students = pytest.mark.parametrize("student", STUDENTS)
+students = pytest.mark.parametrize("student", [*sorted(STUDENTS), FIRST])
 all_bits = pytest.mark.parametrize("bits", [32, 8, 4, 2])
 # Dynamic scales of activations see all rows of a batch, so 8-bit products are rounded otherwise beside other rows.
 ROUNDING = {32: 1e-5, 8: 0.1, 4: 0.1, 2: 0.1}
@@ -54,7 +53,7 @@ def test_rows_without_tokens_give_the_logits_of_torch(student, lengths):
     batch = padded(batch_of(lengths), 0 if MAX_LENGTH in lengths else 2)
     logits = session_of(student, 32).run(batch)
     with torch.inference_mode():
-        expected = build_student(arrays, shape, configuration).logits(**tensors(batch)).numpy()
+        expected = STUDENTS[configuration.student].network(shape, arrays).logits(**tensors(batch)).numpy()
     assert np.isfinite(logits).all()
     np.testing.assert_allclose(logits, expected, atol=1e-4)
 
@@ -78,7 +77,7 @@ def test_padding_on_the_right_changes_no_row(student, bits):
     np.testing.assert_allclose(session.run(padded(batch, 6)), session.run(batch), atol=ROUNDING[bits])
 
 
-@pytest.mark.parametrize("student", sorted(EMITTERS))
+@pytest.mark.parametrize("student", sorted(STUDENTS))
 def test_a_row_without_tokens_does_not_depend_on_how_much_padding_it_has(student):
     session = session_of(student, 32)
     short, long = (session.run(padded(batch_of((0,)), columns)) for columns in (1, 9))

@@ -14,7 +14,8 @@ from search_parts import OBJECTIVES, TINY, formula_figures
 
 from autocompress.domain.problem import Problem
 from autocompress.hardware.cores import Cores, pinned, split_cores, usable_cores
-from autocompress.students.configuration import TransformerConfiguration, configuration_digest
+from autocompress.students.configuration import configuration_digest
+from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.study.database import add_running, check_place
 from autocompress.study.results import TrialResult
 from autocompress.study.store import Progress, StudyStore, study_names

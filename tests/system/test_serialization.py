@@ -14,14 +14,13 @@ from autocompress.domain.figures import Baseline, Figures, Latency, Quality
 from autocompress.domain.problem import Constraints, DataSource, Problem
 from autocompress.domain.shape import EncoderShape
 from autocompress.report.manifest import MODEL, Manifest
-from autocompress.students.configuration import (
-    BiLSTMConfiguration,
-    CNNConfiguration,
+from autocompress.students.bilstm.configuration import BiLSTMConfiguration
+from autocompress.students.cnn.configuration import CNNConfiguration
+from autocompress.students.configuration import configuration_from_json, configuration_to_json
+from autocompress.students.transformer.configuration import (
     ExitConfiguration,
     LayerConfiguration,
     TransformerConfiguration,
-    configuration_from_json,
-    configuration_to_json,
 )
 from autocompress.study.results import TrialResult
 from autocompress.system.errors import AutocompressError

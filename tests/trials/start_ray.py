@@ -7,7 +7,8 @@ import types
 from search_parts import TINY, FormulaEvaluator
 
 from autocompress.cli.explain import explain
-from autocompress.students.configuration import TransformerConfiguration, configuration_digest, configuration_to_json
+from autocompress.students.configuration import configuration_digest, configuration_to_json
+from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.trials.jobs import TrialRequest
 from autocompress.trials.ray_cluster import Resources
 from autocompress.trials.ray_host import HostedRay

@@ -3,7 +3,8 @@
 import pytest
 from search_parts import TINY
 
-from autocompress.students.configuration import TransformerConfiguration, configuration_digest, configuration_to_json
+from autocompress.students.configuration import configuration_digest, configuration_to_json
+from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.system.errors import BrokenInstallationError
 from autocompress.trials.jobs import TrialRequest, run_job
 

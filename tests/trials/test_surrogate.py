@@ -8,15 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autocompress.domain.shape import EncoderShape
-from autocompress.students.configuration import (
-    BiLSTMConfiguration,
-    CNNConfiguration,
-    ExitConfiguration,
-    TransformerConfiguration,
-    configuration_digest,
-)
-from autocompress.students.costs import LATENCY_PRIOR, SIZE_PRIOR, latency_terms, reach, size_terms
+from autocompress.students.bilstm.configuration import BiLSTMConfiguration
+from autocompress.students.cnn.configuration import CNNConfiguration
+from autocompress.students.configuration import configuration_digest
+from autocompress.students.costs import latency_prior, latency_terms, size_prior, size_terms
 from autocompress.students.features import quality_features
+from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
+from autocompress.students.transformer.exits import reach
 from autocompress.trials.acquisition import box_points, improvements
 from autocompress.trials.cost_model import fit_weights
 from autocompress.trials.history import Point
@@ -43,8 +41,8 @@ def test_every_configuration_of_a_student_has_terms_of_one_length(student):
     rng = np.random.default_rng(0)
     for _ in range(30):
         configuration = SPACE.sample(rng, student)
-        assert latency_terms(configuration, SHAPE, None).shape == LATENCY_PRIOR[student].shape
-        assert size_terms(configuration, SHAPE).shape == SIZE_PRIOR.shape
+        assert latency_terms(configuration, SHAPE, None).shape == latency_prior(student).shape
+        assert size_terms(configuration, SHAPE).shape == size_prior().shape
         assert np.isfinite(quality_features(configuration, SHAPE, None, own_network=True)).all()
 
 
@@ -113,8 +111,8 @@ def test_improvements_are_those_of_the_exact_hypervolume():
 def landscape(configuration):
     """A smooth made-up truth: more of everything is better, slower and larger."""
     terms = latency_terms(configuration, SHAPE, None)
-    latency = float(terms @ LATENCY_PRIOR[configuration.student])
-    size = float(size_terms(configuration, SHAPE) @ SIZE_PRIOR)
+    latency = float(terms @ latency_prior(configuration.student))
+    size = float(size_terms(configuration, SHAPE) @ size_prior())
     features = quality_features(configuration, SHAPE, None, own_network=True)
     best = {"transformer": 0.88, "bilstm": 0.9, "cnn": 0.85}[configuration.student]
     return Point(configuration, best - 0.02 * float(np.abs(features - 0.6).mean()), latency, size)

@@ -11,15 +11,15 @@ from unittest.mock import patch
 
 import numpy as np
 
-from autocompress.distillation.super_network import multiplications
+from autocompress.artifact.blocks import GraphInputs
 from autocompress.domain.shape import EncoderShape
-from autocompress.preparation.super_networks import largest_sizes
+from autocompress.preparation.super_networks import drawn
+from autocompress.students import STUDENTS
 from autocompress.students.configuration import Configuration, configuration_digest, configuration_to_json, describe
 from autocompress.students.costs import latency_terms, size_terms
-from autocompress.students.cut import cut
-from autocompress.students.emit import GraphInputs, emit
+from autocompress.students.cutting import cut
+from autocompress.students.emit import emit
 from autocompress.students.features import quality_features
-from autocompress.students.networks import initial_student
 from autocompress.students.transformer.exit_heads import add_exit_heads
 from search_spaces import SEARCH_SPACES, SearchSpace
 
@@ -72,8 +72,8 @@ def _known(space: SearchSpace, configuration: Configuration) -> list[Any]:
     numbers = [
         *latency_terms(configuration, shape, confidences),
         *size_terms(configuration, shape),
-        *quality_features(configuration, shape, confidences, own_network=True),
-        multiplications(configuration, shape),
+        *sorted(x for x in quality_features(configuration, shape, confidences, own_network=True) if x),
+        STUDENTS[configuration.student].multiplications(configuration, shape),
     ]
     return [
         configuration_digest(configuration),
@@ -94,7 +94,8 @@ def _files(
     headed, with_heads = add_exit_heads(teacher, shape)
     sources = {"transformer": (headed, _filled(with_heads))}
     for student in space.students[1:]:
-        sources[student] = shape, _filled(initial_student(student, teacher, shape, largest_sizes(space, student)))
+        initial = STUDENTS[student].initial(teacher, shape, drawn(space, student), 0)[1]
+        sources[student] = shape, _filled(initial)
     for design in designs:
         source_shape, arrays = sources[design.student]
         content = emit(cut(arrays, source_shape, design), design, source_shape, inputs).SerializeToString()

@@ -21,8 +21,8 @@ from autocompress.artifact.packing import stored_codes, stored_floats
 from autocompress.compression.quantization import Floats, quantize
 from autocompress.compression.sparsity import prune
 from autocompress.domain.shape import EncoderShape
-from autocompress.students.configuration import BiLSTMConfiguration
-from autocompress.students.precision import side_bits
+from autocompress.students.bilstm.configuration import BiLSTMConfiguration
+from autocompress.students.weight_settings import side_bits
 
 _DIRECTIONS = ("forward", "backward")
 # torch orders the gates input, forget, cell, output; ONNX input, output, forget, cell.

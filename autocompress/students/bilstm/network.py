@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from autocompress.networks.weights import Arrays
-from autocompress.students.cut import slice_bilstm
+from autocompress.students.bilstm.cut import slice_bilstm
 from autocompress.students.elastic import Selection
-from autocompress.students.pooled_network import ElasticStudent
-from autocompress.students.word_vectors import StudentSizes, initial_head, initial_linear, teacher_word_vectors
+from autocompress.students.pooled.network import ElasticStudent
+from autocompress.students.pooled.word_vectors import StudentSizes, initial_head, initial_linear, teacher_word_vectors
 
 
 class ElasticBiLSTM(ElasticStudent):

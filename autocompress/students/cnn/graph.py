@@ -8,14 +8,14 @@ from autocompress.artifact.blocks import (
     Pooling,
     finished,
     head,
-    linear,
     word_embeddings,
 )
 from autocompress.artifact.graph import GraphBuilder
-from autocompress.compression.sparsity import prune
 from autocompress.domain.shape import EncoderShape
-from autocompress.students.configuration import CNNConfiguration
-from autocompress.students.precision import side_bits
+from autocompress.students.cnn.configuration import CNNConfiguration
+from autocompress.students.linear_forms import form_of
+from autocompress.students.pooled.costs import weight_settings
+from autocompress.students.weight_settings import side_bits
 
 # The first layer gives what Relu does, and each further one adds such values.
 LEAST = 0.0
@@ -27,13 +27,13 @@ def emit_cnn(
     """One graph for ``arrays`` (already cut to ``configuration``); layers after the first are residual."""
     graph = GraphBuilder()
     pooling = Pooling(graph)
+    settings = weight_settings(configuration)
     table, kept = arrays["embeddings.word"], configuration.vocabulary_size
     x = word_embeddings(graph, table, inputs, kept, configuration.embedding_bits)
     for layer in range(configuration.num_layers):
-        weight = prune(arrays[f"conv.{layer}.weight"], configuration.sparsity)
+        weight, bias = arrays[f"conv.{layer}.weight"], arrays[f"conv.{layer}.bias"]
         windows = _windows(graph, pooling.zeroed(graph, x), configuration.kernel_size)
-        bits, sparse = configuration.weight_bits, configuration.sparsity > 0
-        y = graph.op("Relu", linear(graph, windows, weight, arrays[f"conv.{layer}.bias"], bits, sparse=sparse))
+        y = graph.op("Relu", form_of(settings).emitted(graph, windows, [weight], bias, settings))
         x = y if layer == 0 else graph.op("Add", x, y)
     pooled = graph.op("Concat", pooling.mean(graph, x), pooling.maximum(graph, x, LEAST), axis=-1)
     logits = head(graph, pooled, arrays, "head", act="relu", bits=side_bits(configuration.weight_bits))

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from autocompress.networks.weights import Arrays
-from autocompress.students.cut import slice_cnn
+from autocompress.students.cnn.cut import slice_cnn
 from autocompress.students.elastic import Selection
-from autocompress.students.pooled_network import ElasticStudent
-from autocompress.students.word_vectors import StudentSizes, initial_head, initial_linear, teacher_word_vectors
+from autocompress.students.pooled.network import ElasticStudent
+from autocompress.students.pooled.word_vectors import StudentSizes, initial_head, initial_linear, teacher_word_vectors
 
 
 class ElasticCNN(ElasticStudent):

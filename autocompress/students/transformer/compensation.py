@@ -14,9 +14,9 @@ from autocompress.compression.reconstruction import reconstruct
 from autocompress.compression.rounding import round_compensated
 from autocompress.domain.shape import EncoderShape
 from autocompress.networks.weights import ATTENTION_LINEARS, FEED_FORWARD_LINEARS, Arrays
-from autocompress.students.configuration import LayerConfiguration, TransformerConfiguration
-from autocompress.students.cut import cut
 from autocompress.students.elastic import Selection
+from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
+from autocompress.students.transformer.cut import cut_transformer
 from autocompress.students.transformer.importance import Batch
 from autocompress.students.transformer.network import ElasticEncoder
 
@@ -38,7 +38,7 @@ class Compensation:
 
     def cut(self, arrays: Arrays, shape: EncoderShape, configuration: TransformerConfiguration) -> Arrays:
         """The configuration cut out of the whole encoder's ``arrays``, hidden size kept, and made up for."""
-        weights = cut(arrays, shape, configuration)
+        weights = cut_transformer(arrays, shape, configuration)
         for layer in configuration.layers:
             if RECONSTRUCTION in self.uses:
                 weights |= self._reconstructed(arrays, shape, layer)

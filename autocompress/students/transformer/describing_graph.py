@@ -7,7 +7,7 @@ import onnx
 from autocompress.artifact.blocks import Arrays, GraphInputs, finished
 from autocompress.artifact.graph import GraphBuilder
 from autocompress.domain.shape import EncoderShape
-from autocompress.students.configuration import LayerConfiguration, TransformerConfiguration
+from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
 from autocompress.students.transformer.graph import TransformerEmitter
 
 

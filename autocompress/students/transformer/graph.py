@@ -9,7 +9,6 @@ from onnx import TensorProto
 from autocompress.artifact.blocks import (
     ATTENTION_MASK,
     INPUT_IDS,
-    MASKED_SCORE,
     TOKEN_TYPE_IDS,
     TOKENS_NEEDED,
     Arrays,
@@ -25,10 +24,13 @@ from autocompress.artifact.blocks import (
 )
 from autocompress.artifact.graph import GraphBuilder
 from autocompress.artifact.packing import stored_dequantized
-from autocompress.compression.sparsity import prune
 from autocompress.domain.shape import EncoderShape
-from autocompress.students.configuration import LayerConfiguration, TransformerConfiguration
-from autocompress.students.precision import side_bits
+from autocompress.students.attention_forms import attention_of
+from autocompress.students.exit_policies import EXIT_POLICIES
+from autocompress.students.linear_forms import LinearSettings, form_of
+from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
+from autocompress.students.transformer.costs import attention_settings, feed_forward_settings
+from autocompress.students.weight_settings import side_bits
 from autocompress.system.errors import InputError
 
 
@@ -96,11 +98,11 @@ class TransformerEmitter:
         return self._head(graph, x, layers[-1].index)
 
     def _exit(self, graph: GraphBuilder, x: str, place: int) -> str:
-        """Leave with this layer's logits where every row's largest probability is above the threshold."""
+        """Leave with this layer's logits where the exit policy's score of every row is above the threshold."""
         assert self.configuration.exit is not None
         logits = self._head(graph, x, self.configuration.layers[place].index)
-        largest = graph.op("ReduceMax", graph.op("Softmax", logits, axis=-1), graph.integers(-1), keepdims=0)
-        least = graph.op("ReduceMin", largest, keepdims=0)
+        scores = EXIT_POLICIES[self.configuration.exit.policy].emitted(graph, logits)
+        least = graph.op("ReduceMin", scores, keepdims=0)
         threshold = graph.constant(np.array(self.configuration.exit.threshold, np.float32))
         sure = graph.op("Greater", least, threshold)
         leave, stay = graph.branch(), graph.branch()
@@ -115,34 +117,32 @@ class TransformerEmitter:
         only_first = layer is self.configuration.layers[-1] and self.shape.pooling_after(layer.index) == "first"
         asking = first_token(graph, x, keep_axis=True, name=TOKENS_NEEDED) if only_first else x
         mixed = self._attention(graph, asking, x, layer)
-        attended = self._linear(graph, mixed, [f"{name}.attention.output"], layer=layer, bits=layer.attention_bits)
+        attended = self._linear(graph, mixed, [f"{name}.attention.output"], attention_settings(layer))
         # Add would be fused with the norm into SkipLayerNormalization, which takes several times as long.
         x = layer_norm(graph, graph.op("Sum", asking, attended), self.arrays, f"{name}.attention.norm", epsilon)
-        y = self._linear(graph, x, [f"{name}.feed_forward.up"], layer=layer, bits=layer.feed_forward_bits)
+        y = self._linear(graph, x, [f"{name}.feed_forward.up"], feed_forward_settings(layer))
         y = activation(graph, y, self.shape.hidden_activation)
-        y = self._linear(graph, y, [f"{name}.feed_forward.down"], layer=layer, bits=layer.feed_forward_bits)
+        y = self._linear(graph, y, [f"{name}.feed_forward.down"], feed_forward_settings(layer))
         return layer_norm(graph, graph.op("Sum", x, y), self.arrays, f"{name}.feed_forward.norm", epsilon)
 
     def _attention(self, graph: GraphBuilder, asking: str, x: str, layer: LayerConfiguration) -> str:
         """Mixed values ``[batch, asking tokens, heads * head_size]``; query, key and value are one product."""
         names = [f"layers.{layer.index}.attention.{part}" for part in ("query", "key", "value")]
-        bits = layer.attention_bits
+        settings = attention_settings(layer)
         if asking == x:
-            fused = self._linear(graph, x, names, layer=layer, bits=bits)
+            fused = self._linear(graph, x, names, settings)
             parts = graph.ops("Split", [fused], 3, axis=-1, num_outputs=3)
         else:
-            fused = self._linear(graph, x, names[1:], layer=layer, bits=bits)
+            fused = self._linear(graph, x, names[1:], settings)
             parts = graph.ops("Split", [fused], 2, axis=-1, num_outputs=2)
-            parts = [self._linear(graph, asking, names[:1], layer=layer, bits=bits), *parts]
-        heads = layer.num_attention_heads
-        masked = {"num_heads": heads, "mask_filter_value": MASKED_SCORE}
-        return graph.microsoft("MultiHeadAttention", *parts, "", self.mask, **masked)
+            parts = [self._linear(graph, asking, names[:1], settings), *parts]
+        return attention_of(layer).emitted(graph, parts, self.mask, layer.num_attention_heads)
 
-    def _linear(self, graph: GraphBuilder, x: str, names: list[str], *, layer: LayerConfiguration, bits: int) -> str:
-        """The outputs of the named linear layers side by side; each is made sparse on its own."""
-        weight = np.concatenate([prune(self.arrays[f"{name}.weight"], layer.sparsity) for name in names])
+    def _linear(self, graph: GraphBuilder, x: str, names: list[str], settings: LinearSettings) -> str:
+        """The outputs of the named linear layers side by side, in the form that the settings ask for."""
+        weights = [self.arrays[f"{name}.weight"] for name in names]
         bias = np.concatenate([self.arrays[f"{name}.bias"] for name in names])
-        return linear(graph, x, weight, bias, bits, sparse=layer.sparsity > 0)
+        return form_of(settings).emitted(graph, x, weights, bias, settings)
 
     def _head(self, graph: GraphBuilder, x: str, index: int) -> str:
         bits, act = side_bits(self.configuration.embedding_bits), self.shape.activation_after(index)

@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from autocompress.networks.weights import layer_indices
-from autocompress.students.configuration import TransformerConfiguration
-from autocompress.students.cut import slice_transformer
+from autocompress.students.attention_forms import attention_of
 from autocompress.students.elastic import ElasticNetwork, Selection, masked_mean
+from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
+from autocompress.students.transformer.cut import slice_transformer
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -22,8 +23,6 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
     "tanh": torch.tanh,
 }
-# Longest text, in tokens, whose attention is written out.
-WRITTEN_OUT_LENGTH = 256
 
 
 @dataclass(frozen=True)
@@ -70,9 +69,10 @@ class ElasticEncoder(ElasticNetwork):
         selection = self._select(configuration, fake_quantize)
         mask = attention_mask.bool()
         x = embeddings = self._embed(selection, input_ids, token_type_ids)
+        layers = {} if configuration is None else {layer.index: layer for layer in configuration.layers}
         logits, hidden = {}, []
         for index in layer_indices(selection.weights):
-            x = self._layer(selection, f"layers.{index}.", x, mask)
+            x = self._layer(selection, f"layers.{index}.", x, mask, layers.get(index))
             hidden.append(x)
             if f"heads.{index}.out.weight" in selection:
                 logits[index] = self._head(selection, index, x, mask)
@@ -94,6 +94,19 @@ class ElasticEncoder(ElasticNetwork):
         )
         return output.last  # type: ignore[no-any-return]
 
+    def heads_and_features(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor,
+        configuration: Any,
+        *,
+        fake_quantize: bool = False,
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """Logits of the heads after the kept layers that have one."""
+        output = self(input_ids, attention_mask, token_type_ids, configuration, fake_quantize=fake_quantize)
+        return list(output.logits.values()), None
+
     def _slices(self, weights: Mapping[str, Tensor], configuration: Any) -> dict[str, Tensor]:
         return slice_transformer(weights, self.shape, configuration)
 
@@ -109,7 +122,9 @@ class ElasticEncoder(ElasticNetwork):
             x = selection.linear("embeddings.projection", x)
         return x
 
-    def _layer(self, selection: Selection, name: str, x: Tensor, mask: Tensor) -> Tensor:
+    def _layer(
+        self, selection: Selection, name: str, x: Tensor, mask: Tensor, layer: LayerConfiguration | None
+    ) -> Tensor:
         epsilon = self.shape.layer_norm_epsilon
 
         def heads(part: str) -> Tensor:
@@ -117,7 +132,8 @@ class ElasticEncoder(ElasticNetwork):
             count = projected.shape[-1] // self.shape.head_size
             return projected.view(*x.shape[:2], count, self.shape.head_size).transpose(1, 2)
 
-        context = attention(heads("query"), heads("key"), heads("value"), mask[:, None, None, :])
+        form = attention_of(layer)
+        context = form.mixed(heads("query"), heads("key"), heads("value"), mask[:, None, None, :])
         context = context.transpose(1, 2).flatten(2)
         x = selection.norm(f"{name}attention.norm", x + selection.linear(f"{name}attention.output", context), epsilon)
         neurons = ACTIVATIONS[self.shape.hidden_activation](selection.linear(f"{name}feed_forward.up", x))
@@ -129,21 +145,3 @@ class ElasticEncoder(ElasticNetwork):
         pooled = masked_mean(x, mask) if self.shape.pooling_after(layer) == "mean" else x[:, 0]
         hidden = ACTIVATIONS[self.shape.activation_after(layer)](selection.linear(f"heads.{layer}.dense", pooled))
         return selection.linear(f"heads.{layer}.out", hidden).float()
-
-
-def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-    """Scaled dot-product attention [B, A, T, d] over the keys where the bool mask [B, 1, 1, T] holds.
-
-    Where it holds nowhere, all keys weigh alike.
-
-    It is written out in training and in bfloat16: the backward pass of torch's fused kernel on a CPU takes four to ten
-    times as long (38% of a training step at 30 tokens). For long texts the fused one saves memory.
-    """
-    lowest = torch.finfo(query.dtype).min
-    bias = torch.zeros(mask.shape, dtype=query.dtype, device=mask.device).masked_fill_(~mask, lowest)
-    plain = query.dtype is not torch.bfloat16 and not torch.is_grad_enabled()
-    if plain or query.shape[2] > WRITTEN_OUT_LENGTH:
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2) + bias
-    shares: Tensor = scores.softmax(-1).to(value.dtype)
-    return shares @ value

@@ -9,10 +9,10 @@ from autocompress.compression.quantization import dequantize, quantize
 from autocompress.distillation.batches import TensorBatch
 from autocompress.domain.shape import EncoderShape
 from autocompress.networks.weights import Arrays
-from autocompress.students.configuration import TransformerConfiguration
-from autocompress.students.cut import cut
+from autocompress.students.cutting import cut
 from autocompress.students.elastic import Selection
 from autocompress.students.transformer.compensation import CHUNK, RECONSTRUCTION, ROUNDING, Compensation, input_grams
+from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.students.transformer.exit_heads import add_exit_heads
 from autocompress.students.transformer.network import ElasticEncoder
 

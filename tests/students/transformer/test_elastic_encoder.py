@@ -8,9 +8,15 @@ import torch
 
 from autocompress.domain.shape import EncoderShape
 from autocompress.networks.weights import Arrays, head_indices, layer_indices
-from autocompress.students.configuration import ExitConfiguration, LayerConfiguration, TransformerConfiguration
-from autocompress.students.cut import cut
-from autocompress.students.transformer.network import WRITTEN_OUT_LENGTH, ElasticEncoder, attention
+from autocompress.students.attention_forms.full import WRITTEN_OUT_LENGTH
+from autocompress.students.attention_forms.full import mixed as attention
+from autocompress.students.cutting import cut
+from autocompress.students.transformer.configuration import (
+    ExitConfiguration,
+    LayerConfiguration,
+    TransformerConfiguration,
+)
+from autocompress.students.transformer.network import ElasticEncoder
 from autocompress.system.errors import InputError
 
 Teacher = tuple[EncoderShape, Arrays]

@@ -14,8 +14,8 @@ from artifact_references import (
 )
 
 from autocompress.artifact.session import Session
-from autocompress.students.configuration import ExitConfiguration, TransformerConfiguration
 from autocompress.students.emit import emit
+from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
 from autocompress.system.errors import InputError, MeasurementError
 
 

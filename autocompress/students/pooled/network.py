@@ -46,6 +46,19 @@ class ElasticStudent(ElasticNetwork):
         features = F.relu(selection.linear("head.dense", pooled))
         return StudentOutput(selection.linear("head.out", features).float(), features)
 
+    def heads_and_features(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor,
+        configuration: Any,
+        *,
+        fake_quantize: bool = False,
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """Logits of the only head, and the features that it reads."""
+        output: StudentOutput = self(input_ids, attention_mask, configuration, fake_quantize=fake_quantize)
+        return [output.logits], output.features
+
     @property
     def num_features(self) -> int:
         """Width of the features, the same in every sub-network."""

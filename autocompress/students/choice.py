@@ -27,8 +27,8 @@ class Trial(Protocol):
 class RandomTrial:
     """Answers every suggestion uniformly at random, but those in ``fixed``."""
 
-    def __init__(self, rng: np.random.Generator, fixed: Mapping[str, Value] | None = None) -> None:
-        self._rng = rng
+    def __init__(self, rng: np.random.Generator | None, fixed: Mapping[str, Value] | None = None) -> None:
+        self._rng = np.random.default_rng(0) if rng is None else rng
         self._fixed = dict(fixed or {})
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
@@ -46,10 +46,14 @@ class RandomTrial:
 
 @dataclass(frozen=True)
 class Choice(Generic[T]):
-    """A parameter ``name`` with one of ``options``; a single option is a constant and no parameter of a trial."""
+    """A parameter ``name`` with one of ``options``; a single option is a constant and no parameter of a trial.
+
+    ``smallest`` is the option that makes the smallest and fastest model.
+    """
 
     name: str
     options: tuple[T, ...]
+    smallest: T
 
     def suggest(self, trial: Trial) -> T:
         """The value the trial chooses."""

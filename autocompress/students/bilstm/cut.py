@@ -1,0 +1,35 @@
+"""Cutting a sub-network out of a BiLSTM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from autocompress.domain.shape import EncoderShape
+from autocompress.students.bilstm.configuration import BiLSTMConfiguration
+from autocompress.students.cutting import Array, fits
+from autocompress.students.pooled.cut import head_slices
+
+
+def slice_bilstm(
+    arrays: Mapping[str, Array], shape: EncoderShape, configuration: BiLSTMConfiguration
+) -> dict[str, Array]:
+    """Prefixes within each gate (of 4) and each direction (of 2) of a BiLSTM's weights; ``shape`` is not needed."""
+    units, embedding = configuration.hidden_size, configuration.embedding_size
+    full = arrays["lstm.0.forward.bias"].shape[0] // 4
+    fits("embedding_size", embedding, arrays["embeddings.word"].shape[1])
+    fits("hidden_size", units, full)
+    fits("num_layers", configuration.num_layers, sum(n.endswith(".forward.bias") for n in arrays))
+    slices = {"embeddings.word": arrays["embeddings.word"][:, :embedding]}
+    for layer in range(configuration.num_layers):
+        for direction in ("forward", "backward"):
+            name = f"lstm.{layer}.{direction}"
+            incoming = arrays[f"{name}.weight_ih"].reshape(4, full, -1)[:, :units]
+            if layer == 0:
+                incoming = incoming[:, :, :embedding]
+            else:
+                incoming = incoming.reshape(4, units, 2, full)[:, :, :, :units]
+            slices[f"{name}.weight_ih"] = incoming.reshape(4 * units, -1)
+            recurrent = arrays[f"{name}.weight_hh"].reshape(4, full, full)[:, :units, :units]
+            slices[f"{name}.weight_hh"] = recurrent.reshape(4 * units, units)
+            slices[f"{name}.bias"] = arrays[f"{name}.bias"].reshape(4, full)[:, :units].reshape(-1)
+    return slices | head_slices(arrays, 4, units)

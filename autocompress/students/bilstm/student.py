@@ -1,0 +1,80 @@
+"""The record of the BiLSTM student."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from autocompress.domain.shape import EncoderShape
+from autocompress.networks.weights import Arrays
+from autocompress.students.bilstm.configuration import BiLSTMConfiguration
+from autocompress.students.bilstm.costs import LATENCY_PRIOR, latency_terms, matrices
+from autocompress.students.bilstm.designs import designs
+from autocompress.students.configuration import Configuration
+from autocompress.students.dimension import Confidences
+from autocompress.students.pooled.student import PooledStudent
+from autocompress.students.recipe import Recipe, Shares
+from autocompress.students.student_type import Matrix
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from autocompress.artifact.blocks import GraphInputs
+    from autocompress.students.elastic import ElasticNetwork
+
+
+class BiLSTMStudent(PooledStudent):
+    """A bidirectional LSTM over the teacher's word vectors (survey 3.3; Tang et al. 2019)."""
+
+    name = BiLSTMConfiguration.student
+    prefix = (name,)
+    module = "lstm"
+    configuration = BiLSTMConfiguration
+    recipe = Recipe(6e-3, 128, 12.0)
+    alone = Recipe(6e-3, 128, 12.0)
+    shares = Shares(0.38, 0.1)
+    latency_prior = LATENCY_PRIOR
+
+    def designs(self, shape: EncoderShape, *, exits: bool) -> Iterable[tuple[int, BiLSTMConfiguration]]:
+        """Three sizes."""
+        return designs(shape)
+
+    def initial(
+        self, teacher: Arrays, shape: EncoderShape, configurations: Sequence[Configuration], seed: int
+    ) -> tuple[EncoderShape, Arrays]:
+        """A fresh network on the teacher's word vectors, as large as the largest configuration in each size."""
+        from autocompress.students.bilstm.network import initial_bilstm
+        from autocompress.students.pooled.word_vectors import StudentSizes
+
+        return shape, initial_bilstm(teacher, StudentSizes.covering(configurations), shape.num_outputs, seed)
+
+    def network(self, shape: EncoderShape, arrays: Arrays) -> ElasticNetwork:
+        """The elastic BiLSTM."""
+        from autocompress.students.bilstm.network import ElasticBiLSTM
+
+        return ElasticBiLSTM(shape, arrays)
+
+    def cut(self, arrays: Arrays, shape: EncoderShape, configuration: BiLSTMConfiguration) -> Arrays:
+        """The leading layers, channels and units of each gate."""
+        from autocompress.students.bilstm.cut import slice_bilstm
+        from autocompress.students.cutting import copies
+
+        return copies(slice_bilstm(arrays, shape, configuration))
+
+    def graph(
+        self, arrays: Arrays, configuration: BiLSTMConfiguration, shape: EncoderShape, inputs: GraphInputs
+    ) -> ModelProto:
+        """The BiLSTM in ONNX Runtime's operators."""
+        from autocompress.students.bilstm.graph import emit_bilstm
+
+        return emit_bilstm(arrays, configuration, shape, inputs)
+
+    def matrices(self, configuration: BiLSTMConfiguration, shape: EncoderShape) -> Iterable[Matrix]:
+        """Those of the gates."""
+        return matrices(configuration)
+
+    def latency_terms(
+        self, configuration: BiLSTMConfiguration, shape: EncoderShape, confidences: Confidences | None
+    ) -> Mapping[str, float]:
+        """Amounts under the names of ``LATENCY_PRIOR``."""
+        return latency_terms(configuration)

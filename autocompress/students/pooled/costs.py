@@ -1,0 +1,30 @@
+"""What the latency of the students without attention has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from autocompress.students.linear_forms import LinearSettings, form_of
+from autocompress.students.pooled.configuration import PooledConfiguration
+from autocompress.students.student_type import Matrix
+
+KILO, MEGA = 1e3, 1e6
+
+
+def weight_settings(configuration: PooledConfiguration) -> LinearSettings:
+    """How the matrices between embeddings and head are kept."""
+    return LinearSettings(configuration.weight_bits, configuration.sparsity, configuration.extra)
+
+
+def shared_terms(configuration: PooledConfiguration, matrices: Iterable[Matrix]) -> dict[str, float]:
+    """Amounts of the terms that BiLSTMs and CNNs share; products in millions, channels in thousands."""
+    depth, wide = configuration.num_layers, configuration.weight_bits == 32
+    products = sum(form_of(m.settings).multiplications(m.rows, m.columns, m.settings) for m in matrices) / MEGA
+    return {
+        "call": 1.0,
+        "word_channels": configuration.embedding_size / KILO,
+        "layers": depth,
+        "layer_channels": configuration.hidden_size * depth / KILO,
+        "int8_products": products * (not wide),
+        "float_products": products * wide,
+    }

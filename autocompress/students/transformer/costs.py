@@ -1,0 +1,64 @@
+"""The linear layers of a sub-network of the encoder, and what its latency consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autocompress.domain.shape import EncoderShape
+from autocompress.students.dimension import Confidences
+from autocompress.students.linear_forms import LinearSettings, form_of
+from autocompress.students.student_type import Matrix
+from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
+from autocompress.students.transformer.exits import reach
+
+KILO, MEGA = 1e3, 1e6
+LATENCY_PRIOR = {
+    "call": 0.005,
+    "channels": 0.1,
+    "exits": 0.005,
+    "layers": 0.01,
+    "int8_products": 0.042,
+    "float_products": 0.3,
+    "heads": 0.03,
+    "neurons": 0.03,
+    "layer_channels": 0.066,
+}
+
+
+def attention_settings(layer: LayerConfiguration) -> LinearSettings:
+    """How the matrices of a layer's attention are kept."""
+    return LinearSettings(layer.attention_bits, layer.sparsity, layer.extra)
+
+
+def feed_forward_settings(layer: LayerConfiguration) -> LinearSettings:
+    """How the matrices of a layer's feed-forward network are kept."""
+    return LinearSettings(layer.feed_forward_bits, layer.sparsity, layer.extra)
+
+
+def layer_matrices(layer: LayerConfiguration, hidden_size: int, shape: EncoderShape) -> Iterator[Matrix]:
+    """The six linear layers of an encoder layer: query, key, value, output, up, down."""
+    context = layer.num_attention_heads * shape.head_size
+    for _ in range(3):
+        yield Matrix(context, hidden_size, attention_settings(layer))
+    yield Matrix(hidden_size, context, attention_settings(layer))
+    yield Matrix(layer.intermediate_size, hidden_size, feed_forward_settings(layer))
+    yield Matrix(hidden_size, layer.intermediate_size, feed_forward_settings(layer))
+
+
+def latency_terms(
+    configuration: TransformerConfiguration, shape: EncoderShape, confidences: Confidences | None
+) -> dict[str, float]:
+    """Amounts under the names of ``LATENCY_PRIOR``; products in millions, channels and neurons in thousands."""
+    hidden = configuration.hidden_size
+    terms = dict.fromkeys(LATENCY_PRIOR, 0.0)
+    terms |= {"call": 1.0, "channels": hidden / KILO}
+    terms["exits"] = 0 if configuration.exit is None else len(configuration.exit.layers)
+    for layer, share in zip(configuration.layers, reach(configuration, confidences), strict=True):
+        for one in layer_matrices(layer, hidden, shape):
+            kind = "float_products" if one.settings.bits == 32 else "int8_products"
+            terms[kind] += share * form_of(one.settings).multiplications(one.rows, one.columns, one.settings) / MEGA
+        terms["layers"] += share
+        terms["heads"] += share * layer.num_attention_heads / 10
+        terms["neurons"] += share * layer.intermediate_size / KILO
+        terms["layer_channels"] += share * hidden / KILO
+    return terms

@@ -1,0 +1,77 @@
+"""Cutting a sub-network out of an encoder whose heads, neurons and channels stand in order of importance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from autocompress.domain.shape import EncoderShape
+from autocompress.networks.weights import Arrays, head_indices
+from autocompress.students.cutting import Array, copies, fits
+from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
+from autocompress.system.errors import InputError
+
+
+def cut_transformer(arrays: Arrays, shape: EncoderShape, configuration: TransformerConfiguration) -> Arrays:
+    """The kept layers, and the heads of the exits and of the last kept layer only; names keep the teacher's indices.
+
+    InputError if one of these heads does not exist.
+    """
+    last = configuration.layers[-1].index
+    wanted = {last, *(configuration.exit.layers if configuration.exit is not None else ())}
+    missing = sorted(wanted - set(head_indices(arrays)))
+    if missing:
+        raise InputError(f"a head must stand after each exit layer and the last one, but layers {missing} have none")
+    slices = slice_transformer(arrays, shape, configuration)
+    return copies({n: a for n, a in slices.items() if not n.startswith("heads.") or int(n.split(".")[1]) in wanted})
+
+
+def slice_transformer(
+    arrays: Mapping[str, Array], shape: EncoderShape, configuration: TransformerConfiguration
+) -> dict[str, Array]:
+    """Views of the kept layers' weights, with every head that stands after a kept layer."""
+    width = configuration.hidden_size
+    projected = "embeddings.projection.weight" in arrays
+    widest = arrays["embeddings.projection.bias" if projected else "embeddings.norm.weight"].shape[0]
+    fits("hidden_size", width, widest)
+    slices = {name: array for name, array in arrays.items() if name.startswith("embeddings.")}
+    if projected:
+        for kind in ("weight", "bias"):
+            slices[f"embeddings.projection.{kind}"] = slices[f"embeddings.projection.{kind}"][:width]
+    else:
+        slices = {name: array[..., :width] for name, array in slices.items()}
+    for layer in configuration.layers:
+        slices |= _layer_slices(arrays, layer, width, shape.head_size)
+        head = f"heads.{layer.index}."
+        slices |= {name: array for name, array in arrays.items() if name.startswith(head)}
+        if f"{head}dense.weight" in slices:
+            slices[f"{head}dense.weight"] = slices[f"{head}dense.weight"][:, :width]
+    return slices
+
+
+def _layer_slices(
+    arrays: Mapping[str, Array], layer: LayerConfiguration, width: int, head_size: int
+) -> dict[str, Array]:
+    context, neurons = layer.num_attention_heads * head_size, layer.intermediate_size
+    name = f"layers.{layer.index}"
+    if f"{name}.feed_forward.up.bias" not in arrays:
+        raise InputError(f"a kept layer must be one of the network's, but it has no layer {layer.index}")
+    fits("num_attention_heads", layer.num_attention_heads, arrays[f"{name}.attention.query.bias"].shape[0] // head_size)
+    fits("intermediate_size", neurons, arrays[f"{name}.feed_forward.up.bias"].shape[0])
+    extents = {
+        "attention.query": (context, width),
+        "attention.key": (context, width),
+        "attention.value": (context, width),
+        "attention.output": (width, context),
+        "feed_forward.up": (neurons, width),
+        "feed_forward.down": (width, neurons),
+    }
+    slices = {}
+    for module, (rows, columns) in extents.items():
+        name = f"layers.{layer.index}.{module}"
+        slices[f"{name}.weight"] = arrays[f"{name}.weight"][:rows, :columns]
+        slices[f"{name}.bias"] = arrays[f"{name}.bias"][:rows]
+    for module in ("attention.norm", "feed_forward.norm"):
+        for kind in ("weight", "bias"):
+            name = f"layers.{layer.index}.{module}.{kind}"
+            slices[name] = arrays[name][:width]
+    return slices

@@ -1,0 +1,108 @@
+"""Early exits as a dimension: no exits, or a policy with a threshold after some of the kept layers but the last."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autocompress.domain.shape import EncoderShape
+from autocompress.students.choice import Choice, Trial, Value
+from autocompress.students.dimension import Confidences, Dimension, Feature, Label
+from autocompress.students.exit_policies import EXIT_POLICIES
+from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
+from autocompress.system.errors import InputError
+
+OFF = "off"
+THRESHOLD_LOW, THRESHOLD_HIGH, THRESHOLD_STEP = 0.5, 0.98, 0.02
+THRESHOLDS = tuple(round(THRESHOLD_LOW + THRESHOLD_STEP * step, 2) for step in range(25))
+
+
+def reach(configuration: TransformerConfiguration, confidences: Confidences | None) -> NDArray[np.float64]:
+    """Share of requests that reach each kept layer, [L].
+
+    ``confidences`` [layers of the teacher, requests] are those of an exit after each layer; without them nothing exits.
+    """
+    kept = configuration.kept_layers
+    shares = np.ones(len(kept))
+    if configuration.exit is None or confidences is None or not confidences.size:
+        return shares
+    inside = np.ones(confidences.shape[1], bool)
+    for place, index in enumerate(kept[:-1]):
+        if index in configuration.exit.layers:
+            inside &= confidences[index] <= configuration.exit.threshold
+        shares[place + 1] = inside.mean()
+    return shares
+
+
+def threshold_text(exits: Sequence[ExitConfiguration | None]) -> str:
+    """The threshold, or nothing without exits."""
+    return "".join(f">{one.threshold:.2f}" for one in exits if one is not None)
+
+
+def exit_after(index: int) -> Choice[bool]:
+    """Whether an exit stands after the layer ``index``, where there are exits at all."""
+    return Choice(f"exit_layer_{index}", (True, False), False)
+
+
+class Exits(Dimension):
+    """The policy of early exits; it exists where at least two layers are kept."""
+
+    def numbers(self, configuration: Any, shape: EncoderShape, confidences: Confidences | None) -> list[float]:
+        """How easily requests leave, and the share of the layers that they save on average."""
+        exit_ = configuration.exit
+        return [
+            0.0 if exit_ is None else 1.0 - exit_.threshold,
+            1.0 - float(reach(configuration, confidences).mean()),
+        ]
+
+    def is_near(self, configuration: Any, shape: EncoderShape) -> bool:
+        """Hold: exits stand beside the weights."""
+        return True
+
+    def is_whole(self, configuration: Any, shape: EncoderShape) -> bool:
+        """Hold: exits stand beside the layers."""
+        return True
+
+    def suggest(self, rule: Choice[str], trial: Trial, kept: tuple[int, ...]) -> ExitConfiguration | None:
+        """The exits that the trial chooses among ``kept`` but the last; if it chooses none, after the first."""
+        policy = OFF if len(kept) < 2 else rule.suggest(trial)
+        if policy == OFF:
+            return None
+        threshold = trial.suggest_float("exit_threshold", THRESHOLD_LOW, THRESHOLD_HIGH, step=THRESHOLD_STEP)
+        layers = tuple(index for index in kept[:-1] if exit_after(index).suggest(trial))
+        return ExitConfiguration(layers or kept[:1], round(threshold, 2), policy)
+
+    def record(
+        self, rule: Choice[str], parameters: MutableMapping[str, Value], configuration: TransformerConfiguration
+    ) -> None:
+        """The inverse of ``suggest``; InputError outside the space."""
+        kept, exit_ = configuration.kept_layers, configuration.exit
+        if len(kept) < 2:
+            return
+        rule.record(parameters, OFF if exit_ is None else exit_.policy)
+        if exit_ is None:
+            return
+        if exit_.threshold not in THRESHOLDS:
+            raise InputError(
+                f"exit_threshold must be {THRESHOLD_LOW} to {THRESHOLD_HIGH} in steps of {THRESHOLD_STEP} in this "
+                f"space, but got {exit_.threshold}"
+            )
+        parameters["exit_threshold"] = exit_.threshold
+        for index in kept[:-1]:
+            exit_after(index).record(parameters, index in exit_.layers)
+
+
+EXITS = Exits(
+    name="exit",
+    students=("transformer",),
+    parameter="exit",
+    aspect="exits",
+    options=lambda shape: (OFF, *EXIT_POLICIES),
+    neutral=lambda shape: OFF,
+    smallest=lambda options: OFF,
+    label=Label(110, "exit", threshold_text),
+    feature=Feature(lambda value, shape: ()),
+)

@@ -1,0 +1,136 @@
+"""The record of the student that keeps the teacher's architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from autocompress.domain.shape import EncoderShape
+from autocompress.networks.weights import Arrays
+from autocompress.students.configuration import Configuration
+from autocompress.students.dimension import Confidences
+from autocompress.students.linear_forms import LinearSettings
+from autocompress.students.recipe import Recipe, Shares
+from autocompress.students.registry import dimensions_of
+from autocompress.students.student_type import Matrix, StudentType
+from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
+from autocompress.students.transformer.costs import (
+    LATENCY_PRIOR,
+    latency_terms,
+    layer_matrices,
+)
+from autocompress.students.transformer.designs import designs
+from autocompress.students.transformer.space import TransformerSpace
+from autocompress.students.transformer.weight_claims import weight_claims
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from autocompress.artifact.blocks import GraphInputs
+    from autocompress.students.elastic import ElasticNetwork
+
+
+class TransformerStudent(StudentType):
+    """A sub-network of the teacher's encoder, cut from a super-network or, near the teacher, from the teacher."""
+
+    name = TransformerConfiguration.student
+    prefix = ()
+    configuration = TransformerConfiguration
+    always_free = frozenset[str]()
+    from_teacher = True
+    recipe = Recipe(6e-4, 64, 12.0)
+    alone = Recipe(8e-4, 64, 12.0)
+    shares = Shares(0.36, 0.8)
+    latency_prior = LATENCY_PRIOR
+
+    def space(self, shape: EncoderShape, free: AbstractSet[str]) -> TransformerSpace:
+        """Widths, layers and exits."""
+        return TransformerSpace(shape, free | self.always_free)
+
+    def designs(self, shape: EncoderShape, *, exits: bool) -> Iterable[tuple[int, TransformerConfiguration]]:
+        """From the teacher in 8 bits to one narrow layer."""
+        return designs(shape, exits=exits)
+
+    def initial(
+        self, teacher: Arrays, shape: EncoderShape, configurations: Sequence[Configuration], seed: int
+    ) -> tuple[EncoderShape, Arrays]:
+        """The teacher's encoder with a fresh head after every layer."""
+        from autocompress.students.transformer.exit_heads import add_exit_heads
+
+        return add_exit_heads(teacher, shape, seed=seed)
+
+    def network(self, shape: EncoderShape, arrays: Arrays) -> ElasticNetwork:
+        """The elastic encoder."""
+        from autocompress.students.transformer.network import ElasticEncoder
+
+        return ElasticEncoder(shape, arrays)
+
+    def cut(self, arrays: Arrays, shape: EncoderShape, configuration: TransformerConfiguration) -> Arrays:
+        """The kept layers, their leading heads, neurons and channels, and the heads that are read."""
+        from autocompress.students.transformer.cut import cut_transformer
+
+        return cut_transformer(arrays, shape, configuration)
+
+    def graph(
+        self, arrays: Arrays, configuration: TransformerConfiguration, shape: EncoderShape, inputs: GraphInputs
+    ) -> ModelProto:
+        """The encoder in ONNX Runtime's operators."""
+        from autocompress.students.transformer.graph import emit_transformer
+
+        return emit_transformer(arrays, configuration, shape, inputs)
+
+    def settings_of(self, weight: str, configuration: TransformerConfiguration) -> LinearSettings | None:
+        """The layers' bits and zeros; 8 bits beside the embeddings' for positions, projection and heads."""
+        return weight_claims(weight, configuration)
+
+    def matrices(self, configuration: TransformerConfiguration, shape: EncoderShape) -> Iterable[Matrix]:
+        """Those of the kept layers."""
+        return (
+            one for layer in configuration.layers for one in layer_matrices(layer, configuration.hidden_size, shape)
+        )
+
+    def latency_terms(
+        self, configuration: TransformerConfiguration, shape: EncoderShape, confidences: Confidences | None
+    ) -> Mapping[str, float]:
+        """Amounts under the names of ``LATENCY_PRIOR``."""
+        return latency_terms(configuration, shape, confidences)
+
+    def table_width(self, configuration: TransformerConfiguration, shape: EncoderShape) -> int:
+        """The channels, or those of narrower embeddings that are projected (ELECTRA)."""
+        return configuration.hidden_size if shape.embedding_size == shape.hidden_size else shape.embedding_size
+
+    def side_matrices_bytes(self, configuration: TransformerConfiguration, shape: EncoderShape) -> float:
+        """The table of positions."""
+        return shape.max_positions * configuration.hidden_size * configuration.embedding_bits / 8
+
+    def depth(self, configuration: TransformerConfiguration) -> int:
+        """The kept layers."""
+        return len(configuration.layers)
+
+    def is_near_teacher(
+        self, configuration: TransformerConfiguration, shape: EncoderShape, has_layer_heads: bool
+    ) -> bool:
+        """Whether every dimension says so; exits, and ends below the last layer, need heads there."""
+        ends_early = len(configuration.layers) < shape.num_hidden_layers or configuration.exit is not None
+        if ends_early and not has_layer_heads:
+            return False
+        return all(dimension.is_near(configuration, shape) for dimension in dimensions_of(self.name))
+
+    def keeps_teacher_layers(self, configuration: TransformerConfiguration, shape: EncoderShape) -> bool:
+        """Whether every dimension leaves the layers as they are."""
+        return all(dimension.is_whole(configuration, shape) for dimension in dimensions_of(self.name))
+
+    def untrained(self, teacher: Arrays, shape: EncoderShape, configuration: Configuration) -> Arrays:
+        """The teacher's own weights; its head is put after the last kept layer."""
+        assert isinstance(configuration, TransformerConfiguration)
+        last, end = configuration.layers[-1].index, shape.num_hidden_layers - 1
+        moved = {name.replace(f"heads.{end}.", f"heads.{last}."): array for name, array in teacher.items()}
+        return self.cut(moved, shape, configuration)
+
+    def as_trained(self, configuration: TransformerConfiguration) -> TransformerConfiguration:
+        """The same with an exit after each kept layer but the last, so that every head is trained."""
+        if len(configuration.layers) < 2:
+            return configuration
+        return replace(configuration, exit=ExitConfiguration(configuration.kept_layers[:-1], 0.5))
