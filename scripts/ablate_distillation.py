@@ -1,11 +1,11 @@
-"""What each part of distillation contributes: the same student, the same seconds, one part left out at a time.
+"""Measure what each part of distillation contributes by leaving out one part at a time.
 
     python scripts/ablate_distillation.py STUDY [--studies-dir studies] [--seconds 40] [--students bilstm,cnn]
 
-Teacher and data are those of the study. Printed per student and variant, on the validation split: the accuracy, its
-difference to the full method (paired bootstrap interval, 95%), how often student and teacher agree, and how far the
-student's distribution is from the teacher's (Kullback-Leibler divergence, which is less noisy than the accuracy).
-Classification only. Run it on an otherwise idle machine: what is held equal is time.
+Teacher and data are those of the study. Every student is trained for the same time, so run it on an otherwise idle
+machine. Prints per student and variant, on the validation split: the accuracy, its difference to the full method with
+a paired 95% bootstrap interval, how often student and teacher agree, and the Kullback-Leibler divergence of the
+student's distribution from the teacher's, which is less noisy than the accuracy. Classification only.
 """
 
 import argparse
@@ -45,7 +45,7 @@ SETTINGS = DistillationSettings(TrainingSettings(1.0, 1.0, 1.0))
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to distil; the defaults are the product's. A ``guide`` is for sub-networks alone (guided_training.py)."""
+    """One way to distil; the defaults are a search's. Only sub-networks have a ``guide`` (guided_training.py)."""
 
     name: str
     copies: int = 40
@@ -57,22 +57,22 @@ class Variant:
 
 VARIANTS = (
     Variant("full method"),
-    Variant("6 made-up texts per real one", copies=6),
-    Variant("no made-up texts", copies=0),
-    Variant("made-up texts: words replaced, nothing spliced", augmentation=AugmentationSettings(splice_share=0.0)),
-    Variant("made-up texts: spliced, no word replaced", augmentation=AugmentationSettings(replace_share=0.0)),
+    Variant("6 augmented texts per real one", copies=6),
+    Variant("no augmented texts", copies=0),
+    Variant("augmented texts: words replaced, nothing spliced", augmentation=AugmentationSettings(splice_share=0.0)),
+    Variant("augmented texts: spliced, no word replaced", augmentation=AugmentationSettings(replace_share=0.0)),
     Variant("no hidden states of the teacher", change=lambda settings: replace(settings, hidden_weight=0.0)),
-    Variant("no hidden words", change=lambda settings: replace(settings, mask_share=0.0)),
+    Variant("no masked words", change=lambda settings: replace(settings, mask_share=0.0)),
     Variant("no true labels", change=lambda settings: replace(settings, label_weight=0.0)),
-    Variant("and the encoder's output, last layer", guide="output"),
-    Variant("and the encoder's output, every kept layer", guide="output", mapping="every"),
-    Variant("and attention relations, last layer", guide="relations"),
-    Variant("and attention relations, every kept layer", guide="relations", mapping="every"),
+    Variant("also the encoder's output, last layer", guide="output"),
+    Variant("also the encoder's output, every kept layer", guide="output", mapping="every"),
+    Variant("also attention relations, last layer", guide="relations"),
+    Variant("also attention relations, every kept layer", guide="relations", mapping="every"),
 )
 
 
 class Bench:
-    """Teacher, data and students of one study."""
+    """Trains students on the teacher and data of one study."""
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared, self.data = prepared, prepared.data
@@ -80,7 +80,7 @@ class Bench:
         self.transfers: dict[tuple[int, AugmentationSettings], TransferSet] = {}
 
     def transfer(self, variant: Variant) -> TransferSet:
-        """The variant's transfer set; labelling it is not part of the measured time."""
+        """Return the variant's labelled transfer set; labelling does not count as training time."""
         key = (variant.copies, variant.augmentation)
         if key not in self.transfers:
             data, separators = self.data, set(self.data.special_ids) - {self.data.unknown_id}
@@ -94,7 +94,10 @@ class Bench:
         return self.transfers[key]
 
     def train(self, configuration: Configuration, variant: Variant, seconds: float) -> np.ndarray:
-        """Validation logits [n, C] of a student distilled from scratch (a sub-network: from the teacher's weights)."""
+        """Distil a student and return its validation logits [n, C].
+
+        BiLSTM and CNN start with the teacher's word vectors, a sub-network with the teacher's weights.
+        """
         arrays, shape = self.prepared.source(TEACHER)
         if isinstance(configuration, TransformerConfiguration):
             shape, arrays = add_exit_heads(arrays, shape, seed=0)
@@ -118,7 +121,7 @@ class Bench:
         variant: Variant,
         settings: DistillationSettings,
     ) -> Arrays:
-        """Weights of a sub-network that learns from the teacher's mapped layers too: the last from the last."""
+        """Train a sub-network that also learns from the teacher's layers, and return its weights."""
         arrays, teacher_shape = self.prepared.source(TEACHER)
         kept = [layer.index for layer in configuration.layers]
         pairs = [(index, index) for index in kept[:-1] if variant.mapping == "every"]
@@ -130,7 +133,7 @@ class Bench:
         return refine_guided(network, guide, configuration, self.transfer(variant), table, settings)
 
     def predict(self, network: torch.nn.Module, configuration: Configuration) -> np.ndarray:
-        """Logits [n, C] on the validation split, with the configuration's bits."""
+        """Return logits [n, C] on the validation split, quantized to the configuration's bits."""
         split, data = self.data.validation, self.data
         table = token_map(self.prepared.vocabulary_order, configuration.vocabulary_size, data.unknown_id)
         whole = TransferSet(split, np.zeros((len(split), 1), np.float32), 0, data.pad_id, data.unknown_id)
@@ -161,7 +164,7 @@ def main() -> None:
 
 
 def students(prepared: Prepared) -> dict[str, Configuration]:
-    """One student of each type, of the sizes that the search likes."""
+    """Return one student of each type, of sizes that are typical of a front."""
     shape, size = prepared.teacher_shape, min(16000, prepared.teacher_shape.vocab_size)
     depth = shape.num_hidden_layers
     return {
@@ -178,14 +181,14 @@ def students(prepared: Prepared) -> dict[str, Configuration]:
 
 
 def applies(variant: Variant, configuration: Configuration) -> bool:
-    """Whether a variant is another training for this type of student than the full method."""
+    """Return whether a variant changes the training of this type of student."""
     has_layers = isinstance(configuration, TransformerConfiguration)
     without_states = variant.change(SETTINGS).hidden_weight != SETTINGS.hidden_weight
     return not (variant.guide is not None and not has_layers) and not (without_states and has_layers)
 
 
 def rows(bench: Bench, name: str, configuration: Configuration, seconds: float) -> Iterator[str]:
-    """A table row per variant."""
+    """Train every variant and yield a table row for each."""
     labels = bench.data.validation.labels
     reference: np.ndarray | None = None
     for variant in VARIANTS:
@@ -202,7 +205,7 @@ def rows(bench: Bench, name: str, configuration: Configuration, seconds: float) 
 
 
 def interval(right: np.ndarray, reference: np.ndarray) -> str:
-    """Difference of the two accuracies in points, with the 95% interval of a bootstrap over pairs."""
+    """Format the difference of two accuracies in points, with its paired 95% bootstrap interval."""
     low, high = paired_difference_interval(right.astype(float), reference.astype(float))
     return f"{100 * (right.mean() - reference.mean()):+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
 

@@ -1,8 +1,9 @@
-"""TF-IDF and logistic regression on the demo's splits: what compression has to beat to be worth it.
+"""Train TF-IDF with logistic regression on the demo's splits, as a simple baseline.
 
     python scripts/baseline_tfidf.py
 
-Words and pairs of words, C chosen on the validation split; prints accuracy and macro-F1 on validation and test.
+Features are unigrams and bigrams, and C is chosen on the validation split. Prints accuracy and macro-F1 on the
+validation and test splits.
 """
 
 from sklearn.feature_extraction.text import TfidfVectorizer

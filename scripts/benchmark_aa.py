@@ -1,15 +1,15 @@
-"""A/A test of the final latencies: the same files measured again and again on a machine that something else uses too.
+"""Run an A/A test of the final latencies: measure the same files again and again on a busy machine.
 
     python scripts/benchmark_aa.py STUDY_FOLDER [--measurements 20] [--hours 2] [--quiet] [--out studies/latency]
     python scripts/benchmark_aa.py --again studies/latency/load.json
 
-Measures, as verification does, the study's fastest and slowest verified students, uniform int8, and a copy of the
-fastest (its twin), the given number of times over the given hours, while a load generator keeps another core busy
-(``--quiet``: without it). Reports how often a measurement's interval holds the means of the others (95% is what it
-states) and how far the means spread, for the whole measurements and for their first five rounds alone, as a search of
-a few minutes has them, and for the same protocol without the speed probe (``hardware/core_speed.py``); and how often
-a file and its twin were called different: intervals apart. ``--again`` makes the report anew from the rounds that an
-earlier one holds, with the statistics of today.
+Measures the study's fastest and slowest verified students, a copy of the fastest (its twin), and uniform int8, as
+verification does, the given number of times over the given hours, while a load generator keeps another core busy
+(``--quiet``: without it). Reports how often a measurement's interval contains the means of the others (it states 95%)
+and how far the means spread: for whole measurements, for their first five rounds alone (as in a search of a few
+minutes), and for the same protocol without checking the core's speed (``hardware/core_speed.py``). Also reports how
+often the intervals of a file and its twin do not overlap. ``--again`` makes the report from the rounds in an earlier
+report.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def measurements(study: Any, target: Target, count: int, hours: float, *, quiet: bool) -> list[dict[str, Any]]:
-    """All measurements, a row for each model and protocol."""
+    """Measure ``count`` times over ``hours``; return a row for each measurement, model and protocol."""
     cores = split_cores(usable_cores(), target.threads)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder, load(cores.building, quiet or not cores.apart):
@@ -85,7 +85,7 @@ def measurements(study: Any, target: Target, count: int, hours: float, *, quiet:
 
 
 def finish(path: Path, conditions: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    """Write the report and print it."""
+    """Write the report to ``path`` and print it."""
     names = list(dict.fromkeys(row["model"] for row in rows))
     report = {
         **conditions,
@@ -102,7 +102,7 @@ def finish(path: Path, conditions: dict[str, Any], rows: list[dict[str, Any]]) -
 def measured(
     models: dict[str, Path], requests: Path, target: Target, kind: str, minutes: float
 ) -> list[dict[str, Any]]:
-    """One measurement of all models by the protocol of this kind, a row each."""
+    """Measure all models once by the protocol of this kind; return a row for each."""
     rows = []
     for name, one in measure_in_fresh_process(models, requests, target, PROTOCOLS[kind]).items():
         rounds = one.timing.rounds_ms.round(6).tolist()
@@ -113,18 +113,18 @@ def measured(
 
 
 def figure(rounds_ms: list[float]) -> dict[str, Any]:
-    """What the product reports of these rounds."""
+    """Return the mean and interval that autocompress reports for these rounds."""
     latency = summarise_latency(rounds_ms, 1.0, False, rounds_ms=rounds_ms)
     return {"mean": latency.mean, "interval": latency.mean_interval}
 
 
 def of(rows: list[dict[str, Any]], kind: str, name: str) -> list[dict[str, Any]]:
-    """The measurements of one model by one protocol, in order."""
+    """Return the measurements of one model by one protocol, in order."""
     return [row for row in rows if row["protocol"] == kind and row["model"] == name]
 
 
 def chosen(study: Any, folder: Path) -> dict[str, Path]:
-    """The files by name; copies, so that a twin lies elsewhere on disk."""
+    """Copy the files to measure to ``folder`` and return them by name; a twin lies elsewhere on disk."""
     fastest = min(study.front, key=lambda point: point.figures.latency_ms.mean)
     slowest = max((point for point in study.front if point.trial), key=lambda point: point.figures.latency_ms.mean)
     files = {
@@ -138,7 +138,7 @@ def chosen(study: Any, folder: Path) -> dict[str, Path]:
 
 @contextmanager
 def load(cores: tuple[int, ...], quiet: bool) -> Any:
-    """Keep ``cores`` busy with matrix products meanwhile."""
+    """Keep ``cores`` busy with matrix products while the block runs."""
     arguments = [] if quiet else [(core, os.getpid()) for core in cores]
     processes = [multiprocessing.Process(target=multiply, args=pair, daemon=True) for pair in arguments]
     for process in processes:
@@ -160,12 +160,12 @@ def multiply(core: int, parent: int) -> None:
 
 
 def brief(row: dict[str, Any]) -> dict[str, Any]:
-    """What a measurement would have said after its first five rounds."""
+    """Return the row with the figures of its first five rounds only."""
     return {**row, **figure(row["rounds_ms"][:5])}
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """Of one model's measurements: how they spread, and how often one's interval holds another's mean."""
+    """Summarize one model's measurements: their spread, and how often an interval contains another's mean."""
     means = np.array([row["mean"] for row in rows])
     held = [one["interval"][0] <= other["mean"] <= one["interval"][1] for one, other in permutations(rows, 2)]
     widths = [(row["interval"][1] - row["interval"][0]) / 2 / row["mean"] for row in rows]
@@ -179,13 +179,13 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def different(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> int:
-    """How often the intervals of the two, measured together, do not meet."""
+    """Count how often the intervals of two files, measured together, do not overlap."""
     pairs = ((a["interval"], b["interval"]) for a, b in zip(first, second, strict=True))
     return sum(a[1] < b[0] or b[1] < a[0] for a, b in pairs)
 
 
 def table(report: dict[str, Any]) -> str:
-    """The report as Markdown."""
+    """Format the report as Markdown."""
     lines = [
         "| file | protocol | mean, ms | spread of the means | half an interval | held | disturbed |",
         "|---|---|---:|---:|---:|---:|---:|",

@@ -1,12 +1,12 @@
-"""Which form of each piece of a model is fastest in ONNX Runtime on this CPU: what the emitter's choices rest on.
+"""Time the forms in which each piece of a model can be written for ONNX Runtime on this CPU.
 
     python scripts/benchmark_kernels.py STUDY [--studies-dir studies] [--blocks 5]
 
-Every form of a piece is a graph of its own: the vectors of a request's tokens, the piece, and a mean that leaves one
-number. The forms of a piece and the graph without it are timed interleaved in one process, one thread, over the
-study's requests, so with its text lengths. Printed: microseconds of the piece, which is the mean less that of the graph
-without it; the ratio to the form the emitter uses (marked); and the largest difference of its output from that form's,
-as a share of the largest output.
+The emitter's choices rest on the result. Every form is a graph of its own: the vectors of a request's tokens, the
+piece, and a mean that leaves one number. The forms of a piece and the graph without it are timed interleaved in one
+process, one thread, over the study's requests, so with its text lengths. Prints per form the microseconds of the piece
+(the mean minus that of the graph without it), the ratio to the form that the emitter uses (marked with a star), and the
+largest difference of its output from that form's, relative to the largest output.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def pieces() -> dict[str, tuple[int, Mapping[str, Form]]]:
-    """Per piece the width of the vectors it reads and its forms; the one the emitter uses ends in a star."""
+    """Return per piece the width of its input vectors and its forms; the emitter's form ends in a star."""
     return {
         "product 384 x 1536": (384, products(384, 1536)),
         "product 1536 x 384": (1536, products(1536, 384)),
@@ -83,7 +83,7 @@ def pieces() -> dict[str, tuple[int, Mapping[str, Form]]]:
 
 
 def write_graphs(folder: Path, width: int, forms: Mapping[str, Form]) -> dict[str, Path]:
-    """One file per form, and one without the piece."""
+    """Write one file per form, and one without the piece."""
     paths = {}
     for number, (name, form) in enumerate({EMPTY: _nothing, **forms}.items()):
         graph = GraphBuilder()
@@ -109,7 +109,7 @@ def write_graphs(folder: Path, width: int, forms: Mapping[str, Form]) -> dict[st
 
 
 def compare(paths: Mapping[str, Path]) -> dict[str, float]:
-    """The largest difference of each form's output from the used one's, over the largest output."""
+    """Return each form's largest output difference from the emitter's form, relative to the largest output."""
     ids = np.random.default_rng(2).integers(0, ROWS, (1, 25))
     request = {INPUT_IDS: ids, ATTENTION_MASK: np.ones_like(ids)}
     outputs = {}
@@ -122,7 +122,7 @@ def compare(paths: Mapping[str, Path]) -> dict[str, float]:
 
 
 def products(inputs: int, outputs: int) -> dict[str, Form]:
-    """A linear layer; static scales are those of the vectors that are read here (within 4 standard deviations)."""
+    """Return the forms of a linear layer; static scales cover 4 standard deviations of the input vectors."""
     weight, bias = _linear(inputs, outputs)
     codes, scales = quantize(weight, 8)
 
@@ -158,7 +158,7 @@ def products(inputs: int, outputs: int) -> dict[str, Form]:
 
 
 def attentions(width: int, heads: int) -> dict[str, Form]:
-    """Query, key and value products and the mixing of the values, without the output product."""
+    """Return the forms of attention: query, key and value products and attention, without the output product."""
     inner = 32 * heads
     weight, bias = _linear(width, 3 * inner)
     codes, scales = quantize(weight, 8)
@@ -207,7 +207,7 @@ def attentions(width: int, heads: int) -> dict[str, Form]:
 
 
 def embeddings(width: int) -> dict[str, Form]:
-    """Rows of a table: in float32 where it is small."""
+    """Return the forms of an embedding lookup; the emitter's is float32 where the table is small."""
     table = RNG.normal(size=(ROWS, width)).astype(np.float32)
     codes, scales = quantize(table, 8)
     float_star, codes_star = (f" {USED}", "") if table.nbytes <= FLOAT_TABLE_BYTES else ("", f" {USED}")
@@ -240,7 +240,7 @@ def embeddings(width: int) -> dict[str, Form]:
 
 
 def gelus() -> dict[str, Form]:
-    """The activation of the feed-forward layer."""
+    """Return the forms of the activation of the feed-forward layer."""
 
     def written_out(graph: GraphBuilder, x: str) -> str:
         error = graph.op("Erf", graph.op("Mul", x, _number(graph, 0.5**0.5)))
@@ -254,7 +254,7 @@ def gelus() -> dict[str, Form]:
 
 
 def norms(width: int) -> dict[str, Form]:
-    """A product, the residual beside it and its layer normalization.
+    """Return the forms of a product, the residual addition and its layer normalization.
 
     ONNX Runtime fuses Add and LayerNormalization into SkipLayerNormalization where it knows the shapes.
     """
@@ -283,7 +283,7 @@ def norms(width: int) -> dict[str, Form]:
 
 
 def lstms(inputs: int, units: int) -> dict[str, Form]:
-    """Both directions over the whole text."""
+    """Return the forms of a bidirectional LSTM over the whole text."""
     weights = [RNG.normal(size=(2, 4 * units, size)).astype(np.float32) * size**-0.5 for size in (inputs, units)]
     biases = np.zeros((2, 8 * units), np.float32)
     quantized = [[quantize(direction, 8) for direction in weight] for weight in weights]
@@ -310,7 +310,7 @@ def lstms(inputs: int, units: int) -> dict[str, Form]:
 
 
 def convolutions(inputs: int, outputs: int) -> dict[str, Form]:
-    """Windows of three tokens."""
+    """Return the forms of a convolution over windows of three tokens."""
     weight, bias = _linear(3 * inputs, outputs)
     codes, scales = quantize(weight, 8)
 

@@ -1,11 +1,12 @@
-"""What a study costs as it grows, and whether the controller keeps many workers busy; nothing is trained or measured.
+"""Measure what a study costs as it grows, and whether the controller keeps many workers busy.
 
     python scripts/benchmark_scale.py [--trials 10000] [--workers 16] [--out studies/scale]
 
-The real controller, study and surrogate run with an executor whose jobs only take time (their figures are a formula of
-the configuration). First ``--trials`` trials without any time, for the seconds of asking and committing and the
-resident memory per block of trials, then opening, resuming, showing and plotting that study; then ``--workers``
-builders whose builds take 1 to 3 s, for the share of the time that they are busy.
+The real controller, study and surrogate run with an executor whose jobs only take time: nothing is trained or
+measured, and a trial's figures are a formula of its configuration. First runs ``--trials`` trials that take no time,
+and reports the seconds of asking and committing and the resident memory per block of trials. Then resumes, shows and
+plots that study. Then runs ``--workers`` builders whose builds take 1 to 3 s, and reports the share of the time that
+they are busy.
 """
 
 from __future__ import annotations
@@ -45,13 +46,13 @@ SHORTEST_S, LONGEST_S, MEASURED_S = 1.0, 3.0, 0.05
 
 
 class Formula:
-    """Figures that follow from nothing but the configuration's digest."""
+    """Evaluates a configuration with figures that depend only on its digest."""
 
     def build(self, request: TrialRequest) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def measure(self, request: TrialRequest) -> TrialResult:
-        """The figures."""
+        """Return the figures."""
         rng = np.random.default_rng(int(request.digest, 16))
         quality, mean, size = 0.8 + 0.1 * rng.beta(2, 2), float(np.exp(rng.normal(-2, 1))), int(1e6 * rng.lognormal())
         figures = Figures(
@@ -65,7 +66,7 @@ class Formula:
 
 @dataclass
 class Simulated:
-    """An executor whose jobs take as long as ``seconds`` says, by step."""
+    """An executor whose jobs take ``seconds(step)``."""
 
     builders: int
     seconds: Callable[[str], float]
@@ -74,17 +75,17 @@ class Simulated:
 
     @property
     def window(self) -> int:
-        """As on real cores: twice what can be built at a time."""
+        """Return how many trials may be open: twice the number of builders, as on real cores."""
         return 2 * self.builders
 
     def submit(self, step: str, request: TrialRequest) -> None:
-        """Begin a job."""
+        """Start a job."""
         taken = self.seconds(step)
         self.busy_s += taken if step == BUILD else 0.0
         self.jobs.append((time.monotonic() + taken, step, request))
 
     def wait(self, timeout_s: float) -> list[Finished]:
-        """The job that ends first, if it ends in time."""
+        """Return the job that ends first, if it ends within ``timeout_s``."""
         if not self.jobs:
             return []
         first = min(self.jobs, key=lambda job: job[0])
@@ -97,11 +98,11 @@ class Simulated:
         return [Finished(request, step, result=run_job(Formula(), step, request))]
 
     def cancel(self, number: int) -> None:
-        """Forget a job."""
+        """Drop a job."""
         self.jobs = [job for job in self.jobs if job[2].number != number]
 
     def close(self) -> None:
-        """Forget all."""
+        """Drop all jobs."""
         self.jobs.clear()
 
 
@@ -133,7 +134,7 @@ def main() -> None:
 
 
 def searching(store: StudyStore, executor: Simulated) -> Controller:
-    """The product's search on a simulated machine."""
+    """Return the controller of a real search with a simulated executor."""
     space = SEARCH_SPACES["joint"](MINILM)
     return Controller(
         store,
@@ -148,7 +149,7 @@ def searching(store: StudyStore, executor: Simulated) -> Controller:
 
 
 def grow(folder: Path, trials: int) -> list[dict[str, float]]:
-    """Seconds per trial of asking and of committing, and resident bytes, per block of trials."""
+    """Run trials; return per block the seconds of asking and committing per trial, and the resident bytes."""
     process, blocks = psutil.Process(), []
     with StudyStore.create(folder, "scale", Problem()) as store:
         controller = searching(store, Simulated(1, lambda _step: 0.0))
@@ -163,7 +164,7 @@ def grow(folder: Path, trials: int) -> list[dict[str, float]]:
 
 
 def timed(folder: Path) -> dict[str, float]:
-    """Seconds of commands on the grown study, the start of Python included, and of opening it to resume."""
+    """Return the seconds of commands on the grown study, the start of Python included, and of resuming it."""
     commands = {
         "show": ["show", "scale"],
         "show --json --all": ["show", "scale", "--json", "--all"],
@@ -187,7 +188,7 @@ def timed(folder: Path) -> dict[str, float]:
 
 
 def share_busy(folder: Path, workers: int, trials: int) -> float:
-    """Share of the builders' time in which they build, from the first trial to the last that is begun."""
+    """Return the share of the time that the builders are busy, between the first trials and the last."""
     rng = np.random.default_rng(0)
     executor = Simulated(workers, lambda s: float(rng.uniform(SHORTEST_S, LONGEST_S)) if s == BUILD else MEASURED_S)
     with StudyStore.create(folder, "busy", Problem()) as store:
@@ -199,7 +200,7 @@ def share_busy(folder: Path, workers: int, trials: int) -> float:
 
 
 def plot(blocks: list[dict[str, float]]) -> Figure:
-    """Milliseconds per trial, and memory, over the number of trials."""
+    """Plot milliseconds per trial, and memory, over the number of trials."""
     figure = Figure(figsize=(7.5, 5.5), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
     trials = [block["trials"] for block in blocks]
@@ -216,7 +217,7 @@ def plot(blocks: list[dict[str, float]]) -> Figure:
 
 
 def table(report: dict[str, Any]) -> str:
-    """The report as Markdown."""
+    """Format the report as Markdown."""
     lines = ["| trials | ask, ms | commit, ms | memory, MB |", "|---:|---:|---:|---:|"]
     step = max(len(report["blocks"]) // 8, 1)
     for block in report["blocks"][::step]:

@@ -1,9 +1,9 @@
-"""Seconds per trial by step, and the controller's overhead, of a finished study.
+"""Report the seconds per trial by step, and the controller's overhead, of a finished study.
 
     python scripts/benchmark_trial.py STUDY [--studies-dir studies]
 
-Reads the result files that the trials wrote, then replays the controller alone: asking and committing the same number
-of trials with an evaluator that takes no time, on the same search space. That replay is the overhead.
+Reads the result files that the trials wrote. Then replays the controller alone, which asks for and commits the same
+number of trials on the same search space with an evaluator that takes no time. Its seconds are the overhead.
 """
 
 import argparse
@@ -27,16 +27,16 @@ STEPS = ("cut", "compile", "quality", "latency")
 
 
 class Instant:
-    """Evaluates any configuration at once with the figures of a recorded trial."""
+    """Evaluates any configuration immediately with the figures of a recorded trial."""
 
     def __init__(self, recorded: list[TrialResult]) -> None:
         self._recorded = recorded
 
     def build(self, request: TrialRequest) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def measure(self, request: TrialRequest) -> TrialResult:
-        """The recorded figures in turn, under the asked configuration."""
+        """Return the recorded figures in turn, with the requested configuration."""
         from autocompress.students.configuration import configuration_from_json
 
         figures = self._recorded[request.number % len(self._recorded)].figures
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def replay(store: StudyStore, results: list[TrialResult]) -> float:
-    """Seconds per trial of a controller whose trials take no time."""
+    """Return the seconds per trial of a controller whose trials take no time."""
     prepared = Prepared(store.folder)
     space = SEARCH_SPACES[store.problem.space](prepared.teacher_shape, prepared.data.task.kind == "regression")
     with (

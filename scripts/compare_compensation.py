@@ -1,10 +1,11 @@
-"""What making up for errors brings where no training follows: cuts of a study's teacher, with and without.
+"""Compare sub-networks of a study's teacher with and without compensation of pruning and rounding errors.
 
     python scripts/compare_compensation.py STUDY [--studies-dir studies] [--rows 1000]
 
-Printed per configuration and method, on validation rows: the metric, and the share of the variance of the teacher's
-outputs that is not explained. Reconstruction is least squares after pruning (compression/reconstruction.py), rounding
-is GPTQ (compression/rounding.py); both read Gram matrices of 512 training texts.
+The sub-networks are not trained. Prints per configuration and method, on validation rows, the metric and the share of
+the variance of the teacher's outputs that is unexplained. Reconstruction is least squares after pruning
+(compression/reconstruction.py), rounding is GPTQ (compression/rounding.py); both read Gram matrices of 512 training
+texts.
 """
 
 import argparse
@@ -43,7 +44,7 @@ def main() -> None:
     split, expected = prepared.data.validation.subset(rows), prepared.validation_outputs[rows]
     task = prepared.data.task
     print(f"teacher: {task.metric} {metric_of(task, expected, split.labels):.4f} on {len(rows)} validation rows\n")
-    print(f"| configuration | file | made up for by | {task.metric} | not explained |\n|---|---:|---|---:|---:|")
+    print(f"| configuration | file | compensation | {task.metric} | unexplained |\n|---|---:|---|---:|---:|")
     for configuration in configurations(shape):
         for method, uses in METHODS.items():
             weights = Compensation(grams, uses).cut(arrays, shape, configuration)
@@ -54,7 +55,7 @@ def main() -> None:
 
 
 def configurations(shape: EncoderShape) -> list[TransformerConfiguration]:
-    """The whole encoder and half of each width, in fewer and fewer bits; embeddings stay in 8."""
+    """Return the whole encoder and one of half the heads and neurons, each in 8, 4 and 2 bits; embeddings have 8."""
     half = (max(1, shape.num_attention_heads // 2), max(1, shape.intermediate_size // 2))
     return [
         TransformerConfiguration.uniform(

@@ -1,11 +1,11 @@
-"""Is the accuracy that choices rest on nearer to the test split's than the one the validation labels say?
+"""Compare expected accuracy and validation accuracy with the accuracy on the test split.
 
     python scripts/compare_expected.py STUDY [STUDY ...] [--studies-dir studies]
 
-For each trial of finished studies, the file that would ship answers validation and test texts. What validation says of
-its difference to the teacher, measured and expected (tasks/expected.py), is held against the difference on test: the
-root mean square error and the mean error in points, over the trials within ``--within`` points of the teacher on test,
-and what each claims of its own best five. The test split has noise of its own, the same for both.
+Predicts the validation and test splits with the file of each trial of finished studies. Compares its difference to the
+teacher on test with the one measured on validation and the one expected from validation (tasks/expected.py). Prints, in
+points, the root mean square error and the mean error over the trials within ``--within`` points of the teacher on test,
+and what each estimate predicts for its own best five. The noise of the test split is the same for both.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def differences(store: StudyStore) -> np.ndarray:
-    """Points above the teacher [trials, 3]: measured on validation, expected from it, measured on test."""
+    """Return points above the teacher [trials, 3]: measured on validation, expected, measured on test."""
     prepared = Prepared(store.folder)
     data, known = prepared.data, prepared.validation_outputs
     model, _ = load_classifier(open_checkpoint(str(prepared.checkpoint)), data.task.num_outputs, data.task.label_names)

@@ -3,10 +3,10 @@
     python scripts/compare_peers.py STUDY [--studies-dir studies] [--out studies/peers-STUDY] [--venvs DIR]
         [--peers optimum,openvino,olive]
 
-Hugging Face Optimum, OpenVINO with NNCF, and Olive are each installed into a virtual environment of their own (kept in
---venvs), build their files from STUDY/prepared/checkpoint, and are measured beside the study's baselines and front:
-the same test rows, threads and requests. Writes table.md, peers.json, peers.png and README.md; the built models stay in
-OUT/models. A peer that cannot be installed, built or run is left out and the README says why.
+Installs Hugging Face Optimum, OpenVINO with NNCF, and Olive into a virtual environment each (kept in --venvs), builds
+their files from STUDY/prepared/checkpoint, and measures them beside the study's baselines and front on the same test
+rows, threads and requests. Writes table.md, peers.json, peers.png and README.md; the built models stay in OUT/models.
+A peer that cannot be installed, built or run is left out, and the README says why.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ VENVS = Path.home() / ".cache" / "autocompress" / "peers"
 
 @dataclass(frozen=True)
 class Built:
-    """The peers' models, the reasons why others are missing, and every environment's packages."""
+    """The peers' models, the reasons why others are missing, and the packages of every environment."""
 
     models: list[Model]
     not_run: dict[str, str]
@@ -47,7 +47,7 @@ class Built:
 
 
 def main() -> None:
-    """Build, measure, write."""
+    """Build the peers' models, measure all models, and write the report."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("study")
     parser.add_argument("--studies-dir", type=Path, default=Path("studies"))
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def build_peers(names: Sequence[str], prepared: Prepared, target: Target, venvs: Path, out: Path) -> Built:
-    """Install, build and try each peer by itself; one that fails costs only itself."""
+    """Install, build and try each peer separately; one that fails is left out with its reason."""
     calibration = out / "calibration.npz"
     rows = np.random.default_rng(0).permutation(len(prepared.data.train))[:CALIBRATION_TEXTS]
     write_split(calibration, prepared.data.train.subset(rows))
@@ -106,7 +106,7 @@ def build_peers(names: Sequence[str], prepared: Prepared, target: Target, venvs:
 
 
 def stock(prepared: Prepared) -> list[Model]:
-    """The study's own baselines."""
+    """Return the study's baselines."""
     files = stock_models(prepared.checkpoint, prepared.study_folder / "baselines")
     paths = {name: path for group in stock_paths(files).values() for name, path in group.items()}
     return [
@@ -116,7 +116,7 @@ def stock(prepared: Prepared) -> list[Model]:
 
 
 def front(study: Study) -> list[Model]:
-    """Every point of the front, as it would ship."""
+    """Return every point of the front, as the file that an export would contain."""
     runtime = stock_runtime("", sys.executable)
     points = [(point, study.source(point).model) for point in study.front]
     return [
@@ -126,7 +126,7 @@ def front(study: Study) -> list[Model]:
 
 
 def _peer_models(environment: Environment, prepared: Prepared, calibration: Path, out: Path) -> list[Model]:
-    """ONNX files run in this project's ONNX Runtime, all others in the peer's environment."""
+    """Build a peer's models; ONNX files run in this project's ONNX Runtime, others in the peer's environment."""
     other = Runtime(environment.peer.name, OTHER_WORKER, environment.python)
     runtimes = {".onnx": stock_runtime("", sys.executable)}
     return [

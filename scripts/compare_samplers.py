@@ -1,12 +1,12 @@
-"""How fast each sampler's front grows: hypervolume over wall-clock time, on the prepared weights of a finished study.
+"""Compare how fast each sampler's front grows on the prepared weights of a finished study.
 
     python scripts/compare_samplers.py STUDY [--studies-dir studies] [--seconds 90] [--seeds 5] [--out studies/samplers]
 
-Every run is a real search: each trial is cut, compiled and measured. Ours is the product's search (its designs first,
-then the surrogate); the others are given the raw joint space. Runs of one seed follow each other, the order of the
+Every run is a real search: each trial is cut, compiled and measured. The surrogate runs as in every search (initial
+designs first); the other samplers sample the raw joint space. Runs of one seed follow each other, and the order of the
 samplers changes with the seed. The hypervolume is that of quality (in points) and of the natural logarithms of latency
-and size, against a fixed reference point: uniform int8 as measured in STUDY, at 6 points below the teacher's validation
-quality. Also written: predicted against measured latency and quality of what the surrogate proposed.
+and size. Its reference point is uniform int8 as measured in STUDY, at 6 points below the teacher's validation quality.
+Also compares the surrogate's predictions of latency and quality with what was measured.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ DIRECTIONS = ("maximize", "minimize", "minimize")
 
 @dataclass(frozen=True)
 class Run:
-    """One search: seconds since its begin at which trials ended, and the hypervolume after each."""
+    """One search: when each trial ended, in seconds since its start, and the hypervolume after it."""
 
     sampler: str
     seed: int
@@ -54,17 +54,17 @@ class Run:
     predictions: list[dict[str, float]]
 
     def at(self, second: float) -> float:
-        """Hypervolume after ``second`` seconds."""
+        """Return the hypervolume after ``second`` seconds."""
         ended = sum(end <= second for end in self.seconds)
         return self.volume[ended - 1] if ended else 0.0
 
     def time_to(self, volume: float) -> float:
-        """Seconds until the hypervolume was at least ``volume``; infinite if it never was."""
+        """Return the seconds until the hypervolume was at least ``volume``; infinite if it never was."""
         return next((end for end, value in zip(self.seconds, self.volume, strict=True) if value >= volume), np.inf)
 
 
 class Bench:
-    """A finished study's prepared weights, and the searches on them."""
+    """Runs searches on a finished study's prepared weights."""
 
     def __init__(self, store: StudyStore) -> None:
         self.store, self.prepared = store, Prepared(store.folder)
@@ -77,7 +77,7 @@ class Bench:
         self.shown = {"quality": floor, "latency_ms": first.latency_ms.mean, "size_bytes": first.size_bytes}
 
     def run(self, sampler: str, seed: int, seconds: float) -> Run:
-        """Search for ``seconds`` in a study of its own, which is deleted."""
+        """Search for ``seconds`` in a temporary study."""
         problem = replace(self.store.problem, sampler=sampler, seed=seed, space="joint")
         surrogate = surrogate_of(problem, self.prepared, self.space) if sampler == SURROGATE else None
         ended: list[float] = []
@@ -115,12 +115,12 @@ class Bench:
 
 
 def costs(figures: Figures) -> tuple[float, float, float]:
-    """Quality in points, logarithms of latency and size."""
+    """Return quality in points and the logarithms of latency and size."""
     return 100 * figures.validation.estimate, float(np.log(figures.latency_ms.mean)), float(np.log(figures.size_bytes))
 
 
 def predicted(store: StudyStore) -> list[dict[str, float]]:
-    """What the surrogate expected of each of its proposals, and what was measured."""
+    """Return the predicted and the measured figures of each of the surrogate's proposals."""
     found = []
     for trial in store.optuna_study([objective.direction for objective in DEFAULT]).get_trials(deepcopy=False):
         expected, result = trial.user_attrs.get("predicted"), store.result(trial.number)
@@ -139,7 +139,11 @@ def predicted(store: StudyStore) -> list[dict[str, float]]:
 
 
 def summary(runs: Sequence[Run], seconds: float) -> dict[str, Any]:
-    """Final hypervolumes, the time in which ours reaches the best other's final one, and errors of the predictions."""
+    """Summarize the runs.
+
+    Final hypervolumes, the share of the time in which the surrogate reaches the best other sampler's final one, and
+    the errors of the predictions.
+    """
     seeds = sorted({run.seed for run in runs})
     final = {name: [run.volume[-1] for run in runs if run.sampler == name] for name in SAMPLERS}
     shares = []
@@ -166,7 +170,7 @@ def summary(runs: Sequence[Run], seconds: float) -> dict[str, Any]:
 
 
 def table(found: dict[str, Any]) -> str:
-    """One line per sampler."""
+    """Format a Markdown table with a row per sampler."""
     lines = ["| search | final hypervolume, median (least to most) | trials, median |", "|---|---:|---:|"]
     for name in SAMPLERS:
         volumes, trials = found["final_hypervolume"][name], found["trials"][name]
@@ -176,7 +180,7 @@ def table(found: dict[str, Any]) -> str:
 
 
 def draw(runs: Sequence[Run], seconds: float, path: Path) -> None:
-    """Median and range over the seeds, by time; and predicted against measured latency."""
+    """Plot the hypervolume over time (median and range over the seeds), and predicted against measured latency."""
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     growth, errors = figure.subplots(1, 2)
     grid = np.linspace(0, seconds, 200)
@@ -196,32 +200,35 @@ def draw(runs: Sequence[Run], seconds: float, path: Path) -> None:
 
 
 def readme(found: dict[str, Any], bench: Bench, arguments: argparse.Namespace) -> str:
-    """The question, the answer and how it was measured."""
+    """Return the study's README: the question, the answer, the command and the figures."""
+    share = found["median_share"]
     hardware, reference = hardware_fingerprint(1), bench.shown
     shares = ", ".join(f"{share:.2f}" for share in found["share_of_time_to_best_other"])
     middle, high, size = (100 * found[f"{name}_error"] for name in ("median_latency", "p90_latency", "median_size"))
     return f"""# Samplers on the study {bench.store.name}
 
-**Question.** Does the search spend its time better than the samplers one could use instead?
+**Question.** Does the search spend its time better than the samplers that one could use instead?
 
-**Answer.** In {found["median_share"]:.2f} of the time (median of {arguments.seeds} seeds: {shares}) the front has the
-hypervolume that the best of random, NSGA-II and TPE has at the end. The surrogate's predictions of latency are off by
-{middle:.1f}% in the median ({high:.0f}% at the 90th percentile) over {found["proposals"]} proposals, of size by
-{size:.1f}%, of validation quality by {found["median_quality_error_points"]:.1f} points.
+**Answer.** Its front reaches the final hypervolume of the best of random, NSGA-II and TPE in {share:.2f} of the time
+(median of {arguments.seeds} seeds: {shares}). The surrogate's predictions of latency are off by {middle:.1f}% in the
+median ({high:.0f}% at the 90th percentile) over {found["proposals"]} proposals, those of size by {size:.1f}%, those of
+validation quality by {found["median_quality_error_points"]:.1f} points.
 
-{table(found)}
-![growth of the hypervolume, and predicted against measured latency](samplers.png)
-
-## How
+**Command.**
 
     python scripts/compare_samplers.py {bench.store.name} --seconds {arguments.seconds:g} --seeds {arguments.seeds}
 
 Every run is a real search of {arguments.seconds:g} s on the same prepared teacher and super-networks: each trial is
-cut, compiled and measured ({hardware["cpu"]}, {hardware["cores"]} cores, one thread). Ours is the product's search, its
-designs first and then the surrogate; the others are given the raw joint space through Optuna. Hypervolume is that of
-quality in points and the natural logarithms of latency and size, against the reference point quality
-{reference["quality"]:.4f}, {reference["latency_ms"]:.3f} ms and {reference["size_bytes"]:,} bytes (uniform int8 in this
-study, at 6 points below the teacher). That trial is measured before the clock starts, as it is in the product.
+cut, compiled and measured ({hardware["cpu"]}, {hardware["cores"]} cores, one thread). `autocompress` is its own search:
+the initial designs, then the surrogate. The others sample the raw joint space through Optuna. The hypervolume is that
+of quality in points and of the natural logarithms of latency and size. Its reference point is quality
+{reference["quality"]:.4f}, {reference["latency_ms"]:.3f} ms and {reference["size_bytes"]:,} bytes: uniform int8 in this
+study, at 6 points below the teacher. That trial is measured before the clock starts, as in every search.
+
+**Figures.**
+
+{table(found)}
+![growth of the hypervolume, and predicted against measured latency](samplers.png)
 """
 
 

@@ -1,4 +1,4 @@
-"""Write docs/cli.md from the commands' own help; with --check, fail if it is not up to date."""
+"""Write docs/cli.md from the commands' own help; with --check, fail if it is out of date."""
 
 import os
 import sys

@@ -1,7 +1,8 @@
-"""What the product leaves out, for the ablation: a sub-network that also learns the teacher's inner states.
+"""Trains a sub-network that also learns the teacher's inner states, for ablate_distillation.py.
 
-The teacher runs beside the student on every batch, since its states and attention are too large to keep; what that
-costs is in the seconds. Layers are mapped as ``pairs`` say: (a layer of the student, the teacher's layer it learns).
+A search does not use this. The teacher runs beside the student on every batch, because its states and attention are
+too large to keep, and its time counts as training time. ``pairs`` maps layers: (a layer of the student, the teacher's
+layer that it learns from).
 """
 
 from __future__ import annotations
@@ -32,15 +33,15 @@ RELATION_HEADS = 4
 
 
 def output_loss(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
-    """Squared error of hidden states [B, T, H] over the tokens, in units of the teacher's variance."""
+    """Return the mean squared error of hidden states [B, T, H] over the tokens, relative to the teacher's variance."""
     scale = teacher[mask].float().var()
     return F.mse_loss(student[mask].float(), teacher[mask].float()) / scale
 
 
 def relation_loss(student: Attention, teacher: Attention, mask: Tensor) -> Tensor:
-    """Divergence of query-key and value-value relations (MiniLM, Wang et al. 2020, section 3; heads split anew as in
-    MiniLMv2, so that neither widths nor heads need be equal).
+    """Return the divergence of query-key and value-value relations (MiniLM, Wang et al. 2020, section 3).
 
+    Heads are split again as in MiniLMv2, so that neither widths nor head counts need be equal.
     Queries, keys and values are [B, A, T, d]; ``mask`` [B, T] says which tokens count.
     """
     losses = []
@@ -53,7 +54,7 @@ def relation_loss(student: Attention, teacher: Attention, mask: Tensor) -> Tenso
 
 
 def relations(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
-    """Log shares [B, RELATION_HEADS, T, T] of each token's products with the others."""
+    """Return the log-softmax [B, RELATION_HEADS, T, T] of each token's scaled products with the others."""
     rows, columns = (_relation_heads(part) for part in (first, second))
     scores = rows @ columns.transpose(-1, -2) / math.sqrt(rows.shape[-1])
     return F.log_softmax(scores.masked_fill(~mask[:, None, None, :], -1e4), dim=-1)
@@ -67,7 +68,7 @@ def _relation_heads(part: Tensor) -> Tensor:
 
 @contextmanager
 def recorded_attention() -> Iterator[list[Attention]]:
-    """Queries, keys and values of every layer that runs meanwhile, in order."""
+    """Record queries, keys and values of every layer that runs in the block, in order."""
     calls: list[Attention] = []
     plain = elastic_encoder.attention
 
@@ -83,21 +84,21 @@ def recorded_attention() -> Iterator[list[Attention]]:
 
 
 class Remembering(nn.Module):
-    """A network that keeps what its last pass gave: its output, and its attention."""
+    """A network that keeps the output and attention of its last forward pass."""
 
     def __init__(self, network: ElasticEncoder) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, *inputs: Any, **settings: Any) -> EncoderOutput:
-        """As the network."""
+        """Run the network and keep its output and attention."""
         with recorded_attention() as self.attention:
             self.output: EncoderOutput = self.network(*inputs, **settings)
         return self.output
 
 
 class Guide(nn.Module):
-    """The loss of the mapped layers: of their ``output`` (through a linear map) or of their ``relations``."""
+    """Computes the loss of the mapped layers: of their ``output`` (through a linear map) or of their ``relations``."""
 
     def __init__(self, kind: str, pairs: Pairs, arrays: Arrays, shape: EncoderShape, hidden_size: int) -> None:
         super().__init__()
@@ -106,7 +107,7 @@ class Guide(nn.Module):
         self.maps = nn.ModuleList(nn.Linear(hidden_size, shape.hidden_size) for _ in pairs if kind == "output")
 
     def loss(self, student: Remembering, batch: TensorBatch, configuration: TransformerConfiguration) -> Tensor:
-        """The mean over the pairs, of the student's last pass and a pass of the teacher over the same batch."""
+        """Return the mean loss over the pairs, from the student's last pass and a teacher pass on the same batch."""
         teacher, mask = self.teacher[0], batch.attention_mask.bool()
         places = [layer.index for layer in configuration.layers]
         with torch.no_grad(), autocast():
@@ -130,7 +131,7 @@ def refine_guided(
     table: Tensor | None,
     settings: DistillationSettings,
 ) -> Arrays:
-    """As ``refine``, with the guide's loss added to the product's."""
+    """Refine as ``distillation.refine.refine`` does, with the guide's loss added to the distillation loss."""
     hide_words, student = HiddenWords(transfer.unknown_id, settings), Remembering(network)
 
     def loss_of(indices: np.ndarray, progress: float) -> Tensor:

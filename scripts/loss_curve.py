@@ -1,10 +1,10 @@
-"""What each point of test quality buys: the fastest and the smallest file of a study's front within 0 to 3 points.
+"""Print the fastest and the smallest file of a study's front within 0 to 3 points of test quality.
 
     python scripts/loss_curve.py studies/demo/summary.json [studies/ag_news/summary.json ...]
 
-Losses are those of the test split against the teacher as PyTorch runs it; ratios are of mean latency and of file size,
-above 1 is faster or smaller. The front was chosen on validation data; which of its points is within a loss is read off
-the test split, so each row is slightly optimistic: with 2,000 rows a loss is known to about a point.
+A loss is the teacher's test metric in PyTorch minus the point's. Ratios are of mean latency and of file size; above 1
+is faster or smaller. The front was chosen on validation data, but which of its points is within a loss is read off the
+test split, so each row is slightly optimistic: with 2,000 rows a loss is known to about a point.
 """
 
 import json
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def row(summary: dict[str, Any], limit: float) -> str:
-    """One line of the table; dashes where no point of the front is within the loss."""
+    """Format one row of the table; dashes where no point of the front is within the loss."""
     stock = {baseline["name"]: baseline for baseline in summary["baselines"]}
     teacher = stock["pytorch-fp32"]["quality"]["test"]
     lost = {point["trial"]: 100 * (teacher - point["quality"]["test"]) for point in summary["front"]}

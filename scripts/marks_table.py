@@ -1,10 +1,11 @@
-"""What was asked of the front and what it reached, task by task, from the comparisons with peers.
+"""Print what each front reached beside the project's goals, from the comparisons with other tools.
 
     python scripts/marks_table.py studies/peers-demo/peers.json studies/peers-subj/peers.json ...
 
-One row per point of the front that loses at most a point of test quality to the teacher: ratios of mean latency and of
-file size, above 1 is faster or smaller, and the loss with its paired 95% bootstrap interval. The front was chosen on
-validation data; that a point is within one point is read off the test split, so the best rows are slightly lucky.
+A row stands for a point of the front that loses at most one point of test quality to the teacher. It has the loss with
+its paired 95% bootstrap interval, and the ratios of mean latency and of file size; above 1 is faster or smaller. The
+front was chosen on validation data, but whether the loss is at most one point is read off the test split, so the best
+rows are slightly optimistic.
 """
 
 import json
@@ -16,7 +17,7 @@ LOSS = 1.0
 ASKED = {"demo": (50.0, 12.0, 40.0, 10.0)}
 ASKED_OF_OTHERS = (25.0, 6.0, 30.0, 8.0)
 HEADER = (
-    "| task | point | loss, points (95%) | against PyTorch | against int8 | file: fp32 | file: int8 | asked |\n"
+    "| task | point | loss, points (95%) | against PyTorch | against int8 | file: fp32 | file: int8 | goals |\n"
     "|---|---|---:|---:|---:|---:|---:|---|"
 )
 
@@ -30,7 +31,7 @@ def main() -> None:
 
 
 def rows(comparison: dict[str, Any]) -> list[str]:
-    """The points within a point of the teacher, fastest first, and what was asked."""
+    """Format the points within one point of the teacher, fastest first, and the goals."""
     models = {model["name"]: model for model in comparison["models"]}
     sizes = [models[name]["size_bytes"] for name in ("onnxruntime-fp32", "onnxruntime-int8")]
     task = comparison["study"].split("-")[0]
@@ -46,7 +47,7 @@ def rows(comparison: dict[str, Any]) -> list[str]:
         cells += [*(f"{ratio:.3g}x" for ratio in reached), "all met" if met else "not all"]
         lines.append("| " + " | ".join(cells) + " |")
     marks = " | ".join(f"{mark:g}x" for mark in asked)
-    return [*lines, f"| {task} | asked | at most {LOSS:g} | {marks} | |"]
+    return [*lines, f"| {task} | goal | at most {LOSS:g} | {marks} | |"]
 
 
 def _loss(model: dict[str, Any]) -> float:

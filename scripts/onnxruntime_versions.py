@@ -1,14 +1,14 @@
-"""Which versions of ONNX Runtime load what an export can hold, and compute the same (studies/runtimes).
+"""Test which versions of ONNX Runtime load what an export can contain, and compute the same (studies/runtimes).
 
     python scripts/onnxruntime_versions.py FOLDER [--versions 1.17.3 1.23.2 ...]
 
-Puts each version and a numpy that suits it into FOLDER/VERSION with pip (unless it is there), writes one file per kind
-of graph with random weights (student, bits of the weights, bits of the embeddings, small or large table, sparse
-weights, early exits, pairs, reduced vocabulary), and runs every file in every version on a padded batch. Then it does
-the same for small models of one operator each: operator sets, IR versions, the types that Cast reads, and what turned
-out to differ. Printed: per kind what `artifact.runtime.least_onnxruntime` says, and what each version does: `same` (all
-logits within 1e-4 of the newest's, relative to the largest), `close` (within 0.03: 8-bit kernels round otherwise),
-`wrong`, or `no` (does not load). Ends with 1 where the version that is said is not the first that is right.
+Installs each version with a suitable numpy into FOLDER/VERSION (unless it is there), and writes one file per kind of
+graph with random weights (student, bits of the weights, bits of the embeddings, small or large table, sparse weights,
+early exits, pairs, reduced vocabulary). Runs every file in every version on a padded batch. Does the same for small
+models of one operator each: operator sets, IR versions, the types that Cast reads, and operators that are known to
+differ. Prints per kind what `artifact.runtime.least_onnxruntime` says, and what each version does: `same` (all logits
+within 1e-4 of the newest version's, relative to the largest), `close` (within 0.03: 8-bit kernels round otherwise),
+`wrong`, or `no` (does not load). The exit code is 1 if the version that is said is not the first that is right.
 """
 
 import argparse
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def graphs() -> Iterator[tuple[str, onnx.ModelProto]]:
-    """A name, ``kind/which``, and a graph for each kind of thing that an export can hold."""
+    """Yield a name, ``kind/which``, and a graph for each kind of graph that an export can contain."""
     for rows, table in ((SMALL, "small"), (LARGE, "large")):
         for student, weights, embeddings in product(("transformer", "bilstm", "cnn"), BITS, BITS):
             name = f"{student}-{min(weights, embeddings)}-{table}/{weights}-{embeddings}"
@@ -110,7 +110,7 @@ def graph(
     pair: bool = False,
     exit_heads: bool = True,
 ) -> onnx.ModelProto:
-    """The graph of a small network with random weights over ``rows`` tokens."""
+    """Return the graph of a small network with random weights and a vocabulary of ``rows`` tokens."""
     sizes = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 96}
     torch.manual_seed(0)
     teacher = BertForSequenceClassification(BertConfig(**sizes, vocab_size=rows, num_labels=3))
@@ -140,7 +140,7 @@ def graph(
 
 
 def probes() -> Iterator[tuple[str, onnx.ModelProto]]:
-    """A name and a model for each thing of which the least version is known by trying."""
+    """Yield a name and a model for each operator set, IR version and operator whose least version is tested."""
     for opset, ir_version in {18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 11, 25: 11, 26: 11}.items():
         yield f"opset-{opset}", probe([helper.make_node("Relu", ["x"], ["y"])], opset, ir_version)
     for ir_version in range(8, 14):
@@ -165,7 +165,7 @@ def probes() -> Iterator[tuple[str, onnx.ModelProto]]:
 
 
 def attentions() -> Iterator[tuple[str, onnx.ModelProto]]:
-    """Attention over masked keys, where the queries are the keys and where they are one of them."""
+    """Yield attention over masked keys whose queries are all keys, and whose query is the first key."""
     read = helper.make_node("Unsqueeze", ["x", "last"], ["column"])
     keys = helper.make_node("Add", ["column", "places"], ["keys"])
     mask = helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.INT32)
@@ -185,7 +185,7 @@ def attentions() -> Iterator[tuple[str, onnx.ModelProto]]:
 def probe(
     nodes: list[onnx.NodeProto], opset: int, ir_version: int, stored: list[onnx.TensorProto] | None = None
 ) -> onnx.ModelProto:
-    """A model that adds to or passes on the mask as floats."""
+    """Return a model that computes ``nodes`` from the attention mask as floats."""
     first = helper.make_node("Cast", ["attention_mask"], ["x"], to=TensorProto.FLOAT)
     read = helper.make_tensor_value_info("attention_mask", TensorProto.INT64, ["batch", 4])
     given = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 4])
@@ -194,14 +194,14 @@ def probe(
 
 
 def batch() -> dict[str, np.ndarray]:
-    """Padded texts of several lengths, one of them without tokens."""
+    """Return a padded batch of texts of several lengths, one of them without tokens."""
     mask = (np.arange(4) < np.array([[4], [3], [0], [1]])).astype(np.int64)
     ids = np.random.default_rng(3).integers(1, SMALL, mask.shape) * mask
     return {"input_ids": ids, "attention_mask": mask, "token_type_ids": (np.arange(4) > 1) * mask}
 
 
 def run(folder: Path, version: str, names: list[str]) -> dict[str, list[list[float]] | str]:
-    """Per model its logits in that version, or the error."""
+    """Run all models in one version, installed if need be; return each one's logits or its error."""
     target = folder / version
     if not (target / "onnxruntime").is_dir():
         numpy = "numpy<2" if version.startswith(NUMPY_1) else "numpy<2.4"
@@ -217,7 +217,7 @@ def run(folder: Path, version: str, names: list[str]) -> dict[str, list[list[flo
 
 
 def show(title: str, least: Mapping[str, str], answers: Mapping[str, Mapping[str, list[list[float]] | str]]) -> bool:
-    """Print the table, kinds with the same row together; whether a version is said that is not the first right one."""
+    """Print the table, kinds with equal rows together; return whether a stated version is not the first right one."""
     newest = list(answers)[-1]
     rows: dict[tuple[str, str], list[str]] = {}
     kinds: dict[tuple[str, ...], list[str]] = {}
@@ -237,7 +237,7 @@ def show(title: str, least: Mapping[str, str], answers: Mapping[str, Mapping[str
 
 
 def verdict(answer: list[list[float]] | str, expected: list[list[float]] | str) -> str:
-    """What a cell of the table says."""
+    """Return the word of a table cell."""
     if isinstance(answer, str) or isinstance(expected, str):
         return "no"
     here, there = np.array(answer), np.array(expected)

@@ -1,16 +1,16 @@
-"""Do harm to real searches, again and again, and hold what is left against the promise that nothing is lost.
+"""Kill real searches again and again, and check that no reported trial is lost.
 
     python scripts/soak.py [--rounds 8] [--time-budget 2m] [--long-budget 10m] [--seed 0] [--folder DIR]
                            [--model DIR --train F --validation F --test F] [--report studies/reliability/soak.json]
 
-A round is one search of the demo (or of the model and files given), whose controller is killed with SIGKILL at a random
-moment of each phase and resumed, and whose builder, measuring worker and raylet are killed while it searches; then
-``export`` is killed twice. The first round has the long budget, so that trainings take minutes. After each kill, and
-at the end, ``autocompress show --json --all`` must tell every trial that was finished with the same figures as before,
-every trial whose end the killed program had printed, none measured twice and, at the end, none unfinished and the front
-that its trials' figures give; a training that was killed must have kept its state within the last minute. Prints a line
-per harm and the report, which it writes after every round and goes on with if it is there already; exits with 1 if
-broken.
+A round is one search of the demo (or of the model and files given). Its controller is killed with SIGKILL at a random
+moment of each phase and resumed; its builder, measuring worker and raylet are killed during the search; then ``export``
+is killed twice. The first round has the long budget, so that trainings take minutes. After each kill, and at the end,
+``autocompress show --json --all`` must list every finished trial with the same figures as before, every trial that the
+killed program had reported as finished, and none measured twice. At the end no trial may be unfinished, and the front
+must follow from the trials' figures. A training that was killed must have saved its state within the last minute.
+Prints a line per kill, and the report. Writes the report after every round, and continues from it if it exists. The
+exit code is 1 if a check failed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PHASES = ("teacher", "baselines", "super-network", "search", "refine", "verify")
 PARTS = ("builder", "measuring worker", "raylet")
 SEARCHING = ("search", "refine")
 SHARE = 0.7
-"""The harm comes within this share of a phase's planned time, for a phase may need less."""
+"""A kill comes within this share of a phase's planned time, because a phase may need less."""
 FOUND_WITHIN_S = 20.0
 MOST_LOST_S = 60.0
 ENDED = re.compile(r"^trial (\d+)(?: failed)?: \S+ ")
@@ -51,10 +51,11 @@ HEADING = re.compile(r"^(\S+): (?:(\d+) min ?)?(?:([\d.]+) s)? ?planned")
 
 @dataclass
 class Watch:
-    """What was seen so far: harm by kind, the finished trials of this round, and what broke the promise.
+    """What was observed: kills by kind, the finished trials of this round, and the checks that failed.
 
-    ``rounds`` have ended; ``found_again`` counts, over all kills, the finished trials that had to be there after them.
-    ``printed`` are the trials whose end the program told on its way, of which the study must know after a kill.
+    ``rounds`` counts the finished rounds; ``found_again`` counts, over all kills, the finished trials that had to be
+    there afterwards. ``printed`` are the trials that the program reported as finished, which the study must have after
+    a kill.
     """
 
     harm: Counter[str] = field(default_factory=Counter)
@@ -68,7 +69,7 @@ class Watch:
     printed: set[int] = field(default_factory=set)
 
     def check(self, shown: dict[str, Any]) -> None:
-        """Compare a study's own account with the one before."""
+        """Compare the output of ``show`` with the one before."""
         trials = {trial["trial"]: trial for trial in shown["all_trials"]}
         for number, before in self.finished.items():
             now = trials.get(number)
@@ -83,7 +84,7 @@ class Watch:
         self.finished = {n: {k: v for k, v in trial.items() if k != "verify"} for n, trial in done.items()}
 
     def check_end(self, shown: dict[str, Any]) -> None:
-        """A search that ended by itself leaves nothing open, and the front that its trials give."""
+        """Check that a finished search leaves no trial open, and that its front follows from its trials."""
         states = {trial["trial"]: trial["state"] for trial in shown["all_trials"]}
         stuck = sorted(set(states) - set(self.finished))
         self.broken += [f"trial {number} is {states[number]}" for number in stuck]
@@ -94,7 +95,7 @@ class Watch:
         self.finished = {}
 
     def report(self) -> dict[str, Any]:
-        """All of it, to print, to write and to read again."""
+        """Return the report as JSON, to print, write and read again."""
         return {
             "rounds": self.rounds,
             "kills": sum(n for kind, n in self.harm.items() if kind.startswith("controller")),
@@ -111,13 +112,13 @@ class Watch:
 
     @classmethod
     def of(cls, report: dict[str, Any]) -> Watch:
-        """What a ``report`` tells of the rounds before."""
+        """Continue from a ``report`` of earlier rounds."""
         kept = ("rounds", "seconds", "trials", "found_again", "oldest_training_s", "broken")
         return cls(Counter(report["harm"]), **{name: report[name] for name in kept})
 
 
 def front_of(trials: list[dict[str, Any]]) -> list[int]:
-    """The trials whose verified figures no other's dominate, among those that meet the latency asked for."""
+    """Return the trials whose verified figures are not dominated, among those within the latency limit."""
     found = {}
     for trial in trials:
         if (figures := trial.get("verify")) and figures["latency_ms"]["p95"] <= LIMIT_MS:
@@ -132,7 +133,7 @@ def front_of(trials: list[dict[str, Any]]) -> list[int]:
 
 @dataclass
 class Round:
-    """One search in a folder of its own, and the harm that is done to it."""
+    """Runs one search in a folder of its own, and kills it and its parts."""
 
     search: list[str]
     folder: Path
@@ -140,7 +141,7 @@ class Round:
     watch: Watch
 
     def run(self, phases: list[str]) -> None:
-        """Kill the controller once in each of ``phases``, and on the way a part of Ray in each search."""
+        """Kill the controller once in each of ``phases``, and a part of Ray during each search."""
         parts, command = list(PARTS), self.search
         for phase in [*phases, None]:
             killed = self.harmed(command, phase, parts)
@@ -153,7 +154,10 @@ class Round:
         self.export()
 
     def harmed(self, command: list[str], phase: str | None, parts: list[str]) -> bool:
-        """Run the program and kill it in ``phase``, and before that, while it searches, the first of ``parts``."""
+        """Run the program, kill the first of ``parts`` while it searches, then the program in ``phase``.
+
+        Returns whether the program was killed.
+        """
         process = psutil.Popen(
             [*PROGRAM, *command, "--studies-dir", str(self.folder)],
             stdout=subprocess.PIPE,
@@ -181,7 +185,7 @@ class Round:
     def harm_in(
         self, entered: str, planned_s: float, process: psutil.Process, phase: str | None, parts: list[str]
     ) -> list[threading.Timer]:
-        """What will come at random moments of the phase that is ``entered``: a part first, then the controller."""
+        """Start timers that kill a part, and then the controller, at random moments of the phase ``entered``."""
         timers, part_s = [], 0.0
         if entered in SEARCHING and parts:
             part_s = self.rng.uniform(0.0, 0.5 * SHARE * planned_s)
@@ -194,7 +198,7 @@ class Round:
         return timers
 
     def kill_part(self, controller: psutil.Process, parts: list[str]) -> None:
-        """Kill the first of ``parts`` when it is there, and strike it off."""
+        """Kill the first of ``parts`` as soon as it runs, and remove it from the list."""
         limit = time.monotonic() + FOUND_WITHIN_S
         while parts and controller.is_running() and time.monotonic() < limit:
             if (found := found_part(controller, parts[0])) is not None:
@@ -203,7 +207,7 @@ class Round:
             time.sleep(0.2)
 
     def kill(self, process: psutil.Process, kind: str) -> None:
-        """Kill and count; a training that is under way must have kept its state not long ago."""
+        """Kill and count; check that a running training has saved its state within the last minute."""
         ages = [time.time() - path.stat().st_mtime for path in (self.folder / STUDY / "prepared").glob("*.training")]
         with suppress(psutil.NoSuchProcess):
             process.kill()
@@ -215,7 +219,7 @@ class Round:
                 self.watch.broken.append(f"{kind}: the training was last kept {min(ages):.0f} s before")
 
     def show(self) -> dict[str, Any] | None:
-        """The study's own account; None before there is a study."""
+        """Return the output of ``show --json --all``; None before there is a study."""
         if not (self.folder / STUDY / "problem.json").is_file():
             return None
         command = [*PROGRAM, "show", STUDY, "--json", "--all", "--studies-dir", str(self.folder)]
@@ -226,7 +230,10 @@ class Round:
         return dict(json.loads(done.stdout))
 
     def export(self) -> None:
-        """Kill two exports; each leaves a whole one or none, and the next one succeeds and leaves nothing beside it."""
+        """Kill two exports and check what is left.
+
+        Each must leave a whole export or none, and the next one must succeed and leave nothing beside it.
+        """
         place = self.folder / "exports" / "model"
         command = [*PROGRAM, "export", STUDY, "-o", str(place), "--studies-dir", str(self.folder)]
         begun = time.monotonic()
@@ -247,7 +254,7 @@ class Round:
 
 
 def found_part(controller: psutil.Process, part: str) -> psutil.Process | None:
-    """The process of a part of Ray below the controller; the measuring worker runs on the last core."""
+    """Find the process of a part of Ray below the controller; the measuring worker runs on the last core."""
     measuring = list(split_cores(usable_cores(), 1).measuring)
     with suppress(psutil.NoSuchProcess):
         for process in controller.children(recursive=True):

@@ -1,12 +1,12 @@
-"""Run `autocompress search` and say how long it took, what memory its processes needed, and that its files hold.
+"""Run `autocompress search`, report its time and memory, and check every file of its front.
 
     python scripts/watch_search.py --max-latency 20ms
     python scripts/watch_search.py --train DATA/train.csv --validation DATA/validation.csv --test DATA/test.csv \\
         --time-budget 10m --study ag_news
 
-All arguments go to the search. Memory is the sum, over the program and every process it started, of the proportional
-set size (shared pages are counted once), looked at every two seconds. Afterwards scripts/verify_front.py exports every
-point of the front and reads its quality anew. Linux only.
+All arguments are passed to the search. Memory is the sum of the proportional set sizes (shared pages are counted once)
+of the program and every process it started, read every two seconds. Afterwards scripts/verify_front.py exports every
+point of the front and evaluates it again. Linux only.
 """
 
 import json
@@ -40,13 +40,13 @@ def main() -> None:
 
 
 def trials(study: list[str]) -> str:
-    """How many trials there are, by state; ``study`` are the arguments that name it."""
+    """Count the trials by state; ``study`` holds the arguments that name the study."""
     shown = subprocess.run([*PROGRAM, "show", *study, "--json"], check=True, capture_output=True, text=True)
     return ", ".join(f"{count} {state}" for state, count in json.loads(shown.stdout)["trials"].items() if count)
 
 
 class MemoryWatch:
-    """Looks at the memory of a process and its descendants, also those that left its process group."""
+    """Tracks the peak memory of a process and its descendants, also those that left its process group."""
 
     def __init__(self, pid: int) -> None:
         self._pid, self._peak, self._done = pid, 0, threading.Event()
@@ -54,7 +54,7 @@ class MemoryWatch:
         self._thread.start()
 
     def stop(self) -> int:
-        """The largest sum seen, in bytes."""
+        """Stop, and return the largest sum seen, in bytes."""
         self._done.set()
         self._thread.join()
         return self._peak
@@ -65,7 +65,7 @@ class MemoryWatch:
 
 
 def descendants(root: int) -> set[int]:
-    """``root`` and every process below it."""
+    """Return ``root`` and every process below it."""
     parents = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -81,7 +81,7 @@ def descendants(root: int) -> set[int]:
 
 
 def proportional_bytes(pid: int) -> int:
-    """Proportional set size of a process; 0 once it is gone."""
+    """Return the proportional set size of a process in bytes; 0 once it has ended."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:

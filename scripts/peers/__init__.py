@@ -1,1 +1,1 @@
-"""Other compression tools, each in an environment of its own, measured as this project measures itself."""
+"""Builds and measures the models of other compression tools, each in an environment of its own."""

@@ -1,6 +1,6 @@
-"""What the build programs share: they run in a peer's environment and leave model files and ``built.json``.
+"""Defines what a build program reads and writes: it runs in a peer's environment and leaves files and ``built.json``.
 
-Only numpy and the standard library are imported here.
+This module imports only numpy and the standard library.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BUILT = "built.json"
 
 @dataclass(frozen=True)
 class BuiltModel:
-    """A model file, relative to the folder of ``built.json``, all files that ship with it, and a note for readers."""
+    """A model file, all files that are deployed with it (paths relative to ``built.json``), and a note for readers."""
 
     name: str
     path: str
@@ -30,20 +30,20 @@ class BuiltModel:
 
 @dataclass(frozen=True)
 class Order:
-    """What to build from: the teacher as a Hugging Face folder, training texts as tokens, and where the files go."""
+    """What to build from: the teacher as a Hugging Face folder, tokenized training texts, and the output folder."""
 
     checkpoint: Path
     calibration: Path
     out: Path
 
     def requests(self) -> list[Request]:
-        """The calibration texts, one a request, so that no padding is needed."""
+        """Return the calibration texts, one per request, so that no padding is needed."""
         split: Split = read_split(self.calibration)
         return [pad_rows(split, np.array([row]), 0) for row in range(len(split.offsets) - 1)]
 
 
 def main(build: Callable[[Order], list[BuiltModel]]) -> None:
-    """Read the command line, build, and write down what was built."""
+    """Read the command line, build the models, and write ``built.json``."""
     parser = argparse.ArgumentParser(description="build a peer's model files")
     for name in ("checkpoint", "calibration", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
@@ -53,5 +53,5 @@ def main(build: Callable[[Order], list[BuiltModel]]) -> None:
 
 
 def read_built(folder: Path) -> list[BuiltModel]:
-    """What a build program wrote to ``folder``."""
+    """Read ``built.json`` from ``folder``."""
     return [BuiltModel(**{**model, "files": tuple(model["files"])}) for model in read_json(folder / BUILT)]

@@ -1,4 +1,4 @@
-"""Olive's automatic optimizer for the CPU execution provider at int8: ``olive auto-opt``."""
+"""Builds an int8 model with Olive's automatic optimizer for the CPU execution provider: ``olive auto-opt``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SETTINGS = ("--task", "text-classification", "--device", "cpu", "--provider", "C
 
 
 def build(order: Order) -> list[BuiltModel]:
-    """Run the command and find the model it wrote."""
+    """Run the command and return the model that it wrote."""
     out = order.out / NAME
     olive = [sys.executable, "-m", "olive", "auto-opt", "--model_name_or_path", str(order.checkpoint)]
     command = [*olive, *SETTINGS, "--precision", "int8", "--output_path", str(out)]
@@ -23,7 +23,7 @@ def build(order: Order) -> list[BuiltModel]:
 
 
 def _model_files(folder: Path) -> list[Path]:
-    """The graph, and the weights beside it where they are a file of their own."""
+    """Return the graph's file, and that of its weights if they are stored separately."""
     (model,) = folder.rglob("*.onnx")
     return [model, *model.parent.glob("*.onnx.data")]
 

@@ -1,4 +1,4 @@
-"""OpenVINO fp32, and int8 by NNCF's post-training quantization over real training texts."""
+"""Builds OpenVINO models: fp32, and int8 by NNCF's post-training quantization over training texts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOLERANCE = 0.05
 
 
 class Logits(torch.nn.Module):
-    """The classifier with its inputs in a fixed order and nothing but logits out."""
+    """The classifier with positional inputs in a fixed order and logits as its only output."""
 
     def __init__(self, model: Any, names: tuple[str, ...]) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Logits(torch.nn.Module):
 
 
 def build(order: Order) -> list[BuiltModel]:
-    """Convert from PyTorch, save, quantize, save."""
+    """Convert from PyTorch, check the logits, quantize, and save both; ValueError if the logits differ too much."""
     classifier = load_classifier(str(order.checkpoint))
     names, requests = input_names(classifier), order.requests()
     model = convert(classifier, names, requests[0])
@@ -51,7 +51,7 @@ def build(order: Order) -> list[BuiltModel]:
 
 
 def convert(classifier: Any, names: tuple[str, ...], example: Request) -> openvino.Model:
-    """The classifier as an OpenVINO model of any batch and length, its inputs named."""
+    """Convert the classifier to an OpenVINO model with named inputs of any batch size and length."""
     arrays = tuple(torch.from_numpy(example[name]) for name in names)
     with torch.inference_mode():
         model = openvino.convert_model(
@@ -65,14 +65,14 @@ def convert(classifier: Any, names: tuple[str, ...], example: Request) -> openvi
 
 
 def save(model: openvino.Model, order: Order, name: str) -> tuple[str, tuple[str, ...]]:
-    """Write the two files of a model; their paths in the output folder."""
+    """Write a model and return the path of its graph and of both its files, relative to the output folder."""
     path = f"{name}/model.xml"
     openvino.save_model(model, order.out / path, compress_to_fp16=False)
     return path, (path, f"{name}/model.bin")
 
 
 def difference(classifier: Any, names: tuple[str, ...], model: OpenVINOModel, requests: list[Request]) -> float:
-    """The largest difference of logits from PyTorch's, over requests of different lengths."""
+    """Return the largest absolute difference of the logits from PyTorch's over ``requests``."""
     with torch.inference_mode():
         expected = [classifier(**{name: torch.from_numpy(r[name]) for name in names}).logits.numpy() for r in requests]
     return max(float(np.abs(model.run(r) - logits).max()) for r, logits in zip(requests, expected, strict=True))

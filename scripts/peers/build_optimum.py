@@ -1,4 +1,4 @@
-"""Uniform int8 as Hugging Face Optimum makes it: its ONNX export, then ORTQuantizer (dynamic, per channel)."""
+"""Builds uniform int8 with Hugging Face Optimum: its ONNX export, then ORTQuantizer (dynamic, per channel)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comparison as one value: every model's figures, and what the front offers at a rival's quality and latency."""
+"""Compares every model's figures, and finds what the front offers at a rival's quality and latency."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FRONT = "front"
 
 @dataclass(frozen=True)
 class Difference:
-    """A model's test metric less another's on the same rows (a fraction), and its paired 95% bootstrap interval."""
+    """A model's test metric minus another's on the same rows (a fraction), and its paired 95% bootstrap interval."""
 
     value: float
     interval: tuple[float, float]
 
     @property
     def is_loss(self) -> bool:
-        """Whether the first model is significantly below the second."""
+        """Return whether the first model is significantly worse than the second."""
         return self.interval[1] < 0
 
 
@@ -44,23 +44,23 @@ class Row:
 
     @property
     def mean_ms(self) -> float:
-        """Mean latency over all passes."""
+        """Return the mean latency over all passes."""
         return float(self.timed.samples_ms.mean())
 
     @property
     def p95_ms(self) -> float:
-        """95th percentile of the latency over all passes."""
+        """Return the 95th percentile of the latency over all passes."""
         return float(np.percentile(self.timed.samples_ms, 95))
 
     @property
     def speed(self) -> float:
-        """Times as fast as onnxruntime-int8."""
+        """Return how many times as fast as onnxruntime-int8 the model is."""
         return self.timed.speed
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A point of the front, with its test metric less a rival's."""
+    """A point of the front, and its test metric minus a rival's."""
 
     point: Row
     difference: Difference
@@ -68,10 +68,10 @@ class Offer:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the front offers in a rival's place.
+    """The points of the front that could replace a rival.
 
-    ``at_quality`` is the fastest point that is not significantly below it; ``at_latency`` the slowest that is not
-    slower. None where there is no such point.
+    ``at_quality`` is the fastest point that is not significantly worse; ``at_latency`` the slowest point that is at
+    least as fast. None where there is no such point.
     """
 
     rival: Row
@@ -80,13 +80,13 @@ class Answer:
 
     @property
     def factor(self) -> float | None:
-        """How many times as fast as the rival the point ``at_quality`` is."""
+        """Return how many times as fast as the rival the point ``at_quality`` is."""
         return None if self.at_quality is None else self.at_quality.point.speed / self.rival.speed
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that the report says."""
+    """All models' figures and answers, with the hardware, the target and the packages: what the report is made of."""
 
     study: str
     metric: str
@@ -99,7 +99,7 @@ class Comparison:
     packages: Mapping[str, Mapping[str, str]]
 
     def to_json(self) -> dict[str, Any]:
-        """What ``peers.json`` holds."""
+        """Return the object that ``peers.json`` holds."""
         plain = ("study", "metric", "test_rows", "not_run", "hardware", "target", "packages")
         return {
             **{name: getattr(self, name) for name in plain},
@@ -111,7 +111,7 @@ class Comparison:
 def compare_rows(
     models: Sequence[Model], measured: Measured, task: Task, labels: NDArray[Any]
 ) -> tuple[tuple[Row, ...], tuple[Answer, ...]]:
-    """Rows in the order of the models, and an answer for each that is not on the front."""
+    """Return the rows in the order of the models, and an answer for each model that is not on the front."""
     outputs, teacher = measured.outputs, measured.timings[PYTORCH]
 
     def row(model: Model) -> Row:
@@ -140,7 +140,7 @@ def compare_rows(
 
 
 def difference(task: Task, first: NDArray[Any], second: NDArray[Any], labels: NDArray[Any]) -> Difference:
-    """The metric of ``first`` [n, num_outputs] less that of ``second``, with rows resampled for both alike."""
+    """Return the metric of ``first`` [n, num_outputs] minus that of ``second``; rows are resampled in pairs."""
 
     def paired(outputs: NDArray[Any], truth: NDArray[Any]) -> float:
         return metric_of(task, outputs[:, 0], truth) - metric_of(task, outputs[:, 1], truth)

@@ -1,6 +1,6 @@
-"""The peers, the exact packages each is installed from, and the environments that are made of them.
+"""Lists the peers with their exact packages, and installs each into a virtual environment of its own.
 
-Every peer has a virtual environment of its own: their pins exclude each other's and this project's.
+The environments are separate because the pinned versions exclude each other's and this project's.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _INSTALLED, _ORDERED = "requirements.installed", "ordered"
 
 @dataclass(frozen=True)
 class Peer:
-    """A tool to compare with; ``program`` is the module under ``peers`` that builds its files."""
+    """A tool to compare with; ``program`` is the module in ``peers`` that builds its files."""
 
     name: str
     title: str
@@ -79,11 +79,11 @@ class Environment:
 
     @property
     def python(self) -> str:
-        """Its interpreter."""
+        """Return the path of its Python interpreter."""
         return str(self.folder / "bin" / "python")
 
     def install(self) -> None:
-        """Make it, unless it is there with the same requirements. torch comes first and alone, as in the Makefile."""
+        """Create it unless it exists with the same requirements; torch is installed first, as in the Makefile."""
         wanted = "\n".join((TORCH, *self.peer.requirements))
         done = self.folder / _INSTALLED
         if done.is_file() and done.read_text(encoding="utf-8") == wanted:
@@ -95,12 +95,12 @@ class Environment:
         write_bytes(done, wanted.encode())
 
     def packages(self) -> dict[str, str]:
-        """Every installed package and its version."""
+        """Return every installed package and its version."""
         lines = _run([self.python, "-m", "pip", "freeze", "--disable-pip-version-check"]).splitlines()
         return dict(line.split("==", 1) for line in lines if "==" in line)
 
     def build(self, checkpoint: Path, calibration: Path, out: Path) -> list[BuiltModel]:
-        """Run the peer's program, unless ``out`` holds what it made of the same checkpoint, texts and packages."""
+        """Run the peer's program unless ``out`` holds its output for the same checkpoint, texts and packages."""
         ordered = "\n".join([*_digests(checkpoint, calibration), sha256(self._program), *self.peer.requirements])
         done = out / _ORDERED
         if not (done.is_file() and done.read_text(encoding="utf-8") == ordered and (out / BUILT).is_file()):
@@ -116,7 +116,7 @@ class Environment:
 
 
 def share_code() -> None:
-    """Let every process started from here import this checkout, whatever environment it runs in."""
+    """Set PYTHONPATH so that every child process imports this checkout, whatever environment it runs in."""
     paths = [str(SCRIPTS.parent), str(SCRIPTS), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
 
@@ -145,7 +145,7 @@ def _run(command: list[str], environment: Mapping[str, str] | None = None) -> st
 
 
 def _short(command: list[str]) -> str:
-    """The command for a reader: no paths of this machine."""
+    """Return the command's first words without paths of this machine."""
     return " ".join(Path(part).name if part.startswith("/") else part for part in command[:4])
 
 

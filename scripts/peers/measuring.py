@@ -1,8 +1,8 @@
-"""Timing all models against one anchor, whatever runtime they need, and reading their test outputs.
+"""Times all models against one reference model, the anchor, and predicts the test split with each.
 
-Models of one runtime are timed interleaved in one process. Different runtimes cannot share a process with all others,
-so each process also times the anchor, and the processes take turns: A B C A B C. A model's speed is the anchor's mean
-over its own, both from the same process.
+Models of one runtime are timed interleaved in one process. Different runtimes cannot share one process, so each process
+also times the anchor (uniform int8 in ONNX Runtime), and the processes take turns: A B C A B C. A model's speed is the
+anchor's mean latency over its own, both from the same process.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ STOCK = (PYTORCH, FP32, INT8)
 
 @dataclass(frozen=True)
 class Runtime:
-    """What runs a model: the worker module and the interpreter it runs in. Equal runtimes share a process."""
+    """The worker module that runs a model, and its interpreter. Models with equal runtimes share a process."""
 
     name: str
     worker: str
@@ -47,7 +47,7 @@ class Runtime:
 
 @dataclass(frozen=True)
 class Model:
-    """A file to compare. ``kind`` is stock, peer or front."""
+    """A model file to compare. ``kind`` is stock, peer or front."""
 
     name: str
     kind: str
@@ -59,29 +59,29 @@ class Model:
 
 @dataclass(frozen=True)
 class Timed:
-    """One model's passes, and the anchor's mean in milliseconds in the same process, pass by pass."""
+    """One model's measurements, and per pass the anchor's mean in milliseconds in the same process."""
 
     passes: tuple[MeasuredLatency, ...]
     anchor_ms: tuple[float, ...]
 
     @property
     def samples_ms(self) -> NDArray[np.float64]:
-        """All samples of all passes."""
+        """Return all samples of all passes, in milliseconds."""
         return np.concatenate([one.timing.samples_ms for one in self.passes])
 
     @property
     def speeds(self) -> tuple[float, ...]:
-        """Times as fast as the anchor, pass by pass."""
+        """Return per pass how many times as fast as the anchor the model is."""
         return tuple(anchor / one.latency.mean for anchor, one in zip(self.anchor_ms, self.passes, strict=True))
 
     @property
     def speed(self) -> float:
-        """Times as fast as the anchor, over all passes."""
+        """Return how many times as fast as the anchor the model is, over all passes."""
         return sum(self.anchor_ms) / sum(one.latency.mean for one in self.passes)
 
     @property
     def disturbed(self) -> bool:
-        """Whether another process disturbed any pass."""
+        """Return whether another process disturbed any pass."""
         return any(one.latency.disturbed for one in self.passes)
 
 
@@ -94,7 +94,7 @@ class Measured:
 
 
 def check_served(model: Model, prepared: Prepared, target: Target) -> None:
-    """Serve every request once; PeerError if the model cannot."""
+    """Run the model once on every request; PeerError if it fails."""
     requests = str(prepared.study_folder / "data" / REQUESTS)
     specification = Specification({model.name: str(model.path)}, target.threads, requests, latency=False)
     try:
@@ -104,7 +104,7 @@ def check_served(model: Model, prepared: Prepared, target: Target) -> None:
 
 
 def measure_all(models: Sequence[Model], prepared: Prepared, target: Target) -> Measured:
-    """Every process in turn, ``PASSES`` times; the test split is predicted in the first pass."""
+    """Measure in every process in turn, ``PASSES`` times; the first pass predicts the test split."""
     anchor = next(model for model in models if model.name == ANCHOR)
     passes: dict[str, list[MeasuredLatency]] = {model.name: [] for model in models}
     anchors: dict[str, list[float]] = {model.name: [] for model in models}
@@ -130,13 +130,13 @@ def measure_all(models: Sequence[Model], prepared: Prepared, target: Target) -> 
 
 
 def stock_runtime(name: str, python: str) -> Runtime:
-    """ONNX Runtime's files run as they do in a study; the checkpoint beside the anchor."""
+    """Return the runtime of a stock model: ONNX Runtime as in a study, or PyTorch beside the anchor."""
     worker = OTHER_WORKER if name == PYTORCH else ONNX_WORKER
     return Runtime(name if name == PYTORCH else "onnxruntime", worker, python)
 
 
 def _evaluation(model: Model, prepared: Prepared, target: Target) -> Evaluation:
-    """Stock models as in a study; all others at the batch size that will be served."""
+    """Return how to predict the test split: stock models as in a study, others at the served batch size."""
     data = prepared.data
     if model.name in STOCK:
         return stock_evaluation(model.name, data.test, target, data.pad_id)
@@ -144,7 +144,7 @@ def _evaluation(model: Model, prepared: Prepared, target: Target) -> Evaluation:
 
 
 def _groups(models: Iterable[Model]) -> list[list[Model]]:
-    """Models by runtime, in the order in which the runtimes first come."""
+    """Group the models by runtime, in the order in which the runtimes first appear."""
     groups: dict[Runtime, list[Model]] = {}
     for model in models:
         groups.setdefault(model.runtime, []).append(model)

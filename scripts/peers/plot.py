@@ -1,4 +1,4 @@
-"""Test quality against mean latency: rivals by name, the front as a line."""
+"""Plots test quality against mean latency: other models by name, the front as a line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comparison for readers: a table, a README whose sentences are made from the figures, and the plot."""
+"""Writes the comparison for readers: a table, a README whose sentences are made from the figures, and a plot."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DISTURBED = "\n\\* other processes disturbed this measurement.\n"
 
 
 def write_report(comparison: Comparison, out: Path, command: str) -> None:
-    """``table.md``, ``peers.json``, ``peers.png`` and ``README.md`` in ``out``."""
+    """Write ``table.md``, ``peers.json``, ``peers.png`` and ``README.md`` to ``out``."""
     write_json(out / "peers.json", comparison.to_json())
     write_bytes(out / "table.md", table(comparison).encode())
     write_peers_plot(comparison, out / "peers.png")
@@ -28,14 +28,14 @@ def write_report(comparison: Comparison, out: Path, command: str) -> None:
 
 
 def table(comparison: Comparison) -> str:
-    """All models, the front last; speeds are ratios of means, above 1 is faster."""
+    """Return the Markdown table of all models, the front last; speeds are ratios of means, above 1 is faster."""
     lines = [HEADER.format(metric=comparison.metric), *map(_line, comparison.rows)]
     note = DISTURBED if any(row.timed.disturbed for row in comparison.rows) else ""
     return "\n".join(lines) + "\n" + note
 
 
 def readme(comparison: Comparison, command: str) -> str:
-    """The question, the answer, the table, how it was measured and what was not run."""
+    """Return the README: question, answer, command, figures, how they were measured and what was not run."""
     rivals = "\n".join(f"- {_about(answer)}" for answer in comparison.answers)
     return "\n".join(
         [
@@ -43,11 +43,12 @@ def readme(comparison: Comparison, command: str) -> str:
             "**Question.** What do other tools make of the same teacher, measured on the same machine, requests and "
             "test rows, and which point of the front would one take instead?\n",
             f"**Answer.** {' '.join(answer_sentences(comparison))}\n",
-            "For each rival, the fastest point that is not significantly below it, then the slowest that is not slower:"
-            f"\n\n{rivals}\n",
+            f"**Command.**\n\n    {command}\n",
+            "**Figures.** For each alternative: the fastest point that is not significantly below it, then the slowest "
+            f"point that is at least as fast.\n\n{rivals}\n",
             table(comparison),
             "![quality against latency](peers.png)\n",
-            f"## How\n\n    {command}\n",
+            "## How it was measured\n",
             *how(comparison),
             *_not_run(comparison),
         ]
@@ -55,7 +56,7 @@ def readme(comparison: Comparison, command: str) -> str:
 
 
 def answer_sentences(comparison: Comparison) -> list[str]:
-    """The best rival, what the front offers at each rival's quality and latency, and what cannot be told apart."""
+    """Say which alternative is fastest, what the front offers at each one's quality and latency, and the resolution."""
     rivals = [answer.rival for answer in comparison.answers]
     fastest = max(rivals, key=lambda row: row.speed)
     matched = [answer for answer in comparison.answers if answer.factor is not None]
@@ -65,19 +66,19 @@ def answer_sentences(comparison: Comparison) -> list[str]:
     equal, above = sum(not found.is_loss for found in as_fast), sum(found.value >= 0 for found in as_fast)
     half_widths = [100 * (row.to_teacher.interval[1] - row.to_teacher.interval[0]) / 2 for row in comparison.rows]
     return [
-        f"Of the {len(rivals)} rivals the fastest is {fastest.model.name}: {fastest.quality.value:.4f} "
+        f"The fastest of the {len(rivals)} alternatives is {fastest.model.name}: {fastest.quality.value:.4f} "
         f"{comparison.metric} in {fastest.mean_ms:.3g} ms.",
-        f"For {len(matched)} of {len(rivals)} rivals the front has a point whose {comparison.metric} is not "
-        f"significantly below, and the fastest such point is {span}.",
-        f"No slower than the rival there is a point not significantly below it for {equal} of {len(rivals)}, "
-        f"for {above} one of an equal or better figure.",
-        f"With {comparison.test_rows:,} test rows differences below {max(half_widths):.1f} points can go unseen, so "
-        "the differences stand beside the factors.",
+        f"For {len(matched)} of {len(rivals)} the front has a point whose {comparison.metric} is not significantly "
+        f"lower, and the fastest such point is {span}.",
+        f"The slowest point that is at least as fast is not significantly lower for {equal} of {len(rivals)}; "
+        f"for {above} of them its {comparison.metric} is equal or higher.",
+        f"With {comparison.test_rows:,} test rows differences below {max(half_widths):.1f} points can go unnoticed, "
+        "so the differences stand beside the factors.",
     ]
 
 
 def how(comparison: Comparison) -> list[str]:
-    """Which figures are interleaved, how far the passes agree, and in what surroundings."""
+    """Say which figures are interleaved, how far the passes agree, and on what machine they were measured."""
     rows, target, hardware = comparison.rows, comparison.target, comparison.hardware
     processes = {name: [row for row in rows if row.model.runtime.name == name] for name in _processes(rows)}
     apart, widest = max((abs(max(row.timed.speeds) / min(row.timed.speeds) - 1), row.model.name) for row in rows)
@@ -88,12 +89,13 @@ def how(comparison: Comparison) -> list[str]:
         f"Batch {target['batch_size']}, {target['threads']} thread(s), {hardware['cpu']}, {hardware['cores']} cores, "
         f"ONNX Runtime {hardware['onnxruntime']}. These processes took turns, {PASSES} times each:\n",
         "\n".join(lines) + "\n",
-        f"Within a process models are timed interleaved, block by block, and {ANCHOR} is timed in every process. All "
-        "speeds are means against its mean in the same process, so they may be compared; milliseconds of different "
-        f"processes are not interleaved. {ANCHOR} took {min(anchors):.3g} to {max(anchors):.3g} ms. The speed of one "
-        f"model differs between passes by {100 * apart:.1f}% at most ({widest}).\n",
+        f"Within a process models are timed interleaved, block by block, and {ANCHOR} is timed in every process. A "
+        "speed is its mean over the model's mean in the same process, so speeds may be compared; milliseconds of "
+        "different processes were not measured interleaved. "
+        f"{ANCHOR} took {min(anchors):.3g} to {max(anchors):.3g} ms. The speed of one model differs "
+        f"between passes by {100 * apart:.1f}% at most ({widest}).\n",
         "Differences are paired over the test rows (bootstrap, 95%). The front was chosen on validation data; this "
-        "table steers nothing.\n",
+        "table decides nothing.\n",
         "\n".join(notes) + "\n",
         "Versions of every environment are in peers.json.\n",
     ]
@@ -131,7 +133,7 @@ def _about(answer: Answer) -> str:
         size = human_size(answer.at_quality.point.model.size_bytes)
         fastest = f"{_offer(answer.at_quality)}, {_times(answer.factor)} times as fast, {size}"
     slowest = "no point" if answer.at_latency is None else _offer(answer.at_latency)
-    return f"{rival}: {fastest}. No slower than it: {slowest}."
+    return f"{rival}: {fastest}. At least as fast: {slowest}."
 
 
 def _offer(offer: Offer) -> str:

@@ -1,7 +1,7 @@
-"""The measuring process for models that need another runtime: ``python -m peers.worker --spec S --out O``.
+"""Measures models that need another runtime: ``python -m peers.worker --spec S --out O``.
 
-It opens OpenVINO models, checkpoints and ONNX files, so that the common anchor can be timed between the blocks of a
-model that ONNX Runtime cannot run. Run in the environment that has the runtime.
+It opens OpenVINO models, checkpoints and ONNX files, so that the anchor (uniform int8 in ONNX Runtime) can be timed
+between the blocks of a model that ONNX Runtime cannot run. It runs in the environment that has the runtime.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class OpenVINOModel:
         self.names = tuple(port.get_any_name() for port in compiled.inputs)
 
     def run(self, batch: Request, /) -> NDArray[np.float32]:
-        """Logits [batch, num_outputs]; the inputs are not copied, which is OpenVINO's own fast path."""
+        """Return logits [batch, num_outputs]; the inputs are not copied, which is OpenVINO's fast path."""
         answer = self._request.infer({name: batch[name] for name in self.names}, share_inputs=True)
         logits: NDArray[np.float32] = answer[self._output]
         return logits
 
 
 def open_checkpoint(path: str, threads: int) -> Runnable:
-    """A checkpoint in PyTorch."""
+    """Open a checkpoint in PyTorch."""
     from autocompress.measurement.pytorch_worker import PyTorchModel
 
     return PyTorchModel(path, threads)
@@ -52,7 +52,7 @@ OPENERS: dict[str, Callable[[str, int], Runnable]] = {
 
 
 def open_model(path: str, threads: int) -> Runnable:
-    """Whatever is at ``path``, by its suffix; a folder is a checkpoint."""
+    """Open the model at ``path`` by its suffix; a folder is a checkpoint."""
     return OPENERS[Path(path).suffix](path, threads)
 
 
