@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -237,6 +239,51 @@ def check_options(kind: StudentType) -> None:
         elif dimension.name not in ("layer", "exit"):
             holder = configurations(kind.name)[0].layers[0] if dimension.per_layer else configurations(kind.name)[0]
             assert hasattr(holder, dimension.name), f"{dimension.name} needs a field or an omitted value"
+
+
+def check_fields(kind: StudentType) -> None:
+    """Each field of a configuration, and of its layers, is the value of a dimension."""
+    configuration = configurations(kind.name)[0]
+    holders = [(configuration, False), *((layer, True) for layer in getattr(configuration, "layers", ())[:1])]
+    for holder, per_layer in holders:
+        known = {dimension.name for dimension in dimensions_of(kind.name) if dimension.per_layer == per_layer}
+        missing = {field.name for field in fields(holder)} - known - {"layers", "index", "extra"}
+        assert not missing, f"{kind.name} has no dimension for {', '.join(sorted(missing))}"
+
+
+def check_effect(kind: StudentType) -> None:
+    """No dimension is idle: each option that is not neutral changes the file."""
+    shape, arrays = super_network(kind.name)
+    order = np.arange(VOCABULARY, dtype=np.int32)
+    inputs = GraphInputs(pair=False, vocabulary_order=order, unknown_id=1, max_length=20)
+
+    def content(configuration: Configuration) -> bytes:
+        weights = kind.cut(arrays, shape, configuration)
+        return kind.graph(weights, configuration, shape, inputs).SerializeToString()
+
+    space = kind.space(shape, ASPECTS)
+    largest = space.suggest(LargestTrial())
+    parameters, plain = space.parameters(largest), content(largest)
+    for dimension in dimensions_of(kind.name):
+        choice = dimension.choice(kind.name, shape, ASPECTS | kind.always_free, index=1)
+        for option in choice.options:
+            if option != parameters.get(choice.name, option):
+                changed = space.suggest(RandomTrial(np.random.default_rng(0), {**parameters, choice.name: option}))
+                assert content(changed) != plain, f"{dimension.name} = {option} has no effect"
+
+
+class LargestTrial:
+    """Chooses the neutral value of everything, or the largest where it is not known."""
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """No exit, 8 bits, no zeros, else the largest."""
+        if "bits" in name:
+            return 8
+        return choices[0] if name == "exit" or name.endswith("sparsity") else max(choices)
+
+    def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None) -> float:
+        """The upper end."""
+        return high
 
 
 def _token_map(inputs: GraphInputs, configuration: Configuration) -> torch.Tensor:
