@@ -1,4 +1,4 @@
-"""What may vary: search spaces by name, each built from a teacher's shape."""
+"""Names the search spaces; each says what may vary around a teacher."""
 
 from search_spaces.architecture import ArchitectureSpace
 from search_spaces.exits import ExitsSpace

@@ -1,4 +1,4 @@
-"""The contract of a search space: suggest a configuration, and say which parameters give one."""
+"""Defines a search space: it suggests configurations, and says which parameters give one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the trainings of all student types share: batches as tensors, and the logits of every head."""
+"""Turns encoded texts into batches of tensors and runs a student's heads on them."""
 
 from __future__ import annotations
 

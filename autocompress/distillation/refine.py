@@ -1,4 +1,4 @@
-"""Distil one configuration further on its own, as it will ship: its vocabulary, its bits and its zeros in the loop."""
+"""Distils one configuration further by itself, with its vocabulary, rounding and pruning in the forward pass."""
 
 from __future__ import annotations
 

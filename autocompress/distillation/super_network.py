@@ -1,4 +1,4 @@
-"""Train a super-network so that the sub-networks cut out of it are good before any further training.
+"""Trains a super-network so that the sub-networks cut out of it are good without further training.
 
 Each step trains a few random sub-networks on one batch towards the teacher's cached outputs, at every layer's head
 (DynaBERT, Hou et al. 2020; BigNAS's sampling of several sizes a step; exits trained together, survey 3.5).

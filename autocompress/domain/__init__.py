@@ -1,1 +1,1 @@
-"""The values that everything speaks of: a problem, a teacher's shape, figures."""
+"""Defines the values that everything speaks of: a problem, a teacher's shape, figures."""

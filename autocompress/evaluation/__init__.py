@@ -1,1 +1,1 @@
-"""One trial: cut, compile, measure."""
+"""Evaluates one trial: cuts a sub-network out, compiles it to one file and measures that."""

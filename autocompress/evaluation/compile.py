@@ -1,4 +1,4 @@
-"""From prepared weights and a configuration to the bytes of its one ONNX file."""
+"""Compiles prepared weights and a configuration into the bytes of one ONNX file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One trial: cut a sub-network out, compile it to one file, and measure quality and latency from that file."""
+"""Evaluates a trial: cuts a sub-network out, compiles it to one file, and measures quality and latency of that file."""
 
 from __future__ import annotations
 

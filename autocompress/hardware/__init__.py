@@ -1,1 +1,1 @@
-"""The machine: its processor, which cores are whose, how fast a core is now, what else runs on it."""
+"""Reads the machine: its processor, cores, memory, their speed now and what else runs on them."""

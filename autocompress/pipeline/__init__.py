@@ -1,1 +1,1 @@
-"""The phases of a run, in order, and how the time is shared out over them."""
+"""Runs the phases of a search in order and shares the time out over them."""

@@ -1,4 +1,4 @@
-"""Constraints that nothing in the space can meet are told before anything is trained.
+"""Refuses constraints that nothing in the space can meet, before anything is trained.
 
 The smallest design of each student type is compiled with untrained weights and measured: its size and speed hardly
 depend on what the weights are.

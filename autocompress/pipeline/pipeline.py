@@ -1,4 +1,4 @@
-"""The story of a search: prepare -> search -> refine -> verify. Each step finds on disk what was done before.
+"""Runs the phases of a search: prepare, search, refine, verify. Each finds on disk what was done before.
 
 After the teacher no part of it ends all of it: what fails is told, and the search goes on with what is left.
 """

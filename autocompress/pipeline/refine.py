@@ -1,4 +1,4 @@
-"""Refine: distil the promising points of the search further on their own, recompile and measure them again."""
+"""Distils the promising points of the search further, each by itself, then compiles and measures them again."""
 
 from __future__ import annotations
 

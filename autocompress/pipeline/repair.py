@@ -1,4 +1,4 @@
-"""What is damaged in the folder of a study that is resumed: set aside, named, and prepared again where that can be.
+"""Sets damaged files of a resumed study aside, names them, and prepares them again where that is possible.
 
 Trials keep files of their own, so weights that are prepared again take nothing from what was measured. A teacher that
 was fine-tuned is another one if it is fine-tuned again: without its checkpoint a study with trials cannot go on.

@@ -1,4 +1,4 @@
-"""How the time budget is shared out over the phases of a search, and what each one used."""
+"""Shares the time budget out over the phases of a search and records what each one used."""
 
 from __future__ import annotations
 

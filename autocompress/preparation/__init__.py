@@ -1,1 +1,1 @@
-"""What is paid once before the search: data, teacher, transfer set, super-networks."""
+"""Prepares what is paid for once before the search: data, teacher, transfer set, super-networks."""

@@ -1,4 +1,4 @@
-"""A super-network per student type, trained on the transfer set, within the time of their phase."""
+"""Trains a super-network per student type on the transfer set, within the time of their phase."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the surrogate of a study needs to know before anything was measured."""
+"""Builds the surrogate of a study from what preparation knows: exit confidences and designs with exits."""
 
 from __future__ import annotations
 

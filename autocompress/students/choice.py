@@ -1,4 +1,4 @@
-"""One parameter with its fixed options, and the trial objects that answer for it."""
+"""Defines one parameter of a trial with its options, and trials that answer for it."""
 
 from __future__ import annotations
 

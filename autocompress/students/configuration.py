@@ -1,4 +1,4 @@
-"""One point of the joint space as a frozen value, with a versioned JSON form and a stable digest."""
+"""Defines a configuration, one point of the joint space, with a versioned JSON form and a stable digest."""
 
 from __future__ import annotations
 

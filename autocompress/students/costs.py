@@ -1,4 +1,4 @@
-"""What a configuration's latency and file consist of: named terms whose weights are fitted to measured files.
+"""Models a file's latency and size as sums of named terms, whose weights are fitted to measured files.
 
 The terms of a file's latency are work per token and overhead per layer, where the work of an encoder layer counts as
 often as requests reach it; those of its size are bytes.

@@ -1,4 +1,4 @@
-"""Helpers of the cuts: prefix slices of weights that stand in order of importance.
+"""Cuts sub-networks out of super-networks by prefixes of weights that stand in order of importance.
 
 The slices are written once, for numpy arrays and torch tensors alike: the elastic networks run on the views of their
 own parameters, and the emitter gets copies. So a cut network computes what the elastic one computed.

@@ -1,4 +1,4 @@
-"""The contract of a search dimension: one record says all that the search must know of it."""
+"""Defines the contract of a search dimension: one record says all that the search must know of it."""
 
 from __future__ import annotations
 

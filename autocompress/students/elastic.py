@@ -1,4 +1,4 @@
-"""What the elastic networks share: parameters under canonical names, and sub-networks as views of them."""
+"""Defines what elastic networks share: parameters under canonical names, and sub-networks as views of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From weights and a configuration to one ONNX model."""
+"""Emits weights and a configuration as one ONNX model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quantization and sparsity as training sees them: rounded forward, straight through backward."""
+"""Rounds and prunes weights in the forward pass of training, with straight-through gradients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A configuration as numbers that its quality may depend on smoothly, each of about unit range."""
+"""Describes a configuration by numbers that its quality may depend on smoothly, each of about unit range."""
 
 from __future__ import annotations
 

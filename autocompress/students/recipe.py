@@ -1,4 +1,4 @@
-"""How a student type is trained."""
+"""Defines how a student type is trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mappings of student types and of dimensions; they are filled when the package is imported."""
+"""Holds the mappings of student types and of dimensions, which are filled when the package is imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dimensions that every student type has, and the options and features that dimensions share."""
+"""Declares the dimensions that every student type has, and options and features that dimensions share."""
 
 from __future__ import annotations
 

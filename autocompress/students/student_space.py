@@ -1,4 +1,4 @@
-"""What may vary of one student type around one teacher: trials to configurations, and back."""
+"""Turns trials into configurations of one student type, and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of a student type: one record says all that the program must know of it."""
+"""Defines the contract of a student type: one record says all that the program must know of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the artefact keeps each weight of a student."""
+"""Says how the artefact keeps each weight of a student."""
 
 from __future__ import annotations
 

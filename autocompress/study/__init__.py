@@ -1,1 +1,1 @@
-"""A study on disk: its problem, state, database, results, prepared weights and shipped files."""
+"""Keeps a study on disk: its problem, state, database, results, prepared weights and shipped files."""

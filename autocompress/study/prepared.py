@@ -1,4 +1,4 @@
-"""What preparation leaves in a study's folder, and which of it a configuration is cut from."""
+"""Reads and writes what preparation leaves in a study's folder."""
 
 from __future__ import annotations
 

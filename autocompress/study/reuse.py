@@ -1,4 +1,4 @@
-"""Prepared weights of a sibling study are taken over when they were made from the same model, data and settings."""
+"""Takes over the prepared weights of a sibling study made from the same model, data and settings."""
 
 from __future__ import annotations
 

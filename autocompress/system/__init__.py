@@ -1,1 +1,1 @@
-"""What any program needs: errors, files that are whole or not there, JSON, units, processes, events."""
+"""Holds what any program needs: errors, files that are whole or absent, JSON, units, processes, events."""

@@ -1,1 +1,1 @@
-"""Which configuration is tried next, who runs it, and what is remembered of it."""
+"""Proposes trials, runs them on workers and commits their results."""

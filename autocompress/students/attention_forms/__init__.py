@@ -1,4 +1,4 @@
-"""The forms that attention may have."""
+"""Names the forms that attention may have."""
 
 from __future__ import annotations
 

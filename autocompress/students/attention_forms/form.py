@@ -1,4 +1,4 @@
-"""The contract of a form of attention: what each token mixes in of the others, in torch and in the graph."""
+"""Defines the contract of a form of attention: how tokens are mixed, in torch and in the graph."""
 
 from __future__ import annotations
 

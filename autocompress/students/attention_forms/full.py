@@ -1,4 +1,4 @@
-"""Full attention: each token mixes in every token of its text (Vaswani et al. 2017, section 3.2)."""
+"""Computes full attention: each token attends to every token of its text (Vaswani et al. 2017, section 3.2)."""
 
 from __future__ import annotations
 

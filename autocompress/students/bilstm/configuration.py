@@ -1,4 +1,4 @@
-"""A BiLSTM student as a frozen value."""
+"""Defines the configuration of a BiLSTM student."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cutting a sub-network out of a BiLSTM."""
+"""Cuts a sub-network out of a BiLSTM."""
 
 from __future__ import annotations
 

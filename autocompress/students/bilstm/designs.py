@@ -1,4 +1,4 @@
-"""BiLSTMs that are known to do well."""
+"""Lists BiLSTMs that are known to do well."""
 
 from __future__ import annotations
 

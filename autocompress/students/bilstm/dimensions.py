@@ -1,4 +1,4 @@
-"""Dimensions of a BiLSTM student alone."""
+"""Declares the dimensions that only a BiLSTM has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The BiLSTM student as an ONNX graph, with the quantized LSTM of ONNX Runtime below 32 bits."""
+"""Emits the BiLSTM as an ONNX graph, below 32 bits with ONNX Runtime's quantized LSTM."""
 
 from typing import Any
 

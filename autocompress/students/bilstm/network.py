@@ -1,4 +1,4 @@
-"""A bidirectional LSTM that runs as any of its sub-networks (survey 3.3; Tang et al. 2019)."""
+"""Runs a bidirectional LSTM as any of its sub-networks (survey 3.3; Tang et al. 2019)."""
 
 from __future__ import annotations
 

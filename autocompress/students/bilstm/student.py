@@ -1,4 +1,4 @@
-"""The record of the BiLSTM student."""
+"""Declares the BiLSTM as a student type."""
 
 from __future__ import annotations
 

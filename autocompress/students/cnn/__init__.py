@@ -1,1 +1,1 @@
-"""The student that reads the teacher's word vectors with convolutions."""
+"""Holds the student that reads the teacher's word vectors with convolutions."""

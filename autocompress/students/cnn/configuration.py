@@ -1,4 +1,4 @@
-"""A CNN student as a frozen value."""
+"""Defines the configuration of a CNN student."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The matrices of a CNN, and what its latency consists of."""
+"""Lists the matrices of a CNN and the terms of its latency."""
 
 from __future__ import annotations
 

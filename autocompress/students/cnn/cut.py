@@ -1,4 +1,4 @@
-"""Cutting a sub-network out of a CNN."""
+"""Cuts a sub-network out of a CNN."""
 
 from __future__ import annotations
 

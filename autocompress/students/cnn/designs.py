@@ -1,4 +1,4 @@
-"""CNNs that are known to do well."""
+"""Lists CNNs that are known to do well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dimensions of a CNN student alone."""
+"""Declares the dimensions that only a CNN has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The CNN student as an ONNX graph: convolutions as one matrix product over shifted copies of the tokens."""
+"""Emits the CNN as an ONNX graph: each convolution is one matrix product over shifted copies of the tokens."""
 
 import onnx
 

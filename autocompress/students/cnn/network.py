@@ -1,4 +1,4 @@
-"""Convolutions over words that run as any of their sub-networks (survey 3.3; Kim 2014, AdaBERT)."""
+"""Runs convolutions over words as any of their sub-networks (survey 3.3; Kim 2014, AdaBERT)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of the CNN student."""
+"""Declares the CNN as a student type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The policies by which a text may leave an encoder early."""
+"""Names the policies by which a text may leave an encoder early."""
 
 from __future__ import annotations
 

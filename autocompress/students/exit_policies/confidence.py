@@ -1,4 +1,4 @@
-"""Leave where the largest class probability is high (survey 3.5; DeeBERT, Xin et al. 2020, with a probability)."""
+"""Lets a text leave where its largest class probability is high (survey 3.5; after DeeBERT, Xin et al. 2020)."""
 
 from __future__ import annotations
 

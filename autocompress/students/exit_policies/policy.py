@@ -1,4 +1,4 @@
-"""The contract of a policy of early exits: a score of a text's outputs, above which it leaves."""
+"""Defines the contract of an exit policy: a score of a text's outputs, above which the text leaves."""
 
 from __future__ import annotations
 

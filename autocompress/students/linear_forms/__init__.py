@@ -1,4 +1,4 @@
-"""The forms that a linear layer may have."""
+"""Names the forms that a linear layer may have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plain form: all weights are kept, in the bits that are asked for."""
+"""Keeps all weights of a linear layer, in the bits that are asked for."""
 
 from __future__ import annotations
 

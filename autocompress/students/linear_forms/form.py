@@ -1,4 +1,4 @@
-"""The contract of a form of linear layer: how its weights are approximated, stored, computed and counted."""
+"""Defines the contract of a form of linear layer: how weights are approximated, emitted and counted."""
 
 from __future__ import annotations
 

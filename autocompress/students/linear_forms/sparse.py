@@ -1,4 +1,4 @@
-"""Unstructured sparsity: the smallest weights are zero and the file holds a bit mask and the others."""
+"""Sets the smallest weights of a linear layer to zero; the file holds a bit mask and the others."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the students without attention share: the teacher's word vectors in, pooled features, a perceptron out."""
+"""Holds what students without attention share: word vectors in, pooled features, a perceptron out."""

@@ -1,4 +1,4 @@
-"""The fields that the students without attention share, and their checks."""
+"""Defines the fields that students without attention share, and checks them."""
 
 from __future__ import annotations
 

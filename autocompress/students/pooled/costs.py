@@ -1,4 +1,4 @@
-"""What the latency of the students without attention has in common."""
+"""Defines the terms of the latency that students without attention share."""
 
 from __future__ import annotations
 

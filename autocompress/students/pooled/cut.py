@@ -1,4 +1,4 @@
-"""The cut of the perceptron that students without attention end in."""
+"""Cuts the perceptron that students without attention end in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dimensions of the students without attention, beside those of each type alone."""
+"""Declares the dimensions that students without attention share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the students without attention share: word vectors in, mean and maximum over the tokens, a perceptron out."""
+"""Pools features of word vectors over the tokens and classifies them with a perceptron."""
 
 from __future__ import annotations
 

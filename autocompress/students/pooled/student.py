@@ -1,4 +1,4 @@
-"""What the records of the students without attention share."""
+"""Defines what the records of students without attention share."""
 
 from __future__ import annotations
 

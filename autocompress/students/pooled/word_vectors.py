@@ -1,4 +1,4 @@
-"""Largest sizes of a recurrent or convolutional student, and the word vectors it starts from."""
+"""Initializes students without attention from the teacher's word vectors."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The student that keeps the teacher's architecture: a sub-network of its encoder."""
+"""Holds the student that keeps the teacher's architecture: a sub-network of its encoder."""

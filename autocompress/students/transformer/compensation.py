@@ -1,4 +1,4 @@
-"""What is removed from or rounded in the encoder's matrices is made up for by the rest, on calibration text."""
+"""Compensates pruning and quantization errors of the encoder's matrices from calibration text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sub-network of the teacher's encoder as a frozen value."""
+"""Defines the configuration of a sub-network of the teacher's encoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The linear layers of a sub-network of the encoder, and what its latency consists of."""
+"""Lists the linear layers of a sub-network of the encoder and the terms of its latency."""
 
 from __future__ import annotations
 

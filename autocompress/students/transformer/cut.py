@@ -1,4 +1,4 @@
-"""Cutting a sub-network out of an encoder whose heads, neurons and channels stand in order of importance."""
+"""Cuts a sub-network out of an encoder whose heads, neurons and channels stand in order of importance."""
 
 from __future__ import annotations
 

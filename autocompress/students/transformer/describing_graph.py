@@ -1,4 +1,4 @@
-"""The teacher as a graph that labels texts: its logits, and behind them its hidden states."""
+"""Emits the teacher as a graph that gives its logits and, behind them, its hidden states."""
 
 from __future__ import annotations
 

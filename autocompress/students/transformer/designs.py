@@ -1,4 +1,4 @@
-"""Sub-networks of the encoder that are known to do well."""
+"""Lists sub-networks of the encoder that are known to do well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dimensions of a sub-network of the encoder: its widths, its layers, and each layer's widths, bits and zeros."""
+"""Declares the dimensions of a sub-network of the encoder and of its layers."""
 
 from __future__ import annotations
 

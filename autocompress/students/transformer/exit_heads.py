@@ -1,4 +1,4 @@
-"""Heads for early exits: one after each layer, on the mean of the tokens (the [CLS] vector does not learn low down)."""
+"""Adds a head for early exits after each layer, on the mean of the tokens."""
 
 from __future__ import annotations
 

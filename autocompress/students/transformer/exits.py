@@ -1,4 +1,4 @@
-"""Early exits as a dimension: no exits, or a policy with a threshold after some of the kept layers but the last."""
+"""Declares early exits as a dimension: none, or a policy with a threshold after some kept layers but the last."""
 
 from __future__ import annotations
 

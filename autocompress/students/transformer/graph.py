@@ -1,4 +1,4 @@
-"""The transformer student as an ONNX graph of ONNX Runtime's fused and quantized operators."""
+"""Emits a sub-network of the encoder as an ONNX graph of ONNX Runtime's fused and quantized operators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Importance of heads, neurons and hidden channels by squared gradients (Michel et al. 2019, section 4)."""
+"""Scores heads, neurons and hidden channels by squared gradients (Michel et al. 2019, section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A BERT-like encoder that runs as any of its sub-networks."""
+"""Runs a BERT-like encoder as any of its sub-networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may vary of a sub-network of the encoder: its widths, then each layer that is kept, then its exits."""
+"""Turns trials into sub-networks of the encoder, and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of the student that keeps the teacher's architecture."""
+"""Declares the teacher's own architecture as a student type."""
 
 from __future__ import annotations
 

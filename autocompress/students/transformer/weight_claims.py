@@ -1,4 +1,4 @@
-"""How the artefact keeps each weight of an encoder: every weight is claimed by one part of it."""
+"""Says how the artefact keeps each weight of an encoder: each is claimed by one part of it."""
 
 from __future__ import annotations
 
