@@ -1,4 +1,4 @@
-"""Where to leave an encoder early: every placement and threshold judged from outputs that are known, with no new pass.
+"""Judges every placement and threshold of early exits from known outputs, without a new pass over the texts.
 
 The outputs after each layer say what each exit would have answered and how sure it would have been, so a whole sweep
 takes a second (survey 3.5; thresholds set on validation outputs as in DeeBERT, Xin et al. 2020).
