@@ -27,6 +27,7 @@ from autocompress.system.command_line import command_line
 from autocompress.system.errors import InputError, StudyError
 from autocompress.system.events import Event, Listener, silent
 from autocompress.system.units import human_seconds
+from autocompress.tasks.kinds import task_kind
 from autocompress.tasks.valid_text import shown
 from autocompress.trials.ray_cluster import Resources, check_cluster
 from autocompress.trials.samplers import SAMPLERS
@@ -208,6 +209,8 @@ def check(problem: Problem, name: str, studies_dir: str | Path = "studies") -> I
 
 
 def _check_request(problem: Problem, name: str, studies_dir: str | Path) -> None:
+    if problem.data.task is not None:
+        task_kind(problem.data.task)
     for what, value, known in (("space", problem.space, SEARCH_SPACES), ("sampler", problem.sampler, SAMPLERS)):
         if value not in known:
             raise InputError(f"{what} must be one of {', '.join(known)}, but got {value!r}")
@@ -226,14 +229,13 @@ def plan(problem: Problem, *, study: str | None = None, studies_dir: str | Path 
     name = default_name(problem) if study is None else study
     data = check(problem, name, studies_dir).data
     task = data.task
-    kind = f"classes {', '.join(map(shown, task.label_names))}" if task.label_names else "a number"
     texts = " and ".join(map(shown, task.text_columns))
     rows = ", ".join(f"{split} {len(rows):,}" for split, rows in data.splits.items())
     schedule = Schedule(problem.time_budget_s)
     shares = [f"  {phase}: {human_seconds(seconds)}" for phase, seconds in schedule.preview().items()]
     return "\n".join(
         [
-            f"study {name}: {texts} -> {shown(task.label_column)} ({kind}), {task.metric}",
+            f"study {name}: {texts} -> {shown(task.label_column)} ({task.words.answer}), {task.metric}",
             f"rows: {rows}; at most {data.max_length} tokens each",
             *data.notes,
             f"time budget {human_seconds(problem.time_budget_s)}, shared out as follows unless a phase needs less:",

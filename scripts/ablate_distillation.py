@@ -19,7 +19,6 @@ from guided_training import Guide, refine_guided
 from autocompress import open_study
 from autocompress.distillation.augmentation import AugmentationSettings
 from autocompress.distillation.batches import head_logits, token_map
-from autocompress.distillation.losses import soft_target_loss
 from autocompress.distillation.refine import refine
 from autocompress.distillation.super_network import DistillationSettings, mapped
 from autocompress.distillation.training import TrainingSettings
@@ -38,9 +37,10 @@ from autocompress.students.transformer.exit_heads import add_exit_heads
 from autocompress.students.transformer.network import ElasticEncoder
 from autocompress.study.prepared import TEACHER, Prepared
 from autocompress.system.events import silent
+from autocompress.tasks.kinds.classification import CLASSIFICATION
 
 PRODUCT = AugmentationSettings()
-SETTINGS = DistillationSettings(TrainingSettings(1.0, 1.0, 1.0))
+SETTINGS = DistillationSettings(TrainingSettings(1.0, 1.0, 1.0), CLASSIFICATION)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Bench:
             arrays = STUDENTS[configuration.student].initial(arrays, shape, [configuration], 0)[1]
         recipe = STUDENTS[configuration.student].alone
         training = TrainingSettings(recipe.learning_rate, seconds, max_epochs=1e6, batch_size=recipe.batch_size)
-        settings, transfer = variant.change(DistillationSettings(training)), self.transfer(variant)
+        settings, transfer = variant.change(DistillationSettings(training, CLASSIFICATION)), self.transfer(variant)
         weights = cut(arrays, shape, configuration)
         if variant.guide is not None and isinstance(configuration, TransformerConfiguration):
             weights = self.guided(weights, shape, configuration, variant, settings)
@@ -199,7 +199,7 @@ def rows(bench: Bench, name: str, configuration: Configuration, seconds: float) 
         difference = "" if reference is None else interval(right, reference)
         reference = right if reference is None else reference
         agreement = (outputs.argmax(1) == bench.expected.argmax(1)).mean()
-        divergence = soft_target_loss(torch.from_numpy(outputs), torch.from_numpy(bench.expected))
+        divergence = CLASSIFICATION.distillation_loss(torch.from_numpy(outputs), torch.from_numpy(bench.expected))
         cells = (name, variant.name, f"{right.mean():.4f}", difference, f"{agreement:.4f}")
         yield f"| {' | '.join(cells)} | {float(divergence):.4f} |"
 

@@ -24,7 +24,6 @@ from autocompress.networks.loading import load_classifier
 from autocompress.study.prepared import Prepared
 from autocompress.study.shipped import MODEL, shipped_folder, shipped_results
 from autocompress.study.store import StudyStore
-from autocompress.tasks.expected import expected_quality
 from autocompress.tasks.metrics import metric_of
 
 BATCH, BEST = 8, 5
@@ -63,7 +62,7 @@ def differences(store: StudyStore) -> np.ndarray:
         outputs, on_test = (
             predict(session, split, BATCH, data.pad_id, by_length=True) for split in (data.validation, data.test)
         )
-        expected = expected_quality(data.task, outputs, known, labels)
+        expected = data.task.definition.expected_quality(outputs, known, labels)
         assert expected is not None, "a regression has no expected accuracy"
         test = metric_of(data.task, on_test, data.test.labels) - teacher_test
         rows.append((metric_of(data.task, outputs, labels) - teacher, expected - teacher, test))

@@ -68,7 +68,7 @@ class Bench:
 
     def __init__(self, store: StudyStore) -> None:
         self.store, self.prepared = store, Prepared(store.folder)
-        regression = self.prepared.data.task.kind == "regression"
+        regression = not self.prepared.data.task.definition.exits_early
         self.space: SearchSpace = SEARCH_SPACES["joint"](self.prepared.teacher_shape, regression)
         first = store.results()[0].figures
         assert first is not None

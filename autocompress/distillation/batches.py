@@ -77,3 +77,13 @@ def token_map(vocabulary_order: np.ndarray, vocabulary_size: int, unknown_id: in
     kept = vocabulary_order[:vocabulary_size]
     table[kept] = kept
     return torch.from_numpy(table)
+
+
+def mask_tokens(
+    input_ids: Tensor, attention_mask: Tensor, mask_id: int, share: float, generator: torch.Generator
+) -> Tensor:
+    """Replace a random ``share`` of tokens [B, T], but the first, by ``mask_id`` (Tang et al. 2019, section 3.2)."""
+    chosen = torch.rand(input_ids.shape, generator=generator) < share
+    chosen &= attention_mask.bool()
+    chosen[:, 0] = False
+    return input_ids.masked_fill(chosen, mask_id)

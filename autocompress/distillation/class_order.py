@@ -91,10 +91,11 @@ def choose_head(
     rows = sample(data.train, data.task.num_outputs, parameters)
     logits = _check_outputs(loaded, data.train.subset(rows), data.pad_id)
     labels = data.train.labels[rows]
-    if data.task.kind == "regression":
+    train_classes = data.task.definition.classes_of(data.train.labels)
+    if train_classes is None:
         return _judge_numbers(logits[:, 0], labels.astype(np.float64), accept)
     classes = data.task.label_names
-    shares = np.bincount(data.train.labels.astype(np.int64), minlength=len(classes)) / len(data.train)
+    shares = np.bincount(train_classes, minlength=len(classes)) / len(data.train)
     scored = Scored(logits.argmax(axis=1), labels.astype(np.int64), shares)
     match = match_names(names, classes)
     if match.basis == DIFFERENT:

@@ -7,6 +7,7 @@ all heads are trained in seconds without passing through the encoder (exits on a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from autocompress.distillation.losses import output_loss
 from autocompress.distillation.training import TrainingSettings, train
 from autocompress.networks.weights import Arrays
 
@@ -35,12 +35,15 @@ NO_HEADS = LayerHeads({}, np.zeros((0, 0, 0), np.float32))
 
 
 def train_layer_heads(
-    means: NDArray[np.float16], targets: NDArray[np.float32], settings: TrainingSettings = TRAINING
+    means: NDArray[np.float16],
+    targets: NDArray[np.float32],
+    loss: Callable[[Tensor, Tensor], Tensor],
+    settings: TrainingSettings = TRAINING,
 ) -> Arrays:
     """A head (dense, relu, out) per layer that gives the teacher's outputs ``targets`` [n, C].
 
     ``means`` [n, layers, H] are what the layers give, averaged over the tokens. They are standardized for training,
-    and the weights that are returned undo that.
+    and the weights that are returned undo that. ``loss`` is that of outputs [B, C] towards the teacher's.
     """
     texts, layers, width = means.shape
     if not layers:
@@ -53,7 +56,7 @@ def train_layer_heads(
     def loss_of(indices: NDArray[np.int64], progress: float) -> Tensor:
         inputs = torch.from_numpy(((means[indices] - offset) / scale).astype(np.float32))
         wanted = torch.from_numpy(targets[indices])
-        losses = [output_loss(out[i](F.relu(dense[i](inputs[:, i]))), wanted) for i in range(layers)]
+        losses = [loss(out[i](F.relu(dense[i](inputs[:, i]))), wanted) for i in range(layers)]
         return torch.stack(losses).sum()
 
     train([*dense.parameters(), *out.parameters()], loss_of, np.ones(texts, np.int64), settings)

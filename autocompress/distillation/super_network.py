@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from autocompress.distillation.batches import TensorBatch, run_heads, token_map
+from autocompress.distillation.batches import TensorBatch, mask_tokens, run_heads, token_map
 from autocompress.distillation.hidden_states import HiddenGuide
-from autocompress.distillation.losses import label_loss, mask_tokens, output_loss
 from autocompress.distillation.training import TrainingReport, TrainingSettings, autocast, train
 from autocompress.distillation.training_state import TrainingState
 from autocompress.distillation.transfer import TransferSet
@@ -23,13 +22,14 @@ from autocompress.students.configuration import Configuration
 from autocompress.students.elastic import ElasticNetwork
 from autocompress.students.pooled.network import ElasticStudent
 from autocompress.system.events import Listener, silent
+from autocompress.tasks.kinds.kind import TaskKind
 
 Sampler = Callable[[np.random.Generator], Configuration]
 
 
 @dataclass(frozen=True)
 class DistillationSettings:
-    """``training`` is the schedule; the rest is the loss.
+    """``training`` is the schedule; the rest is the loss, whose form depends on the ``kind`` of task.
 
     ``label_weight`` is the share of the true labels in the loss, ``hidden_weight`` the weight of the teacher's hidden
     states beside it (students without attention), ``mask_share`` the share of words hidden in every other batch,
@@ -37,6 +37,7 @@ class DistillationSettings:
     """
 
     training: TrainingSettings
+    kind: TaskKind
     label_weight: float = 0.3
     hidden_weight: float = 10.0
     temperature: float = 1.5
@@ -105,9 +106,11 @@ def distillation_loss(
     labelled, share = batch.labelled, float(batch.labelled.float().mean())
     losses = []
     for logits in heads:
-        loss = (1 - settings.label_weight) * output_loss(logits, batch.targets, settings.temperature)
+        towards_teacher = settings.kind.distillation_loss(logits, batch.targets, settings.temperature)
+        loss = (1 - settings.label_weight) * towards_teacher
         if settings.label_weight and share:
-            loss = loss + settings.label_weight * share * label_loss(logits[labelled], batch.labels[labelled])
+            towards_labels = settings.kind.label_loss(logits[labelled], batch.labels[labelled])
+            loss = loss + settings.label_weight * share * towards_labels
         losses.append(loss)
     total = torch.stack(losses).mean()
     if guide is None or features is None or batch.hidden is None:

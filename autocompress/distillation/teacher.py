@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autocompress.distillation.losses import label_loss
 from autocompress.distillation.training import TrainingSettings, autocast, train
 from autocompress.distillation.training_state import TrainingState
 from autocompress.networks.loading import output_layer
@@ -93,7 +92,7 @@ def seconds_wanted(model: PreTrainedModel, data: EncodedDataset, settings: Teach
     for number, indices in enumerate(part for part in batches if len(part)):
         if number == 1:  # the first step also allocates
             begun = time.monotonic()
-        torch.autograd.backward(_loss(model, split, indices, data.pad_id))
+        torch.autograd.backward(_loss(model, data, indices))
         model.zero_grad(set_to_none=True)
     timed = sum(len(part) for part in batches[1:])
     return settings.epochs(len(split)) * len(split) * (time.monotonic() - begun) / timed if timed else 0.0
@@ -109,13 +108,13 @@ def fine_tune(
     """Train ``model`` in place and keep its best state on the validation split."""
     torch.manual_seed(settings.seed)
     split = data.splits["train"]
-    _set_regression_bias(model, split)
+    data.task.definition.start_head(output_layer(model), split.labels)
     base = getattr(model, model.base_model_prefix)
     base.embeddings.word_embeddings.requires_grad_(False)
     best: dict[str, Tensor] = {} if state is None else state.kept
 
     def loss_of(indices: np.ndarray, progress: float) -> Tensor:
-        return _loss(model, split, indices, data.pad_id)
+        return _loss(model, data, indices)
 
     def on_epoch(number: int) -> None:
         value = metric_of(
@@ -149,10 +148,11 @@ def fine_tune(
     return FineTuning(values, report.epochs, settings.epochs(len(split)))
 
 
-def _loss(model: PreTrainedModel, split: EncodedSplit, indices: np.ndarray, pad_id: int) -> Tensor:
+def _loss(model: PreTrainedModel, data: EncodedDataset, indices: np.ndarray) -> Tensor:
+    """The loss on the training rows ``indices``."""
     with autocast():
-        inputs, labels = _tensors(model, split, indices, pad_id)
-        return label_loss(model(**inputs).logits, labels)
+        inputs, labels = _tensors(model, data.train, indices, data.pad_id)
+        return data.task.definition.label_loss(model(**inputs).logits, labels)
 
 
 def predict_logits(model: PreTrainedModel, split: EncodedSplit, pad_id: int, *, exact: bool = False) -> np.ndarray:
@@ -179,10 +179,3 @@ def _tensors(
     if getattr(model.config, "type_vocab_size", 0) > 1 and model.config.model_type != "distilbert":
         inputs["token_type_ids"] = torch.from_numpy(batch.token_type_ids)
     return inputs, torch.from_numpy(batch.labels)
-
-
-def _set_regression_bias(model: PreTrainedModel, split: EncodedSplit) -> None:
-    """Start a fresh regression head at the mean score, so that the first steps need not find it."""
-    if model.config.num_labels == 1:
-        with torch.no_grad():
-            output_layer(model).bias.fill_(float(split.labels.mean()))

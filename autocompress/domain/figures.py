@@ -1,4 +1,4 @@
-"""What was measured: typed values with a JSON form, shared by trials, baselines, manifests and reports."""
+"""Measured figures: typed values with a JSON form, shared by trials, baselines, manifests and reports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from autocompress.system.serialization import Stored
 class Quality(Stored):
     """A task metric on one split: a fraction (0.907, not 90.7), higher is better; ``interval`` is 95% bootstrap.
 
-    ``expected`` is what fresh texts are expected to give (tasks/expected.py), where that is known.
+    ``expected`` is the metric to expect on fresh texts (tasks/expected.py), where that is known.
     """
 
     metric: str
@@ -23,7 +23,7 @@ class Quality(Stored):
 
     @property
     def estimate(self) -> float:
-        """What choices rest on: the expected value, or the measured one where none is known."""
+        """The value to choose by: the expected one, or the measured one where none is known."""
         return self.value if self.expected is None else self.expected
 
 
@@ -64,7 +64,7 @@ class Figures(Stored):
 
 @dataclass(frozen=True)
 class Baseline(Stored):
-    """A stock path a user would take (``pytorch-fp32``, ``onnxruntime-fp32``, ``onnxruntime-int8``)."""
+    """The figures of a stock path: ``pytorch-fp32``, ``onnxruntime-fp32``, ``onnxruntime-int8``."""
 
     name: str
     figures: Figures

@@ -1,4 +1,4 @@
-"""What was asked: model, data, target, constraints and budget, as one frozen value."""
+"""A search request: model, data, target, constraints and budget, as one frozen value."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from autocompress.system.serialization import Stored, fields_of
 VERSION = 1
 SHORTEST_BUDGET_S = 120.0
 LARGEST_SEED = 2**32 - 1
-KINDS = ("classification", "regression")
 LATENCY_STATISTICS = ("mean", "p50", "p95")
 
 
 @dataclass(frozen=True)
 class DataSource(Stored):
-    """Where the labelled text is: files (or one name the ``datasets`` library knows, in ``train``) and its columns.
+    """The place of the labelled text: files (or one name the ``datasets`` library knows, in ``train``) and its columns.
 
-    ``train`` is None for the built-in demo. Columns that are None are found by their usual names. ``task`` is one of
-    ``KINDS``; None leaves it to the checkpoint and the labels.
+    ``train`` is None for the built-in demo. Columns that are None are found by their usual names. ``task`` names a kind
+    of task (``TASK_KINDS``, which lies above this room, so that the name is checked there); None leaves it to the
+    checkpoint and the labels. Raises InputError for empty names, and for anything given without ``train``.
     """
 
     train: str | None = None
@@ -40,8 +40,6 @@ class DataSource(Stored):
                 raise InputError(f"{name} must not be empty, but got {value!r}; leave it out or name one")
             if value is not None and re.search("[\ud800-\udfff]", value):
                 raise InputError(f"{name} must be valid Unicode, but got {value!r}; rename the file or the column")
-        if self.task is not None and self.task not in KINDS:
-            raise InputError(f"task must be one of {', '.join(KINDS)}, but got {self.task!r}")
         beside = [
             name for name in ("validation", "test", "text_columns", "label_column", "task") if getattr(self, name)
         ]
@@ -51,7 +49,7 @@ class DataSource(Stored):
 
 @dataclass(frozen=True)
 class Target(Stored):
-    """How the model will be served: that is how it is measured."""
+    """How the model will be served, and therefore how it is measured."""
 
     batch_size: int = 1
     threads: int = 1
@@ -69,7 +67,7 @@ class Target(Stored):
 
 @dataclass(frozen=True)
 class Constraints(Stored):
-    """Upper bounds on latency, size and memory, lower bounds on quality; None does not bind.
+    """Upper bounds on latency, size and memory, lower bounds on quality; None is no bound.
 
     ``max_drop`` is in points of the task's metric below the teacher (1.0 is 0.01 of accuracy); ``min_quality`` is a
     fraction. Quality constraints are checked on validation data: test data steers nothing.
@@ -96,7 +94,8 @@ class Constraints(Stored):
 class Problem(Stored):
     """A whole search request. ``model`` is None for the built-in demo's checkpoint.
 
-    ``accept_teacher``: a trained head is the teacher even if labelled rows speak against it.
+    With ``accept_teacher`` a trained head is the teacher even if labelled rows speak against it. InputError for values
+    that cannot be asked for.
     """
 
     model: str | None = None
@@ -138,7 +137,7 @@ class Problem(Stored):
 
 
 def differences(old: Problem, new: Problem) -> list[str]:
-    """Lines such as ``constraints.max_latency_ms: 20.0 -> 10.0``; budget, trials and workers may change freely."""
+    """List what differs, as in ``constraints.max_latency_ms: 20.0 -> 10.0``, but for budget, trials and workers."""
     free = {"time_budget_s", "trials", "workers", "ray_address"}
     lines = []
     for field in fields(Problem):

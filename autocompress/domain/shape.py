@@ -1,4 +1,4 @@
-"""Sizes of a BERT-like encoder."""
+"""The sizes of a BERT-like encoder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class EncoderShape(Stored):
 
     @property
     def head_size(self) -> int:
-        """Width of one attention head; it is never cut."""
+        """The width of one attention head, which stays when heads are pruned."""
         return self.hidden_size // self.num_attention_heads
 
     def pooling_after(self, layer: int) -> str:

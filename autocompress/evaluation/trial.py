@@ -25,7 +25,6 @@ from autocompress.study.results import TrialResult
 from autocompress.study.shipped import MODEL
 from autocompress.system.errors import MeasurementError
 from autocompress.system.files import read_sealed, sha256, write_bytes, write_sealed
-from autocompress.tasks.expected import expected_quality
 from autocompress.trials.jobs import TrialRequest
 
 BUILT = "built.json"
@@ -97,9 +96,8 @@ class TrialEvaluator:
         quality = quality_of(data.task, outputs, split.labels)
         if split_name != "validation":
             return quality
-        return replace(
-            quality, expected=expected_quality(data.task, outputs, self.prepared.validation_outputs, split.labels)
-        )
+        expected = data.task.definition.expected_quality(outputs, self.prepared.validation_outputs, split.labels)
+        return replace(quality, expected=expected)
 
     @property
     def requests(self) -> Path:

@@ -19,10 +19,10 @@ from autocompress.measurement.process import (
     measure_and_predict,
 )
 from autocompress.measurement.protocol import LatencyProtocol
-from autocompress.measurement.requests import Split
 from autocompress.measurement.statistics import quality_of
 from autocompress.measurement.stock_models import FP32, INT8, PYTORCH, StockModels, build_baselines
 from autocompress.system.errors import MeasurementError
+from autocompress.tasks.batching import Split
 from autocompress.tasks.task import Task
 
 __all__ = [

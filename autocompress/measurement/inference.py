@@ -5,8 +5,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.measurement.requests import Request, Split, pad_rows
+from autocompress.measurement.requests import Request
 from autocompress.system.errors import InputError
+from autocompress.tasks.batching import Split, pad_rows
 
 
 class Runnable(Protocol):

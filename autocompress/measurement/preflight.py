@@ -9,8 +9,9 @@ from onnx import TensorProto, helper, save_model
 
 from autocompress.domain.problem import Target
 from autocompress.measurement.process import Specification, run_worker
-from autocompress.measurement.requests import INPUTS, write_requests
+from autocompress.measurement.requests import write_requests
 from autocompress.system.files import scratch
+from autocompress.tasks.batching import INPUTS
 
 TRIED = "a graph that is made to try ONNX Runtime"
 _LONGEST_S = 120.0

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from autocompress.domain.figures import Latency
 from autocompress.domain.problem import Target
 from autocompress.measurement.protocol import LatencyProtocol
-from autocompress.measurement.requests import Split, write_split
+from autocompress.measurement.requests import write_split
 from autocompress.measurement.timing import Timing, joined
 from autocompress.system.child_processes import (
     broken_installation,
@@ -31,6 +31,7 @@ from autocompress.system.child_processes import (
 )
 from autocompress.system.errors import MeasurementError
 from autocompress.system.files import read_json, scratch, write_json
+from autocompress.tasks.batching import Split
 
 ONNX_WORKER = "autocompress.measurement.worker"
 PYTORCH_WORKER = "autocompress.measurement.pytorch_worker"

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.measurement.requests import INPUTS, Request
+from autocompress.measurement.requests import Request
 from autocompress.measurement.worker import main
+from autocompress.tasks.batching import INPUTS
 
 
 class PyTorchModel:

@@ -6,34 +6,18 @@ A request is a dict of int64 arrays [batch, sequence]: ``input_ids``, ``attentio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.system.errors import InputError
 from autocompress.system.files import replacing
+from autocompress.tasks.batching import Split, pad_rows
 
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 REQUEST_COUNT = 100
 
 Request = dict[str, NDArray[np.int64]]
-
-
-class Split(Protocol):
-    """Encoded rows as flat arrays: row i is ``tokens[offsets[i]:offsets[i + 1]]``."""
-
-    @property
-    def tokens(self) -> NDArray[np.int32]:
-        """Token ids [total]."""
-
-    @property
-    def type_ids(self) -> NDArray[np.int8]:
-        """Token type ids [total]."""
-
-    @property
-    def offsets(self) -> NDArray[np.int64]:
-        """Starts of the rows and the end [n + 1]."""
 
 
 @dataclass(frozen=True)
@@ -56,20 +40,6 @@ def draw_requests(
     wanted = count * batch_size
     order = np.concatenate([rng.permutation(rows) for _ in range(-(-wanted // rows))])[:wanted]
     return [pad_rows(split, index, pad_id) for index in order.reshape(count, batch_size)]
-
-
-def pad_rows(split: Split, indices: NDArray[np.int64], pad_id: int) -> Request:
-    """The rows ``indices`` [batch] as one request, padded at the end to its longest row, and to one token at least."""
-    starts, ends = split.offsets[indices], split.offsets[indices + 1]
-    lengths = ends - starts
-    mask = np.arange(lengths.max(initial=1)) < lengths[:, None]
-    flat = (np.arange(mask.shape[1]) + starts[:, None])[mask]
-    request = {name: np.zeros(mask.shape, dtype=np.int64) for name in INPUTS}
-    request["input_ids"][:] = pad_id
-    request["input_ids"][mask] = split.tokens[flat]
-    request["token_type_ids"][mask] = split.type_ids[flat]
-    request["attention_mask"][mask] = 1
-    return request
 
 
 def write_requests(path: Path, requests: Sequence[Request]) -> None:

@@ -1,6 +1,7 @@
-"""Bootstrap intervals and summaries of measured samples; pure functions of arrays (Efron and Tibshirani 1993, ch. 13).
+"""Bootstrap intervals and summaries of measured samples, as pure functions of arrays (Efron and Tibshirani 1993).
 
-All intervals are percentile bootstrap intervals at ``level``, from ``resamples`` resamplings of whole rows.
+All intervals are at ``level``; but for ``repeat_interval`` they are percentile bootstrap intervals (chapter 13) from
+``resamples`` resamplings of whole rows.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autocompress.domain.figures import Latency, Quality
-from autocompress.tasks.metrics import metric_of, per_example_correct, score
+from autocompress.tasks.metrics import metric_of, score
 from autocompress.tasks.task import Task
 
 LEVEL = 0.95
@@ -38,7 +39,7 @@ def bootstrap_interval(
     resamples: int = RESAMPLES,
     rng: np.random.Generator | None = None,
 ) -> Interval:
-    """Interval of a statistic (``mean``, ``p50``, ``p95``) of ``values`` [n], in their unit; ValueError if empty."""
+    """The interval of a statistic (``mean``, ``p50``, ``p95``) of ``values`` [n]; ValueError if there are none."""
     array = _finite_vector(values, "values")
     rng = np.random.default_rng(0) if rng is None else rng
     compute = STATISTICS[statistic]
@@ -57,7 +58,7 @@ def accuracy_interval(
     resamples: int = RESAMPLES,
     rng: np.random.Generator | None = None,
 ) -> Interval:
-    """Interval of the fraction of ones in ``correct`` (0/1) [n].
+    """The interval of the fraction of ones in ``correct`` (0/1) [n].
 
     Resampling rows of a 0/1 vector and averaging is a binomial draw, so that is what is drawn.
     """
@@ -76,7 +77,7 @@ def metric_interval(
     resamples: int = RESAMPLES,
     rng: np.random.Generator | None = None,
 ) -> Interval:
-    """Interval of ``metric(outputs [n, ...], labels [n])`` over resampled rows, for metrics that are no mean.
+    """The interval of ``metric(outputs [n, ...], labels [n])`` over resampled rows, for metrics that are no mean.
 
     Resamplings where the metric is not a number (a correlation of constant rows) are left out; ValueError if none
     is left.
@@ -100,7 +101,7 @@ def paired_difference_interval(
     resamples: int = RESAMPLES,
     rng: np.random.Generator | None = None,
 ) -> Interval:
-    """Interval of mean(a - b), ``a`` [n] and ``b`` [n] paired by request or by row: zero inside means undecided."""
+    """The interval of mean(a - b), ``a`` [n] and ``b`` [n] paired by request or row; zero inside is a draw."""
     first, second = _finite_vector(a, "a"), _finite_vector(b, "b")
     if first.size != second.size:
         raise ValueError(f"paired samples must be equally many, but got {first.size} and {second.size}")
@@ -108,10 +109,10 @@ def paired_difference_interval(
 
 
 def repeat_interval(rounds: ArrayLike, *, level: float = LEVEL) -> Interval:
-    """Where the median of as many other ``rounds`` [n] of a positive figure is to be expected, at ``level``.
+    """The interval that the median of as many other ``rounds`` [n] of a positive figure lies in, at ``level``.
 
-    A round that was hit harder than the others says little of the next measurement: deviations from the median, in
-    logarithms, count up to ``OUTLYING`` of their usual ones, told from the median deviation (Huber 1981). Their
+    A round that was disturbed more than the others says little of the next measurement: deviations from the median, in
+    logarithms, count up to ``OUTLYING`` of their usual ones, estimated by the median deviation (Huber 1981). Their
     variance is shrunk towards that of a usual machine, which counts as ``PRIOR_DEGREES`` rounds more (Smyth 2004): a
     few calm rounds say little. Rounds that follow each other are correlated by ``CORRELATION``, so they count as fewer
     independent ones (Zwiers and von Storch 1995), and where rounds differ, so do longer states of the machine, by
@@ -139,7 +140,7 @@ def summarise_latency(
     rounds_ms: ArrayLike,
     energy_mj: float | None = None,
 ) -> Latency:
-    """Of ``samples_ms`` [n] and the means of their rounds [m], milliseconds per request.
+    """Summarise ``samples_ms`` [n] and the means of their rounds [m], in milliseconds per request.
 
     The mean is that of the median round: a round that was disturbed unnoticed does not move it. Its interval is
     ``repeat_interval``.
@@ -161,8 +162,9 @@ def quality_of(task: Task, outputs: NDArray[np.float32], labels: NDArray[Any], *
     """The task's metric of ``outputs`` [n, num_outputs] against ``labels`` [n], with its 95% interval over rows."""
     value, secondary = score(task, outputs, labels)
     rng = np.random.default_rng(seed)
-    if task.kind == "classification":
-        interval = accuracy_interval(per_example_correct(outputs, labels), rng=rng)
+    correct = task.definition.correct_rows(outputs, labels)
+    if correct is not None:
+        interval = accuracy_interval(correct, rng=rng)
     else:
         interval = metric_interval(lambda rows, truth: metric_of(task, rows, truth), outputs, labels, rng=rng)
     return Quality(task.metric, float(value), interval, len(labels), secondary)

@@ -16,7 +16,7 @@ from autocompress.networks.families import FAMILIES
 from autocompress.networks.transformers_errors import as_input_error
 from autocompress.system.errors import InputError
 from autocompress.system.files import sha256
-from autocompress.tasks.kind import DeclaredTask
+from autocompress.tasks.declared import DeclaredTask
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerFast

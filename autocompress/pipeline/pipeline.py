@@ -85,7 +85,7 @@ class Pipeline:
         with self._phase("teacher") as phase:
             self._prepare_teacher(phase, inputs)
         space = SEARCH_SPACES[self.problem.space](
-            self.prepared.teacher_shape, self.prepared.data.task.kind == "regression"
+            self.prepared.teacher_shape, not self.prepared.data.task.definition.exits_early
         )
         constraints = constraints_for(self.problem, self.prepared.teacher_quality)
         with self._phase("baselines"):

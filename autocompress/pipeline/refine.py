@@ -76,7 +76,7 @@ def _refine_one(
         configuration,
         prepared.transfer,
         prepared.vocabulary_order,
-        DistillationSettings(training),
+        DistillationSettings(training, prepared.data.task.definition),
         listener,
     )
     evaluator.compile(arrays, shape, configuration, folder)

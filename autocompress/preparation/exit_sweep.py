@@ -13,7 +13,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.students.transformer.configuration import ExitConfiguration
+from autocompress.students.exit_policies import EXIT_POLICIES
+from autocompress.students.transformer.configuration import CONFIDENCE, ExitConfiguration
 from autocompress.trials.pareto import non_dominated
 
 MOST_EXITS = 2
@@ -29,12 +30,12 @@ class Swept:
     mean_layers: float
 
 
-def confidences_of(outputs: NDArray[np.float32], batch_size: int) -> NDArray[np.float32]:
-    """Confidence [layers, requests] of outputs [layers, n, C]: that of a request is its least sure text's."""
+def confidences_of(outputs: NDArray[np.float32], batch_size: int, policy: str = CONFIDENCE) -> NDArray[np.float32]:
+    """Scores [layers, requests] of outputs [layers, n, C] by an exit policy: a request has its least sure text's."""
     whole = outputs.shape[1] // batch_size * batch_size
-    shifted = np.exp(outputs[:, :whole] - outputs[:, :whole].max(axis=2, keepdims=True))
-    sure = 1.0 / shifted.sum(axis=2)
-    return np.asarray(sure.reshape(len(outputs), -1, batch_size).min(axis=2), np.float32)
+    return np.asarray(
+        EXIT_POLICIES[policy].scores(outputs[:, :whole]).reshape(len(outputs), -1, batch_size).min(axis=2), np.float32
+    )
 
 
 def sweep(
@@ -42,21 +43,23 @@ def sweep(
     quality: Callable[[NDArray[np.float32]], float],
     thresholds: Sequence[float],
     batch_size: int = 1,
+    policy: str | None = CONFIDENCE,
 ) -> list[Swept]:
     """The non-dominated exit rules of at most ``MOST_EXITS`` exits, and ends without any, most layers first.
 
     ``outputs`` [layers, n, C] are those after each layer on n texts; ``quality`` judges outputs [m, C] of the first m
-    of them, as many as there are in whole requests. Without ``thresholds`` nothing exits. Of equal rules the one of
-    the fewest layers and exits stays.
+    of them, as many as there are in whole requests. Without ``thresholds`` or a ``policy`` nothing exits. Of equal
+    rules the one of the fewest layers and exits stays.
     """
-    confidences = confidences_of(outputs, batch_size)
-    rows = np.arange(confidences.shape[1] * batch_size)
+    requests = outputs.shape[1] // batch_size
+    sure = np.zeros((len(outputs), requests)) if policy is None else confidences_of(outputs, batch_size, policy)
+    rows = np.arange(requests * batch_size)
     found: dict[tuple[float, float], Swept] = {}
-    for depth, exit_ in _rules(len(outputs), thresholds):
-        leaving = np.full(confidences.shape[1], depth - 1)
+    for depth, exit_ in _rules(len(outputs), thresholds, policy):
+        leaving = np.full(requests, depth - 1)
         for layer in reversed(exit_.layers if exit_ is not None else ()):
             assert exit_ is not None
-            leaving[confidences[layer] > exit_.threshold] = layer
+            leaving[sure[layer] > exit_.threshold] = layer
         figures = quality(outputs[np.repeat(leaving, batch_size), rows]), float(leaving.mean()) + 1.0
         found.setdefault(figures, Swept(depth, exit_, *figures))
     kept = non_dominated(list(found), ("maximize", "minimize"))
@@ -75,10 +78,14 @@ def cheapest(front: Sequence[Swept], qualities: Sequence[float]) -> list[Swept]:
     return found
 
 
-def _rules(layers: int, thresholds: Sequence[float]) -> Iterator[tuple[int, ExitConfiguration | None]]:
+def _rules(
+    layers: int, thresholds: Sequence[float], policy: str | None
+) -> Iterator[tuple[int, ExitConfiguration | None]]:
     for depth in range(1, layers + 1):
         yield depth, None
+        if policy is None:
+            continue
         for count in range(1, MOST_EXITS + 1):
             for places in combinations(range(depth - 1), count):
                 for threshold in thresholds:
-                    yield depth, ExitConfiguration(places, threshold)
+                    yield depth, ExitConfiguration(places, threshold, policy)

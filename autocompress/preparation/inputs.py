@@ -14,8 +14,9 @@ from autocompress.networks.families import FAMILIES, import_encoder
 from autocompress.networks.loading import load_model, permute_outputs
 from autocompress.system.errors import InputError
 from autocompress.tasks.demo import demo_model_path
-from autocompress.tasks.encoding import EncodedDataset, encode
+from autocompress.tasks.encoding import EncodedDataset
 from autocompress.tasks.loading import load_dataset
+from autocompress.tasks.tokenizing import encode
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -169,7 +169,7 @@ def _train(
     state: TrainingState | None = None,
 ) -> TrainingReport:
     multiplications = STUDENTS[student].multiplications
-    largest = max(multiplications(configuration, network.shape) for configuration in drawn(space, student))
+    largest = max(multiplications(configuration, network.shape) for configuration in drawn(space, student)) or 1.0
 
     def cost(configuration: Configuration) -> float:
         return multiplications(configuration, network.shape) / largest
@@ -179,7 +179,7 @@ def _train(
         texts,
         prepared.vocabulary_order,
         cheap_first(_architecture_sampler(space, student), cost),
-        DistillationSettings(training),
+        DistillationSettings(training, prepared.data.task.definition),
         message=f"training the {student} super-network",
         listener=listener,
         state=state,

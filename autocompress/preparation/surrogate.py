@@ -31,11 +31,12 @@ def surrogate_of(problem: Problem, prepared: Prepared, space: SearchSpace) -> Su
     floor = max(prepared.teacher_quality - USEFUL, asked.min_quality or 0.0)
     region = Region(floor, asked.max_latency_ms or np.inf, asked.max_size_bytes or np.inf)
     batch_size, confidences = problem.target.batch_size, {}
-    if not space.regression and prepared.teacher_shape.num_hidden_layers > 1:
+    policy = prepared.data.task.definition.exit_policy
+    if policy is not None and prepared.teacher_shape.num_hidden_layers > 1:
         if prepared.has(TransformerConfiguration.student):
-            confidences[TransformerConfiguration.student] = exit_confidences(prepared, batch_size)
+            confidences[TransformerConfiguration.student] = exit_confidences(prepared, batch_size, policy)
         if prepared.layer_heads.arrays:
-            confidences[TEACHER] = confidences_of(layer_outputs(prepared), batch_size)
+            confidences[TEACHER] = confidences_of(layer_outputs(prepared), batch_size, policy)
     origins = Origins(prepared.source_of, confidences, prepared.has)
     requests = len(prepared.data.validation) // batch_size
     return Surrogate(space, region, origins, requests, exit_designs(prepared, batch_size))
@@ -46,12 +47,11 @@ def exit_designs(prepared: Prepared, batch_size: int) -> list[TransformerConfigu
     if not prepared.layer_heads.arrays:
         return []
     task, labels = prepared.data.task, prepared.data.validation.labels
-    thresholds = THRESHOLDS if task.kind == "classification" else ()
 
     def quality(outputs: np.ndarray) -> float:
         return metric_of(task, outputs, labels[: len(outputs)])
 
-    front = sweep(layer_outputs(prepared), quality, thresholds, batch_size)
+    front = sweep(layer_outputs(prepared), quality, THRESHOLDS, batch_size, task.definition.exit_policy)
     chosen = cheapest(front, [prepared.teacher_quality - loss for loss in LOSSES])
     return [
         TransformerConfiguration.uniform(prepared.teacher_shape, layers=tuple(range(each.depth)), exit=each.exit)
@@ -64,7 +64,7 @@ def layer_outputs(prepared: Prepared) -> np.ndarray:
     return np.concatenate([prepared.layer_heads.outputs, prepared.validation_outputs[None]])
 
 
-def exit_confidences(prepared: Prepared, batch_size: int) -> Confidences:
+def exit_confidences(prepared: Prepared, batch_size: int, policy: str) -> Confidences:
     """Confidence [layers, requests] of an exit after each layer of a half-width sub-network, on validation texts.
 
     A request is ``batch_size`` texts, and as sure as the least sure of them.
@@ -86,4 +86,4 @@ def exit_confidences(prepared: Prepared, batch_size: int) -> Confidences:
             batch = tensor_batch(data.validation, part, data.pad_id, prepared.validation_outputs)
             heads = head_logits(network, batch, configuration, fake_quantize=False)
             outputs[:, part] = torch.stack(heads).numpy()
-    return confidences_of(outputs, batch_size)
+    return confidences_of(outputs, batch_size, policy)

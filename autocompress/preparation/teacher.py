@@ -11,7 +11,6 @@ import numpy as np
 from autocompress.compression.importance import reorder
 from autocompress.compression.vocabulary import vocabulary_order
 from autocompress.distillation.batches import tensor_batch
-from autocompress.distillation.losses import label_loss
 from autocompress.distillation.teacher import TeacherSettings, fine_tune, predict_logits, seconds_wanted
 from autocompress.distillation.training import autocast
 from autocompress.distillation.training_state import TrainingState
@@ -115,5 +114,5 @@ def _ordered(
     no_targets = np.zeros((len(split), 1), np.float32)
     batches = [tensor_batch(split, rows[i : i + 16], data.pad_id, no_targets) for i in range(0, len(rows), 16)]
     with autocast():
-        heads, neurons, channels = importance_scores(encoder, batches, label_loss)
+        heads, neurons, channels = importance_scores(encoder, batches, data.task.definition.label_loss)
     return reorder(arrays, shape, heads, neurons, channels)

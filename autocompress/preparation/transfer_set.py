@@ -97,5 +97,6 @@ def _layer_heads(prepared: Prepared, known: TeacherOutputs, listener: Listener) 
     seen = teacher_outputs(prepared, prepared.data.validation, listener).means
     if seen is None or len(seen) < len(prepared.data.validation) or not np.isfinite(seen).all():
         return NO_HEADS
-    trained = train_layer_heads(known.means, known.logits[: len(known.means)])
+    loss = prepared.data.task.definition.distillation_loss
+    trained = train_layer_heads(known.means, known.logits[: len(known.means)], loss)
     return LayerHeads(trained, head_outputs(trained, seen))

@@ -137,7 +137,7 @@ def _build(source: ExportSource, summary: StudySummary, folder: Path) -> None:
 
 
 def _serving_tokenizer(path: Path, max_length: int) -> Tokenizer:
-    """The tokenizer as ``tasks.encoding`` uses it, with its limit in the file."""
+    """The tokenizer as ``tasks.tokenizing`` uses it, with its limit in the file."""
     try:
         tokenizer: Tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
         tokenizer.no_padding()

@@ -1,8 +1,7 @@
-"""How an exported model is served: five lines of Python, and the model card around them."""
+"""Writes the five lines of Python that serve an exported model, and the model card around them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from autocompress.report.manifest import MANIFEST, MODEL, TOKENIZER, Manifest, l
 from autocompress.students.configuration import describe
 from autocompress.system.units import human_size
 from autocompress.tasks.task import Task
+from autocompress.tasks.valid_text import literal
 
 ELSEWHERE = "another machine, or with other library versions, than the export was made on"
 SAMPLES = ("The first text.", "The second text.")
@@ -19,7 +19,7 @@ _MARKDOWN = frozenset("\\`*_[]<>|~&$")
 
 
 def serving_example(folder: str | Path, task: Task | None = None) -> str:
-    """Five lines of Python that serve the model exported to ``folder``; its task is read from there if not given.
+    """Write five lines of Python that serve the model exported to ``folder``; its task is read there if not given.
 
     They need onnxruntime, numpy and tokenizers only. InputError if the folder is no whole export.
     """
@@ -30,9 +30,8 @@ def serving_example(folder: str | Path, task: Task | None = None) -> str:
 
 
 def model_card(folder: Path, manifest: Manifest) -> str:
-    """README.md of the export in ``folder``: what it is, what was measured and how, and the lines that serve it."""
+    """Write the README.md of an export: what the model is, what was measured and how, and the lines that serve it."""
     task = Task.from_json(manifest.task)
-    kind = f"a classification into {len(task.label_names)} classes" if task.label_names else "a regression"
     columns = " and ".join(_escape(name) for name in task.text_columns)
     labels = ", ".join(_escape(name) for name in task.label_names)
     latency = manifest.figures.latency_ms
@@ -40,7 +39,7 @@ def model_card(folder: Path, manifest: Manifest) -> str:
     paragraphs = [
         f"# Trial {manifest.trial} of {_escape(manifest.study)}",
         f"A compressed text model from autocompress, trial {manifest.trial} of the study {_escape(manifest.study)}: "
-        f"{_escape(describe(manifest.configuration))}. It is {kind}, of the text in {columns}"
+        f"{_escape(describe(manifest.configuration))}. It is {task.words.model}, of the text in {columns}"
         + (f": {labels}" if labels else "")
         + f"; `{TOKENIZER}` cuts texts at {manifest.max_length} tokens, and longer ones are not what the model is for.",
         "## Serve",
@@ -73,16 +72,14 @@ def _needs(manifest: Manifest) -> str:
 def _lines(tokenizer: str, model: str, task: Task, input_names: Sequence[str]) -> str:
     sources = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
     feed = ", ".join(f'"{name}": numpy.array([text.{sources[name]}])' for name in input_names)
-    texts = ", ".join(_literal(sample) for sample in SAMPLES[: len(task.text_columns)])
-    names = ", ".join(_literal(name) for name in task.label_names)
-    answer = f"[{names}][logits[0].argmax()]" if names else "float(logits[0, 0])"
+    texts = ", ".join(literal(sample) for sample in SAMPLES[: len(task.text_columns)])
     return "\n".join(
         (
             "import numpy, onnxruntime, tokenizers",
-            f"text = tokenizers.Tokenizer.from_file({_literal(tokenizer)}).encode({texts})",
-            f'session = onnxruntime.InferenceSession({_literal(model)}, providers=["CPUExecutionProvider"])',
+            f"text = tokenizers.Tokenizer.from_file({literal(tokenizer)}).encode({texts})",
+            f'session = onnxruntime.InferenceSession({literal(model)}, providers=["CPUExecutionProvider"])',
             f"(logits,) = session.run(None, {{{feed}}})",
-            f"print({answer})",
+            f"print({task.definition.answer_expression(task.label_names)})",
         )
     )
 
@@ -124,11 +121,6 @@ def _qualities(figures: Figures) -> list[str]:
     ]
 
 
-def _literal(text: str) -> str:
-    """A Python string literal on one line, in double quotes where nothing needs more than JSON's escapes."""
-    return json.dumps(text, ensure_ascii=False) if text.isprintable() else repr(text)
-
-
 def _escape(text: str) -> str:
-    """``text`` as plain words of one Markdown line."""
+    """Write ``text`` as plain words of one Markdown line."""
     return "".join(f"\\{letter}" if letter in _MARKDOWN else letter for letter in " ".join(text.split()))

@@ -21,9 +21,10 @@ from autocompress.measurement.statistics import quality_of
 from autocompress.report.manifest import MODEL, Artifact, Manifest, load_artifact
 from autocompress.system.errors import InputError, MeasurementError
 from autocompress.system.files import read_json, scratch
-from autocompress.tasks.encoding import EncodedSplit, encode_split
+from autocompress.tasks.encoding import EncodedSplit
 from autocompress.tasks.loading import load_split
 from autocompress.tasks.task import Task
+from autocompress.tasks.tokenizing import encode_split
 
 SAME = 1e-9
 SLOWER_NOTED, SLOWER_FAILS = 1.5, 3.0

@@ -1,4 +1,5 @@
-"""From files or names of data sets to encoded splits, and the task's metric.
+"""Kinds of task, and the way from files or names of data sets to encoded splits.
 
-``loading`` and ``demo`` give texts and labels, ``encoding`` turns them into token ids, ``metrics`` judges outputs.
+``kinds`` holds one file per kind of task. ``loading`` and ``demo`` read texts and labels, ``tokenizing`` turns them
+into the token ids of ``encoding``, ``metrics`` judges a model's outputs.
 """

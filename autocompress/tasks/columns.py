@@ -1,4 +1,4 @@
-"""Finding the text and label columns of a table by their usual names."""
+"""Finds the text and label columns of a table by their usual names."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _FEW_WORDS = 6
 def columns_of(
     table: Table, text_columns: tuple[str, ...] | None, label_column: str | None
 ) -> tuple[tuple[str, ...], str]:
-    """``find_columns`` of a table; InputError says so where its first line looks like data and not like a header."""
+    """Find the columns of a table (see ``find_columns``); InputError also tells of a first line that is no header."""
     try:
         return find_columns(table.names, text_columns, label_column, table.origin)
     except InputError as error:
@@ -53,7 +53,7 @@ def columns_of(
 
 
 def is_score_name(column: str) -> bool:
-    """Whether a column's name means a number, such as ``relatedness_score``."""
+    """Whether a column's name stands for numbers, such as ``relatedness_score``."""
     words = set(re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column).lower()))
     return bool(words & {*SCORES, *(f"{name}s" for name in SCORES)})
 
@@ -68,7 +68,7 @@ def _looks_like_data(table: Table) -> bool:
 def find_columns(
     names: Sequence[str], text_columns: tuple[str, ...] | None, label_column: str | None, origin: str
 ) -> tuple[tuple[str, ...], str]:
-    """The one or two text columns and the label column among ``names``.
+    """Find the one or two text columns and the label column among ``names``.
 
     Columns that are given are taken as they are; the others are found by their usual names, whatever their case, a
     pair before a single text. The only column beside the label is the text whatever its name. InputError lists the
@@ -90,7 +90,7 @@ def find_columns(
 
 
 def require_columns(names: Sequence[str], wanted: Sequence[str], origin: str) -> None:
-    """InputError unless every wanted column is among ``names``."""
+    """Raise InputError unless every wanted column is among ``names``."""
     missing = [name for name in wanted if name not in names]
     if missing:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Labelled text in splits, before it is encoded."""
+"""Labelled text in splits, as it is before it is encoded."""
 
 from __future__ import annotations
 

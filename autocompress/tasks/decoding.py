@@ -1,4 +1,4 @@
-"""From the bytes of a file to its text, with advice that works where they are no text or not UTF-8."""
+"""Decodes the bytes of a file, and advises how to convert what is no text or not UTF-8."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SAMPLE = 200_000
 
 
 def read_bytes(name: str) -> bytes:
-    """The content of a file, unpacked if its name ends in .gz; InputError where that is plainly no table."""
+    """Read a file, decompressed if its name ends in .gz; InputError where that is plainly no table."""
     content = Path(name).read_bytes()
     if name.lower().endswith(".gz"):
         try:
@@ -54,9 +54,9 @@ def read_bytes(name: str) -> bytes:
 
 
 def read_text(name: str) -> tuple[str, tuple[str, ...]]:
-    """The text of a file in UTF-8, or in UTF-16 or UTF-32 with a byte order mark, and a note if it is such a one.
+    """Read a file in UTF-8, or in UTF-16 or UTF-32 with a byte order mark, which a note then tells.
 
-    InputError names the encoding that it most likely has and the command that converts it.
+    InputError names the encoding that the file most likely has and the command that converts it.
     """
     content = read_bytes(name)
     if content.startswith(b"PAR1") and content.endswith(b"PAR1"):
@@ -86,7 +86,7 @@ def read_text(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 def likely_encoding(sample: bytes) -> str:
-    """The name, as iconv knows it, of the encoding that bytes that are not UTF-8 are most likely in."""
+    """Guess the encoding of bytes that are not UTF-8, by the name that iconv has for it."""
     tolerant = sample.decode("utf-8", "ignore")
     whole = sum(len(character.encode()) for character in tolerant if ord(character) > 127)
     high = sum(byte > 127 for byte in sample)
@@ -111,7 +111,7 @@ def _count(sample: bytes, wanted: bytes) -> int:
 
 
 def _share(sample: bytes, codec: str, script: str) -> float:
-    """Which share of the characters beyond ASCII is of ``script``; 0 where a codec cannot decode them."""
+    """The share of the characters beyond ASCII that are of ``script``; 0 where a codec cannot decode them."""
     text = sample.decode(codec, "replace")
     beyond = [character for character in text if ord(character) > 127]
     if not beyond or beyond.count("\ufffd") > 0.01 * len(beyond) + 1:
@@ -120,7 +120,7 @@ def _share(sample: bytes, codec: str, script: str) -> float:
 
 
 def _unmarked(content: bytes) -> str | None:
-    """UTF-16 without a byte order mark is told by the NUL bytes of its Latin letters."""
+    """Recognize UTF-16 without a byte order mark by the NUL bytes of its Latin letters."""
     sample = content[:4096]
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     if max(even, odd) < 0.3 * max(len(sample) // 2, 1) or min(even, odd) > 0.1 * max(even, odd):

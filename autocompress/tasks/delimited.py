@@ -1,4 +1,4 @@
-"""Tables of delimited fields (CSV and TSV), whose fields stay the strings that they are."""
+"""Reads tables of delimited fields (CSV and TSV); the fields stay strings."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _HEADER_SAMPLE = 100_000
 
 
 def read_csv(name: str) -> Table:
-    """A table of fields between commas, or between what its header plainly shows to be the delimiter."""
+    """Read a table of fields between commas, or between what its header plainly shows to be the delimiter."""
     return _read(name, ",")
 
 
 def read_tsv(name: str) -> Table:
-    """A table of fields between tabs, or between what its header plainly shows to be the delimiter."""
+    """Read a table of fields between tabs, or between what its header plainly shows to be the delimiter."""
     return _read(name, "\t")
 
 
@@ -44,7 +44,7 @@ def _read(name: str, usual: str) -> Table:
 
 
 def _delimiter(text: str, usual: str) -> tuple[str, str]:
-    """The text without a line that names its delimiter, and the delimiter."""
+    """Find the delimiter; returns the text without a line that names it, and the delimiter."""
     named = _SEPARATOR_LINE.match(text)
     if named:
         return text[named.end() :], named[1]
@@ -63,7 +63,7 @@ def _fields(text: str, delimiter: str) -> int:
 
 
 def _tab_rows(name: str, text: str) -> list[list[str]]:
-    """Tab-separated fields; quotes are plain characters where every line then has the header's number of fields.
+    """Split at tabs; quotes are plain characters where every line then has the header's number of fields.
 
     Many published TSV files hold lone quotation marks, which would swallow the lines up to the next one.
     """
@@ -80,7 +80,7 @@ def _tab_rows(name: str, text: str) -> list[list[str]]:
 
 
 def _rows(name: str, text: str, delimiter: str, quoting: Any) -> list[list[str]]:
-    """Rows of fields with the header first, without blank lines."""
+    """Split into rows of fields, the header first, without blank lines."""
     try:
         return [row for row in csv.reader(StringIO(text, newline=""), delimiter=delimiter, quoting=quoting) if row]
     except csv.Error as error:
@@ -88,7 +88,7 @@ def _rows(name: str, text: str, delimiter: str, quoting: Any) -> list[list[str]]
 
 
 def _columns(name: str, rows: Sequence[list[str]]) -> tuple[list[str], list[list[str]], int]:
-    """Header, columns, and how many rows that are blank or repeat the header were left out.
+    """Split rows into header and columns, and count the rows left out that are blank or repeat the header.
 
     Fields without a name at the end of lines are left out where they are empty in every row.
     """
@@ -122,6 +122,6 @@ def _trimmed(row: Sequence[str]) -> list[str]:
 
 
 def _fitted(row: Sequence[str], width: int) -> list[str]:
-    """A row without the empty fields beyond ``width`` that delimiters at the end of a line leave."""
+    """Cut off the empty fields beyond ``width`` that delimiters at the end of a line leave."""
     trimmed = _trimmed(row)
     return [*trimmed, *[""] * (width - len(trimmed))] if len(row) > width >= len(trimmed) else list(row)

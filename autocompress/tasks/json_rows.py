@@ -1,4 +1,4 @@
-"""Tables of JSON objects: a line each (JSON Lines), a list of them, or the columns that pandas writes."""
+"""Reads tables of JSON objects: one per line (JSON Lines), a list of them, or the columns that pandas writes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Rows = list[dict[str, Any]]
 
 
 def read_json_lines(name: str) -> Table:
-    """An object per line; one list of objects, or columns as pandas writes them, is read too."""
+    """Read an object per line; one list of objects, or columns as pandas writes them, is read too."""
     text, notes = read_text(name)
     rows: Rows | InputError
     try:
@@ -39,7 +39,7 @@ def read_json_lines(name: str) -> Table:
 
 
 def read_json(name: str) -> Table:
-    """The same for a file whose name does not promise lines; the error says what is read."""
+    """Do the same for a file whose name does not promise lines; the error says what is read."""
     try:
         return read_json_lines(name)
     except InputError as error:

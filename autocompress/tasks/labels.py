@@ -1,4 +1,4 @@
-"""Labels as they stand in a table, and as the classes or numbers that a model is trained on.
+"""Turns labels as they stand in a table into the classes or numbers that a model is trained on.
 
 A class keeps the spelling of its label: no label passes through a float. Numbers are compared exactly, as decimals.
 """
@@ -36,7 +36,7 @@ def spelled(value: Any) -> str:
 
 
 def number_of(spelling: str) -> Decimal | None:
-    """The number that a spelling means, exactly, or None."""
+    """The exact number that a spelling stands for, or None."""
     if not _NUMBER.fullmatch(spelling):
         return None
     try:
@@ -47,7 +47,7 @@ def number_of(spelling: str) -> Decimal | None:
 
 
 def numbers_of(values: Sequence[Any], where: str) -> dict[str, Decimal]:
-    """The number behind every spelling of the labels; empty if they are not all numbers.
+    """The number of every spelling among the labels; empty if they are not all numbers.
 
     InputError if all are numbers but those that stand for a missing or an infinite one.
     """
@@ -91,9 +91,9 @@ def class_names(values: Sequence[Any], where: str, declared: Sequence[str] = ())
 
 
 def class_indices(values: Sequence[Any], names: tuple[str, ...], where: str) -> NDArray[np.int64]:
-    """Index into ``names`` of every value, int64 [n]; InputError on the first that is missing or not among them.
+    """The index in ``names`` of every value, int64 [n]; InputError on the first that is missing or not among them.
 
-    A label is the class that is spelled as it is or else, where just one is, the class that is the same number.
+    A label belongs to the class of the same spelling, or else to the only class that is the same number.
     """
     require_labels(values, where)
     positions = {name: index for index, name in enumerate(names)}
@@ -113,7 +113,7 @@ def class_indices(values: Sequence[Any], names: tuple[str, ...], where: str) -> 
 
 
 def regression_labels(values: Sequence[Any], where: str) -> NDArray[np.float64]:
-    """Labels as numbers, float64 [n]; InputError on the first that is missing or not a finite number of usual size."""
+    """The labels as numbers, float64 [n]; InputError on the first that is missing, not finite or larger than 1e12."""
     require_labels(values, where)
     numbers = np.empty(len(values), dtype=np.float64)
     for row, value in enumerate(values):
@@ -135,7 +135,7 @@ def regression_labels(values: Sequence[Any], where: str) -> NDArray[np.float64]:
 
 
 def naming_notes(values: Sequence[Any], names: tuple[str, ...]) -> tuple[str, ...]:
-    """What to know of the classes' names: two spellings of one number, near-equal names, names for missing labels."""
+    """Notes on names of classes: two spellings of one number, near-equal names, names that mean a missing label."""
     by_number: dict[Decimal, list[str]] = {}
     by_fold: dict[str, list[str]] = {}
     for name in names:
@@ -163,7 +163,7 @@ def naming_notes(values: Sequence[Any], names: tuple[str, ...]) -> tuple[str, ..
 
 
 def require_labels(values: Sequence[Any], where: str) -> None:
-    """InputError on the first label that is missing, not finite, or not one value."""
+    """Raise InputError on the first label that is missing, not finite, or not one value."""
     for row, value in enumerate(values):
         empty = value is None or (isinstance(value, str) and not value.strip())
         if empty or (isinstance(value, float) and not math.isfinite(value)):
@@ -195,7 +195,7 @@ def _unseen(spelling: str, names: tuple[str, ...], row: int, where: str) -> Inpu
 
 
 def _groups(groups: Sequence[Sequence[str]]) -> str:
-    """The first groups, each name quoted, and escaped where names of a group look the same."""
+    """List the first groups, each name quoted, and escaped where names of a group look the same."""
     same = [len({unicodedata.normalize("NFC", name) for name in group}) < len(group) for group in groups]
     quoted = [
         "/".join((ascii if alike else repr)(name[:40]) for name in group)

@@ -1,39 +1,45 @@
-"""The metric of each task, from a model's outputs; numpy only, for it runs in the measuring process too.
+"""Metrics of a model's outputs against labels; numpy only, since a process that measures imports them too.
 
-Outputs are logits [n, classes] of a classification or numbers [n, 1] of a regression. All metrics are fractions, and
-higher is better.
+All metrics are higher where a model is better. Outputs [n, C] are logits of C classes, or numbers [n, 1].
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.system.errors import MeasurementError
-from autocompress.tasks.task import Task
+
+if TYPE_CHECKING:
+    from autocompress.tasks.task import Task
 
 Array = NDArray[Any]
 
 
 def score(task: Task, outputs: Array, labels: Array) -> tuple[float, dict[str, float]]:
-    """The task's metric, and the one reported beside it: accuracy and macro_f1, or pearson and spearman.
+    """The task's metric of ``outputs`` [n, C] against ``labels`` [n], and those reported beside it, by name.
 
-    Constant outputs correlate with nothing: 0.0. MeasurementError if outputs are not finite or of the wrong shape.
+    MeasurementError if outputs are not finite or of the wrong shape.
     """
     check_outputs(task, outputs, labels)
-    value = metric_of(task, outputs, labels)
-    if task.kind == "classification":
-        return value, {"macro_f1": macro_f1(np.argmax(outputs, axis=1), labels)}
-    return value, {"spearman": spearman(outputs[:, 0], labels)}
+    return metric_of(task, outputs, labels), task.definition.secondary_qualities(outputs, labels)
 
 
 def metric_of(task: Task, outputs: Array, labels: Array) -> float:
     """The task's metric alone, unchecked: for resampling pairs of outputs and labels many times."""
-    if task.kind == "classification":
-        return float(np.mean(per_example_correct(outputs, labels)))
-    return pearson(outputs[:, 0], labels)
+    return task.definition.quality(outputs, labels)
+
+
+def check_outputs(task: Task, outputs: Array, labels: Array) -> None:
+    """Raise MeasurementError unless outputs are finite [n, num_outputs] with n = len(labels) > 0."""
+    expected = (len(labels), task.num_outputs)
+    if outputs.shape != expected or len(labels) == 0:
+        raise MeasurementError(f"outputs must be of shape {expected} and not empty, but got {outputs.shape}")
+    bad = int(np.count_nonzero(~np.isfinite(outputs)))
+    if bad:
+        raise MeasurementError(f"outputs must be finite, but {bad} of {outputs.size} are not")
 
 
 def per_example_correct(outputs: Array, labels: Array) -> NDArray[np.bool_]:
@@ -68,14 +74,11 @@ def spearman(first: Array, second: Array) -> float:
     return pearson(_ranks(first), _ranks(second))
 
 
-def check_outputs(task: Task, outputs: Array, labels: Array) -> None:
-    """MeasurementError unless outputs are finite [n, num_outputs] with n = len(labels) > 0."""
-    expected = (len(labels), task.num_outputs)
-    if outputs.shape != expected or len(labels) == 0:
-        raise MeasurementError(f"outputs must be of shape {expected} and not empty, but got {outputs.shape}")
-    bad = int(np.count_nonzero(~np.isfinite(outputs)))
-    if bad:
-        raise MeasurementError(f"outputs must be finite, but {bad} of {outputs.size} are not")
+def unexplained(outputs: NDArray[np.float32], exact: NDArray[np.float32]) -> float:
+    """Mean squared difference of outputs [n, C] over the variance of the exact ones, all columns taken together."""
+    variance = float(np.square(exact - exact.mean(axis=0)).sum())
+    difference = float(np.square(outputs - exact).sum())
+    return difference / variance if variance > 0 else float(difference > 0)
 
 
 def _ranks(values: Array) -> NDArray[np.float64]:
@@ -83,10 +86,3 @@ def _ranks(values: Array) -> NDArray[np.float64]:
     ends = np.cumsum(counts)
     mean_rank = ends - (counts - 1) / 2
     return np.asarray(mean_rank[inverse], dtype=np.float64)
-
-
-def unexplained(outputs: NDArray[np.float32], exact: NDArray[np.float32]) -> float:
-    """Mean squared difference of outputs [n, C] over the variance of the exact ones, all columns taken together."""
-    variance = float(np.square(exact - exact.mean(axis=0)).sum())
-    difference = float(np.square(outputs - exact).sum())
-    return difference / variance if variance > 0 else float(difference > 0)

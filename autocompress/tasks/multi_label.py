@@ -1,4 +1,4 @@
-"""Telling labels that hold several labels each: multi-label data, which is not supported yet."""
+"""Recognizes labels that hold several labels each: multi-label data, which is not supported yet."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ADVICE = (
 
 
 def refuse_several(values: Sequence[Any], where: str, *, text_is_a_name: bool) -> None:
-    """InputError if labels are lists, or lists written as text: ``['a', 'b']``, ``[0, 1, 0]``, ``2,14``.
+    """Raise InputError if labels are lists, or lists written as text: ``['a', 'b']``, ``[0, 1, 0]``, ``2,14``.
 
     With ``text_is_a_name`` the user said that the labels are classes: text is then taken as it stands.
     """
@@ -60,7 +60,7 @@ def _is_list(text: str) -> bool:
 
 
 def _joined(texts: set[str]) -> set[str]:
-    """Labels made of others with a separator between them, and lists of numbers among numbers."""
+    """Find labels made of others with a separator between them, and lists of numbers among numbers."""
     found = set()
     all_numbers = all(_NUMBERS.fullmatch(text) for text in texts)
     for text in texts:

@@ -1,4 +1,4 @@
-"""Tables in Parquet files, with the class names that the ``datasets`` library writes beside them."""
+"""Reads tables in Parquet files, with the class names that the ``datasets`` library writes beside them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from autocompress.tasks.table import Table, named_columns
 
 
 def read_parquet(name: str) -> Table:
-    """All columns of one file; InputError if it is no Parquet file or, when read, a column has no Python values."""
+    """Read one file; InputError if it is no Parquet file or, when a column is read, it has no Python values."""
     import pyarrow.parquet
 
     content = read_bytes(name)
@@ -46,7 +46,7 @@ def _values(name: str, column: str, values: Any) -> list[Any]:
 
 
 def _class_names(metadata: dict[bytes, bytes]) -> dict[str, tuple[str, ...]]:
-    """Names behind integers by column, where the ``datasets`` library noted them (ClassLabel)."""
+    """The class names that integers stand for, by column, where the ``datasets`` library noted them (ClassLabel)."""
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
         found = {

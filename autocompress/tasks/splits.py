@@ -1,4 +1,4 @@
-"""Splitting off held-out rows, with a fixed seed."""
+"""Splits off held-out rows at random, in proportion to the classes."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ SMALLEST = 200
 
 
 def held_out_count(rows: int) -> int:
-    """Rows to hold out of ``rows``: a tenth, but at most 2,000 and at least 200 or a fifth, whichever is less."""
+    """How many of ``rows`` to hold out: a tenth, but at most 2,000 and at least 200 or a fifth, whichever is less."""
     return min(LARGEST, max(rows // 10, min(SMALLEST, rows // 5)))
 
 
 def split_off(
     strata: NDArray[np.int64], count: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Random row numbers (kept, taken), both ascending, ``count`` of them taken in proportion from every stratum.
+    """Draw ``count`` rows in proportion from every stratum; returns the row numbers (kept, taken), both ascending.
 
-    ``strata`` [n] holds each row's class (zeros where there is none); shares are rounded by the largest remainder,
-    and a stratum with any row left to keep keeps one.
+    ``strata`` [n] holds each row's class (zeros where there is none). Shares are rounded by the largest remainder, and
+    every stratum keeps at least one row. ValueError if ``count`` is more than that leaves.
     """
     values, counts = np.unique(strata, return_counts=True)
     if not 0 <= count <= len(strata) - len(values):

@@ -1,4 +1,4 @@
-"""A table as every reader gives it: named columns of Python values."""
+"""The value that every reader of tables returns: named columns of Python values."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ class Table:
 
 
 def named_columns(origin: str, header: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names for columns, in the same order, and notes: white space at the ends goes, what is not Unicode is replaced.
+    """Clean the names of columns, in the same order, and note what is replaced because it is not valid Unicode.
 
-    A column without a name gets its place as one (``column 1``). InputError if two columns have one name.
+    White space at the ends is cut; a column without a name is called by its place (``column 1``). InputError if two
+    columns have one name.
     """
     names: list[str] = []
     replaced = 0

@@ -1,4 +1,4 @@
-"""Reading tables: CSV, TSV, JSON and Parquet files, and the data sets of the ``datasets`` library.
+"""Reads tables: CSV, TSV, JSON and Parquet files, and the data sets of the ``datasets`` library.
 
 CSV fields stay strings: a column is never guessed to be a number or a missing value before it is known what it is
 for, so a text ``007`` or ``null`` is read as it stands.
@@ -15,8 +15,6 @@ from autocompress.tasks.delimited import read_csv, read_tsv
 from autocompress.tasks.json_rows import read_json, read_json_lines
 from autocompress.tasks.parquet import read_parquet
 from autocompress.tasks.table import Table, named_columns
-
-__all__ = ["READERS", "Table", "is_file", "read_file", "read_hub"]
 
 HUB_SPLITS = {
     "train": ("train",),
@@ -47,7 +45,7 @@ CONVERSIONS = {
 
 
 def is_file(name: str) -> bool:
-    """Whether ``name`` means a file: it exists as one, or it ends like one, or it is an address."""
+    """Whether ``name`` is that of a file: one exists, or it ends like one, or it is an address."""
     try:
         return Path(name).is_file() or _suffix(name) in READERS or _suffix(name) in CONVERSIONS or "://" in name
     except OSError as error:
@@ -76,10 +74,10 @@ def read_file(name: str) -> Table:
 
 
 def read_hub(name: str) -> dict[str, Table]:
-    """Tables of a data set by split (train, and validation and test where it has them).
+    """Read a data set: a table by split (train, and validation and test where it has them).
 
-    ``name`` is ``path`` or ``path:configuration`` of the ``datasets`` library, or a folder it can read. Whatever goes
-    wrong there is one InputError.
+    ``name`` is ``path`` or ``path:configuration`` of the ``datasets`` library, or a folder it can read. Every failure
+    there is one InputError.
     """
     path, _, configuration = name.partition(":")
     try:

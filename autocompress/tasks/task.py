@@ -1,17 +1,22 @@
-"""What is to be predicted from what."""
+"""What a model predicts, and from which columns of a table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autocompress.domain.problem import KINDS
 from autocompress.system.errors import InputError
 from autocompress.system.serialization import Stored
+from autocompress.tasks.kinds import task_kind
+from autocompress.tasks.kinds.kind import TaskKind, Words
 
 
 @dataclass(frozen=True)
 class Task(Stored):
-    """One text, or a pair of texts, to a class or to a number. ``label_names`` is in the order of the outputs."""
+    """One text, or a pair of texts, and what is predicted from it.
+
+    ``kind`` is a name in ``TASK_KINDS``; ``label_names`` are the classes in the order of the model's outputs, empty
+    where labels are numbers. Raises InputError for what no task can be.
+    """
 
     kind: str
     text_columns: tuple[str, ...]
@@ -19,14 +24,15 @@ class Task(Stored):
     label_names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise InputError(f"the kind of a task must be one of {', '.join(KINDS)}, but got {self.kind!r}")
+        kind = self.definition
         if len(self.text_columns) not in (1, 2):
             raise InputError(f"a task has one text column or two, but got {list(self.text_columns)}")
-        if self.kind == "classification" and len(set(self.label_names)) < max(2, len(self.label_names)):
-            raise InputError(f"a classification needs two or more different classes, but got {list(self.label_names)}")
-        if self.kind == "regression" and self.label_names:
-            raise InputError(f"a regression has no classes, but got {list(self.label_names)}")
+        kind.check_label_names(self.label_names)
+
+    @property
+    def definition(self) -> TaskKind:
+        """How tasks of this kind are encoded, trained, judged and served."""
+        return task_kind(self.kind, "the kind of a task")
 
     @property
     def pair(self) -> bool:
@@ -35,10 +41,15 @@ class Task(Stored):
 
     @property
     def num_outputs(self) -> int:
-        """Width of the model's output: the number of classes, or 1 for a regression."""
-        return len(self.label_names) if self.kind == "classification" else 1
+        """Width of the model's output."""
+        return self.definition.num_outputs(self.label_names)
 
     @property
     def metric(self) -> str:
-        """Name of the metric that steers, higher is better: ``accuracy`` or ``pearson``."""
-        return "accuracy" if self.kind == "classification" else "pearson"
+        """Name of the metric that steers; higher is better."""
+        return self.definition.metric
+
+    @property
+    def words(self) -> Words:
+        """What messages and tables call the task and its labels."""
+        return self.definition.words(self.label_names)

@@ -1,7 +1,8 @@
-"""Text that every later step can encode and print: what is not valid Unicode is replaced, and counted."""
+"""Makes text valid Unicode, which every later step can encode, and shows names in messages and in code."""
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -13,12 +14,12 @@ _LONGEST_SHOWN = 60
 
 
 def valid(text: str) -> str:
-    """``text`` with U+FFFD in place of every lone surrogate and NUL character."""
+    """Put U+FFFD in place of every lone surrogate and NUL character of ``text``."""
     return _INVALID.sub(REPLACEMENT, text)
 
 
 def valid_values(values: Sequence[Any]) -> tuple[list[Any], list[int]]:
-    """The values with every string made valid and bytes decoded as UTF-8, and the rows (from 0) where that replaced."""
+    """Make every string valid and decode bytes as UTF-8; returns the values, and the rows (from 0) that it changed."""
     changed: list[int] = []
     found: list[Any] = []
     for row, value in enumerate(values):
@@ -37,18 +38,23 @@ def valid_values(values: Sequence[Any]) -> tuple[list[Any], list[int]]:
 
 
 def folded(text: str) -> str:
-    """What is left of a name without case, white space at its ends or repeated, Unicode form and invisible signs."""
+    """Strip a name of case, repeated white space, Unicode form and invisible signs, to compare it with others."""
     visible = "".join(sign for sign in unicodedata.normalize("NFKC", text) if unicodedata.category(sign) != "Cf")
     return " ".join(visible.casefold().split())
 
 
 def shown(name: str) -> str:
-    """A name as a message of one line shows it: as it is, or quoted where it is long or cannot be printed."""
+    """Show a name in a message of one line: cut where it is long, quoted where it cannot be printed."""
     if len(name) > _LONGEST_SHOWN:
         name = name[: _LONGEST_SHOWN - 1] + "…"
     return name if name.isprintable() else repr(name)
 
 
 def listed(names: Sequence[str], most: int = 6) -> str:
-    """The first names in a row, and dots for the others."""
+    """List the first names, and dots for the others."""
     return ", ".join(shown(name) for name in names[:most]) + (", ..." if len(names) > most else "")
+
+
+def literal(text: str) -> str:
+    """A Python string literal on one line, in double quotes where nothing needs more than JSON's escapes."""
+    return json.dumps(text, ensure_ascii=False) if text.isprintable() else repr(text)

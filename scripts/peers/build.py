@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from autocompress.measurement.requests import Request, Split, pad_rows, read_split
+from autocompress.measurement.requests import Request, read_split
 from autocompress.system.files import read_json, write_json
+from autocompress.tasks.batching import Split, pad_rows
 
 BUILT = "built.json"
 

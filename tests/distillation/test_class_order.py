@@ -22,9 +22,10 @@ from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.networks.class_names import match_names
 from autocompress.networks.loading import LoadedModel, load_model, output_layer
 from autocompress.system.errors import InputError
-from autocompress.tasks.encoding import EncodedDataset, EncodedSplit, encode
+from autocompress.tasks.encoding import EncodedDataset, EncodedSplit
 from autocompress.tasks.loading import load_dataset
 from autocompress.tasks.task import Task
+from autocompress.tasks.tokenizing import encode
 
 
 @pytest.mark.parametrize(

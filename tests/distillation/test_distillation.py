@@ -29,9 +29,10 @@ from autocompress.students.cutting import cut
 from autocompress.students.pooled.word_vectors import StudentSizes
 from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.students.transformer.exit_heads import add_exit_heads
-from autocompress.tasks.encoding import encode
+from autocompress.tasks.kinds.classification import CLASSIFICATION
 from autocompress.tasks.loading import load_dataset
 from autocompress.tasks.metrics import metric_of
+from autocompress.tasks.tokenizing import encode
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def accuracy(network, configuration, data, fake_quantize: bool = False) -> float
 
 
 def settings(epochs: float, rate: float) -> DistillationSettings:
-    return DistillationSettings(TrainingSettings(rate, 60.0, epochs))
+    return DistillationSettings(TrainingSettings(rate, 60.0, epochs), CLASSIFICATION)
 
 
 def test_the_teacher_learns_and_keeps_its_best_state(taught):

@@ -22,8 +22,9 @@ from autocompress.students.pooled.word_vectors import StudentSizes
 from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.students.transformer.exit_heads import add_exit_heads
 from autocompress.tasks.encoding import EncodedSplit
+from autocompress.tasks.kinds.classification import CLASSIFICATION
 
-SETTINGS = DistillationSettings(TrainingSettings(5e-3, 20.0, 12.0))
+SETTINGS = DistillationSettings(TrainingSettings(5e-3, 20.0, 12.0), CLASSIFICATION)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from autocompress.distillation.layer_heads import head_outputs, train_layer_heads
 from autocompress.distillation.training import TrainingSettings
@@ -11,6 +12,8 @@ from autocompress.networks.families import import_encoder
 from autocompress.networks.loading import load_classifier
 from autocompress.students.elastic import masked_mean
 from autocompress.students.transformer.network import ElasticEncoder
+from autocompress.tasks.kinds.classification import CLASSIFICATION
+from autocompress.tasks.kinds.regression import REGRESSION
 
 SETTINGS = TrainingSettings(1e-2, 20.0, 60.0, batch_size=64)
 
@@ -27,7 +30,8 @@ def known_task(texts=400, layers=2, width=20, classes=3):
 @pytest.mark.parametrize("classes", [1, 3])
 def test_the_layer_that_knows_the_answer_gives_it(classes):
     means, targets = known_task(classes=classes)
-    found = head_outputs(train_layer_heads(means, targets, SETTINGS), means)
+    loss = (REGRESSION if classes == 1 else CLASSIFICATION).distillation_loss
+    found = head_outputs(train_layer_heads(means, targets, loss, SETTINGS), means)
     assert found.shape == (2, 400, classes)
     if classes == 1:
         lost = np.square(found - targets).mean((1, 2)) / targets.var()
@@ -38,7 +42,7 @@ def test_the_layer_that_knows_the_answer_gives_it(classes):
 
 
 def test_an_encoder_of_one_layer_has_no_lower_heads():
-    assert train_layer_heads(np.zeros((4, 0, 8), np.float16), np.zeros((4, 2), np.float32)) == {}
+    assert train_layer_heads(np.zeros((4, 0, 8), np.float16), np.zeros((4, 2), np.float32), F.mse_loss) == {}
 
 
 def test_the_elastic_encoder_reads_the_heads_in_the_same_way(tiny_checkpoint):
@@ -51,7 +55,8 @@ def test_the_elastic_encoder_reads_the_heads_in_the_same_way(tiny_checkpoint):
         plain = encoder(ids, mask)
         pooled = [masked_mean(hidden, mask.bool()) for hidden in plain.hidden[:-1]]
     means = torch.stack(pooled, 1).numpy().astype(np.float16)
-    heads = train_layer_heads(means, plain.last.numpy(), TrainingSettings(1e-2, 5.0, 3.0))
+    training = TrainingSettings(1e-2, 5.0, 3.0)
+    heads = train_layer_heads(means, plain.last.numpy(), CLASSIFICATION.distillation_loss, training)
     with torch.inference_mode():
         logits = ElasticEncoder(shape, arrays | heads).eval()(ids, mask).logits
     assert sorted(logits) == list(range(shape.num_hidden_layers))

@@ -21,8 +21,8 @@ from autocompress.measurement.baselines import (
 )
 from autocompress.measurement.inference import predict
 from autocompress.measurement.pytorch_worker import PyTorchModel, load_classifier
-from autocompress.measurement.requests import pad_rows
 from autocompress.system.errors import MeasurementError
+from autocompress.tasks.batching import pad_rows
 from autocompress.tasks.task import Task
 
 SENTIMENT = Task("classification", ("text",), "label", ("negative", "positive"))

@@ -1,14 +1,11 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from measured_parts import Rows, random_rows
+from measured_parts import Rows
 
 from autocompress.artifact.session import Session
 from autocompress.measurement.inference import predict
 from autocompress.measurement.requests import (
     draw_requests,
-    pad_rows,
     read_requests,
     read_split,
     write_requests,
@@ -19,23 +16,6 @@ from autocompress.system.errors import InputError
 
 def row(split, index):
     return list(split.tokens[split.offsets[index] : split.offsets[index + 1]])
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.integers(0, 8), min_size=1, max_size=6), st.integers(0, 7), st.randoms(use_true_random=False))
-def test_padding_keeps_each_row_and_masks_the_rest(lengths, pad_id, random):
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    split = random_rows(1)
-    split = Rows(np.arange(10, 10 + offsets[-1]), np.arange(offsets[-1]) % 2, offsets, split.labels)
-    indices = np.array(random.choices(range(len(lengths)), k=3))
-    request = pad_rows(split, indices, pad_id)
-    for place, index in enumerate(indices):
-        expected = row(split, index)
-        width = request["input_ids"].shape[1]
-        assert list(request["input_ids"][place]) == expected + [pad_id] * (width - len(expected))
-        assert list(request["attention_mask"][place]) == [1] * len(expected) + [0] * (width - len(expected))
-        assert all(request["token_type_ids"][place][len(expected) :] == 0)
-    assert request["input_ids"].shape[1] == max(1, *(lengths[i] for i in indices))
 
 
 def test_drawing_is_by_seed_and_takes_every_row_before_any_twice(rows):

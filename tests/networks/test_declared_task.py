@@ -7,7 +7,7 @@ import pytest
 from transformers import BertConfig
 
 from autocompress.networks.checkpoint import Checkpoint
-from autocompress.tasks.kind import DeclaredTask
+from autocompress.tasks.declared import DeclaredTask
 
 HEAD = ["BertForSequenceClassification"]
 

@@ -207,7 +207,7 @@ def test_labelling_ends_when_its_time_is_over(study: autocompress.Study, monkeyp
 
 
 def test_how_sure_exits_are_is_read_from_the_super_network(study: autocompress.Study):
-    single, pairs = (exit_confidences(Prepared(study.folder), batch_size) for batch_size in (1, 2))
+    single, pairs = (exit_confidences(Prepared(study.folder), batch_size, "confidence") for batch_size in (1, 2))
     assert single.shape == (2, 120) and pairs.shape == (2, 60)
     assert (single >= 0.5).all() and (single <= 1.0).all()
     assert np.array_equal(pairs, np.minimum(single[:, ::2], single[:, 1::2]))

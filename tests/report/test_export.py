@@ -19,7 +19,7 @@ from autocompress.report.manifest import load_artifact
 from autocompress.report.serving import SAMPLES, serving_example
 from autocompress.system.errors import InputError, StorageError, StudyError
 from autocompress.tasks.dataset import SPLITS, TextDataset, TextSplit
-from autocompress.tasks.encoding import encode, encode_split
+from autocompress.tasks.tokenizing import encode, encode_split
 
 FILES = {"model.onnx", "tokenizer.json", "tokenizer_config.json", "manifest.json", "README.md"}
 TEXTS = ["the film was great", "", "a very sad day " * 10, "unknownword, and some PEOPLE!", "dull", "it was it " * 40]

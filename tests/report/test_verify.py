@@ -15,7 +15,7 @@ from autocompress.report.verify import verify_export
 from autocompress.system.errors import InputError
 from autocompress.system.files import read_sealed, write_sealed
 from autocompress.tasks.dataset import SPLITS, TextDataset, TextSplit
-from autocompress.tasks.encoding import encode
+from autocompress.tasks.tokenizing import encode
 
 PROTOCOL = LatencyProtocol(
     min_requests=10,

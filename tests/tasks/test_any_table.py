@@ -14,10 +14,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from autocompress.domain.problem import KINDS, DataSource
+from autocompress.domain.problem import DataSource
 from autocompress.system.errors import InputError
 from autocompress.tasks.dataset import TextDataset
-from autocompress.tasks.kind import DeclaredTask
+from autocompress.tasks.declared import DeclaredTask
+from autocompress.tasks.kinds import TASK_KINDS
 from autocompress.tasks.loading import load_dataset
 from autocompress.tasks.tables import READERS
 
@@ -94,7 +95,12 @@ def test_any_delimited_table(tmp_path: Path, table, delimiter: str, ends: str) -
 
 
 @FEW
-@given(tables(VALUES), st.sampled_from(["lines", "list", "columns"]), st.none() | st.sampled_from(KINDS), DECLARED)
+@given(
+    tables(VALUES),
+    st.sampled_from(["lines", "list", "columns"]),
+    st.none() | st.sampled_from(sorted(TASK_KINDS)),
+    DECLARED,
+)
 @example((("text", "label"), [(f"t{row}", row % 2) for row in range(60)]), "lines", None, None)
 @example((("text", "label"), [(f"t{row}", "1e999999999"[: 1 + row % 11]) for row in range(60)]), "lines", None, None)
 def test_any_json_table(tmp_path: Path, table, form: str, task: str | None, declared: DeclaredTask | None) -> None:
@@ -124,7 +130,10 @@ TYPES = st.sampled_from(
 
 @FEW
 @given(
-    TYPES, TYPES, st.lists(st.integers(0, 3) | st.none(), min_size=1, max_size=60), st.none() | st.sampled_from(KINDS)
+    TYPES,
+    TYPES,
+    st.lists(st.integers(0, 3) | st.none(), min_size=1, max_size=60),
+    st.none() | st.sampled_from(sorted(TASK_KINDS)),
 )
 @example(pyarrow.string(), pyarrow.uint64(), [0, 1] * 30, None)
 def test_any_parquet_table(tmp_path: Path, text: Any, label: Any, values: list[int | None], task: str | None) -> None:

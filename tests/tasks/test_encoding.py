@@ -10,9 +10,9 @@ import pytest
 from autocompress.system.errors import InputError, StorageError, StudyError
 from autocompress.system.files import read_sealed, write_sealed
 from autocompress.tasks.dataset import TextDataset, TextSplit
-from autocompress.tasks.encoding import EncodedDataset, EncodedSplit, encode, encode_split
+from autocompress.tasks.encoding import EncodedDataset, EncodedSplit
 from autocompress.tasks.task import Task
-from autocompress.tasks.tokenizing import unknown_notes
+from autocompress.tasks.tokenizing import encode, encode_split, unknown_notes
 
 TEXTS = [
     ("a plane takes off", "an air plane is taking off now"),

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from autocompress.tasks.expected import combined, expected_quality, temperature
+from autocompress.tasks.expected import combined, expected_accuracy, temperature
+from autocompress.tasks.kinds.regression import REGRESSION
 from autocompress.tasks.metrics import metric_of
 from autocompress.tasks.task import Task
 
 TASK = Task("classification", ("text",), "label", ("a", "b", "c"))
-SCORES = Task("regression", ("text",), "label", ())
 
 
 def simulated(seed, texts=1000, sharpness=1.0, noise=0.5):
@@ -34,7 +34,7 @@ def test_it_is_nearer_to_the_truth_than_what_the_labels_say(sharpness):
         truth, labels, teacher, student = simulated(seed, sharpness=sharpness)
         wanted = expected_difference(truth, student, teacher)
         base = metric_of(TASK, teacher, labels)
-        found = expected_quality(TASK, student, teacher, labels) - base, metric_of(TASK, student, labels) - base
+        found = expected_accuracy(student, teacher, labels) - base, metric_of(TASK, student, labels) - base
         errors.append([value - wanted for value in found])
     ours, measured = np.sqrt(np.square(errors).mean(axis=0))
     assert ours < 0.6 * measured
@@ -51,7 +51,7 @@ def test_the_best_of_many_equal_students_is_not_flattered():
         best = [
             max(rule(s) for s in students) - base - true
             for rule in (
-                lambda s, t=teacher, y=labels: expected_quality(TASK, s, t, y),
+                lambda s, t=teacher, y=labels: expected_accuracy(s, t, y),
                 lambda s, y=labels: metric_of(TASK, s, y),
             )
         ]
@@ -62,7 +62,7 @@ def test_the_best_of_many_equal_students_is_not_flattered():
 
 def test_the_teacher_itself_has_its_measured_accuracy():
     _, labels, teacher, _ = simulated(3)
-    assert expected_quality(TASK, teacher, teacher, labels) == metric_of(TASK, teacher, labels)
+    assert expected_accuracy(teacher, teacher, labels) == metric_of(TASK, teacher, labels)
 
 
 def test_a_temperature_is_found_again():
@@ -79,4 +79,4 @@ def test_two_differences_are_weighed_by_their_variances():
 
 
 def test_a_regression_has_none():
-    assert expected_quality(SCORES, np.zeros((3, 1)), np.zeros((3, 1)), np.arange(3.0)) is None
+    assert REGRESSION.expected_quality(np.zeros((3, 1)), np.zeros((3, 1)), np.arange(3.0)) is None

@@ -7,7 +7,7 @@ import pytest
 from autocompress.domain.problem import DataSource
 from autocompress.system.errors import InputError
 from autocompress.tasks.dataset import TextDataset
-from autocompress.tasks.kind import DeclaredTask
+from autocompress.tasks.declared import DeclaredTask
 from autocompress.tasks.loading import load_dataset, load_split
 from autocompress.tasks.task import Task
 

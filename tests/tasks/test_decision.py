@@ -6,7 +6,10 @@ import pytest
 
 from autocompress.system.errors import InputError
 from autocompress.tasks.columns import is_score_name
-from autocompress.tasks.kind import DeclaredTask, contradictions, decide_kind, refuse_multi_label
+from autocompress.tasks.decision import decide_kind
+from autocompress.tasks.declared import DeclaredTask, contradictions, refuse_multi_label
+from autocompress.tasks.kinds.classification import CLASSIFICATION
+from autocompress.tasks.kinds.regression import REGRESSION
 
 TIMES = 4
 BY_VALUES = [
@@ -80,18 +83,20 @@ def test_what_is_asked_for_goes_first() -> None:
         "the labels are taken as scores (a regression), as --task says",
     )
     with pytest.raises(InputError, match="numbers for --task regression, but data row 1 has 'a'; leave --task out"):
-        decide_kind(["a", "b"], "label", "f", asked="regression")
+        REGRESSION.label_names(["a", "b"], "f", ())
+    with pytest.raises(InputError, match=r"task must be one of classification, regression.*, but got 'ranking'"):
+        decide_kind(values, "label", "f", asked="ranking")
 
 
 def test_a_head_that_does_not_fit_is_told() -> None:
-    assert contradictions(None, "regression", ()) == contradictions(SCORES, "regression", ()) == ()
-    assert contradictions(DeclaredTask(2, None, ("no", "yes")), "classification", ("a", "b")) == ()
-    assert contradictions(DeclaredTask(3, None, ("x", "y", "z")), "classification", ("a", "b")) == (
+    assert contradictions(None, REGRESSION, ()) == contradictions(SCORES, REGRESSION, ()) == ()
+    assert contradictions(DeclaredTask(2, None, ("no", "yes")), CLASSIFICATION, ("a", "b")) == ()
+    assert contradictions(DeclaredTask(3, None, ("x", "y", "z")), CLASSIFICATION, ("a", "b")) == (
         "the checkpoint's head gives 3 outputs (x, y, z), but the labels are 2 classes (a, b): "
         "that head does not fit them",
     )
-    assert "gives one number, but" in contradictions(SCORES, "classification", ("a", "b"))[0]
-    assert "2 outputs, but the labels are scores" in contradictions(DeclaredTask(2, None, ()), "regression", ())[0]
+    assert "gives one number, but" in contradictions(SCORES, CLASSIFICATION, ("a", "b"))[0]
+    assert "2 outputs, but the labels are scores" in contradictions(DeclaredTask(2, None, ()), REGRESSION, ())[0]
 
 
 def test_several_labels_are_refused() -> None:
