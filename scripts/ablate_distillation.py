@@ -17,12 +17,12 @@ import torch
 from guided_training import Guide, refine_guided
 
 from autocompress import open_study
-from autocompress.distillation.augmentation import AugmentationSettings
+from autocompress.distillation.augmentation import AugmentationSettings, Augmenter
 from autocompress.distillation.batches import head_logits, token_map
 from autocompress.distillation.refine import refine
 from autocompress.distillation.super_network import DistillationSettings, mapped
 from autocompress.distillation.training import TrainingSettings
-from autocompress.distillation.transfer import TransferSet, extended
+from autocompress.distillation.transfer import TransferSet, with_augmented
 from autocompress.domain.shape import EncoderShape
 from autocompress.measurement.statistics import paired_difference_interval
 from autocompress.networks.weights import Arrays
@@ -86,7 +86,10 @@ class Bench:
             data, separators = self.data, set(self.data.special_ids) - {self.data.unknown_id}
             vectors = self.prepared.source(TEACHER)[0]["embeddings.word"]
             count = variant.copies * len(data.train)
-            split = extended(data.train, count, vectors, separators, variant.augmentation, seed=0)
+            augmenter = Augmenter.for_texts(
+                data.train.tokens, vectors, separators, data.max_length, variant.augmentation
+            )
+            split = with_augmented(data.train, augmenter, count, seed=0)
             outputs = teacher_outputs(self.prepared, split, silent)
             self.transfers[key] = TransferSet(
                 split, outputs.logits, len(data.train), data.pad_id, data.unknown_id, outputs.hidden

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from autocompress.distillation.batches import TensorBatch
+from autocompress.distillation.mixed_precision import autocast
 from autocompress.distillation.super_network import DistillationSettings, HiddenWords, distillation_loss, mapped
-from autocompress.distillation.training import autocast, train
+from autocompress.distillation.training import Trainer
 from autocompress.distillation.transfer import TransferSet
 from autocompress.domain.shape import EncoderShape
 from autocompress.networks.weights import Arrays
@@ -134,11 +135,12 @@ def refine_guided(
     """Refine as ``distillation.refine.refine`` does, with the guide's loss added to the distillation loss."""
     hide_words, student = HiddenWords(transfer.unknown_id, settings), Remembering(network)
 
-    def loss_of(indices: np.ndarray, progress: float) -> Tensor:
+    def loss_of(indices: np.ndarray) -> Tensor:
         batch = mapped(hide_words(transfer.batch(indices)), table)
         loss = distillation_loss(student, batch, configuration, settings, fake_quantize=True)
         return loss + guide.loss(student, batch, configuration)
 
     network.train()
-    train([*network.parameters(), *guide.parameters()], loss_of, transfer.split.lengths, settings.training)
+    trained = [*network.parameters(), *guide.parameters()]
+    Trainer(trained, transfer.split.lengths, settings.training).train(loss_of)
     return network.eval().to_arrays()

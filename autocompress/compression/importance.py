@@ -1,4 +1,7 @@
-"""Putting heads, neurons and hidden channels in order of importance, so that a prefix holds the best of them."""
+"""Sorts heads, neurons and hidden channels by importance, so that the first n are the n best.
+
+This is the network rewiring of DynaBERT (Hou et al. 2020, section 2.1), applied to hidden channels too.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,24 @@ Indices: TypeAlias = NDArray[np.intp]
 
 
 def importance_order(scores: Scores) -> Indices:
-    """Indices along the last axis, highest score first; ties keep their order, NaN counts as lowest."""
+    """Return the indices that sort ``scores`` along the last axis, highest first.
+
+    Equal scores keep their order; NaN counts as lowest.
+
+    >>> importance_order(np.array([0.1, 0.7, 0.7, float("nan")])).tolist()
+    [1, 2, 0, 3]
+    """
     return np.argsort(-np.nan_to_num(np.asarray(scores, np.float64), nan=-np.inf), axis=-1, kind="stable")
 
 
 def head_rows(order: Indices, head_size: int) -> Indices:
-    """Rows [A * d] of a query, key or value matrix that put its heads in ``order`` [A]."""
+    """Return the row indices [A * d] that put the heads of a query, key or value matrix in ``order`` [A].
+
+    ``head_size`` is d.
+
+    >>> head_rows(np.array([1, 0]), head_size=3).tolist()
+    [3, 4, 5, 0, 1, 2]
+    """
     return (order[:, None] * head_size + np.arange(head_size)).reshape(-1)
 
 
@@ -32,10 +47,18 @@ def reorder(
     neuron_scores: Scores,
     channel_scores: Scores,
 ) -> Arrays:
-    """Permute heads and neurons within each layer and hidden channels everywhere; the logits stay the same.
+    """Return the encoder's weights with heads, neurons and hidden channels in order of importance; same logits.
 
-    ``head_scores`` [L, A] and ``neuron_scores`` [L, I] order each layer, ``channel_scores`` [H] the channels of the
-    whole encoder, which its residual connections share. Returns copies under the same canonical names.
+    ``head_scores`` [L, A] and ``neuron_scores`` [L, I] sort within each layer, ``channel_scores`` [H] the channels of
+    the whole encoder, which its residual connections share. ``arrays`` and the returned copies have canonical names.
+
+    With no layers only the hidden channels are sorted:
+
+    >>> shape = EncoderShape(0, 3, 1, 1, 2, 4, 1, 2, 3)
+    >>> none = np.zeros((0, 1))
+    >>> arrays = {"embeddings.word": np.array([[1, 2, 3], [4, 5, 6]], np.float32)}
+    >>> reorder(arrays, shape, none, none, channel_scores=np.array([0.1, 0.9, 0.5]))["embeddings.word"].tolist()
+    [[2.0, 3.0, 1.0], [5.0, 6.0, 4.0]]
     """
     result = dict(arrays)
     for index in range(shape.num_hidden_layers):
@@ -52,7 +75,7 @@ def reorder(
 
 
 def _permute(arrays: Arrays, prefix: str, writers: tuple[str, ...], reader: str, order: Indices) -> None:
-    """Put the outputs of the writing matrices, and with them the inputs of the reading one, in ``order``."""
+    """Sort the outputs of the ``writers`` and the inputs of the ``reader`` of these outputs by ``order``."""
     for writer in writers:
         arrays[f"{prefix}.{writer}.weight"] = arrays[f"{prefix}.{writer}.weight"][order]
         arrays[f"{prefix}.{writer}.bias"] = arrays[f"{prefix}.{writer}.bias"][order]
@@ -60,7 +83,7 @@ def _permute(arrays: Arrays, prefix: str, writers: tuple[str, ...], reader: str,
 
 
 def _channel_axis(name: str, projected: bool) -> int | None:
-    """The axis of an array that runs over hidden channels, or None."""
+    """The axis of an array that runs over hidden channels; None if none does."""
     if name.startswith("embeddings."):
         if projected:
             return 0 if name.startswith("embeddings.projection.") else None

@@ -1,6 +1,7 @@
-"""Symmetric linear quantization of weights, one scale per output channel (Jacob et al. 2018; Krishnamoorthi 2018).
+"""Quantizes weights linearly and symmetrically, with a scale per output channel (Krishnamoorthi 2018, section 2).
 
-``weight`` is ``[out, in]``: a row is an output channel of a linear layer, or one token's embedding.
+The arithmetic is that of Jacob et al. 2018, section 2.1, with zero point 0. ``weight`` is [out, in]: a row is an output
+channel of a linear layer, or one token's embedding.
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ from autocompress.system.errors import InputError
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int8]
 
-# Fractions of a row's largest magnitude that are tried as the clipping point: few levels want a lower one.
+# Fractions of a row's largest magnitude that are tried as the clipping point: with few codes a lower one is better.
 SCALE_FRACTIONS: dict[int, tuple[float, ...]] = {
     8: (1.0,),
     4: (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55),
@@ -22,9 +23,13 @@ _BLOCK_SIZE = 1 << 16
 
 
 def largest_code(bits: int) -> int:
-    """The codes of ``bits`` bits are -n .. n, symmetric about zero: 127, 7 and 1 for 8, 4 and 2 bits.
+    """Return the n of the codes -n .. n at ``bits`` bits: 127, 7 and 1 for 8, 4 and 2 bits.
 
-    63 for 8 bits on a processor whose sums of two products saturate at 16 bits: twice 255 times 63 fits.
+    At 8 bits it is 63 on processors that saturate the sum of two products at 16 bits, since 2 * 255 * 63 fits there.
+    InputError for another number of bits.
+
+    >>> largest_code(4)
+    7
     """
     if bits not in SCALE_FRACTIONS:
         raise InputError(f"quantized weights have {', '.join(map(str, SCALE_FRACTIONS))} bits, but got {bits}")
@@ -32,10 +37,13 @@ def largest_code(bits: int) -> int:
 
 
 def weight_scales(weight: NDArray[np.floating], bits: int) -> Floats:
-    """Scale ``[out]`` of each row of ``weight [out, in]``: the rule of training and of the emitted graph alike.
+    """Return the scale [out] of each row of ``weight`` [out, in], the same in training and in the emitted graph.
 
-    8 bits: largest magnitude / largest code. 4 and 2 bits: the scale out of a small grid of clipping points with the
-    least squared error of the row. Rows of zeros have scale 1.
+    At 8 bits it is the row's largest magnitude divided by the largest code. At 4 and 2 bits it is the scale with the
+    least squared error of the row among those of a few clipping points. Rows of zeros have scale 1.
+
+    >>> weight_scales(np.array([[3.5, -1.0], [0.0, 0.0]]), bits=4).tolist()
+    [0.5, 1.0]
     """
     weight = np.asarray(weight, np.float32)
     top = np.abs(weight).max(axis=1, initial=0.0)
@@ -52,9 +60,13 @@ def weight_scales(weight: NDArray[np.floating], bits: int) -> Floats:
 
 
 def quantize(weight: NDArray[np.floating], bits: int) -> tuple[Codes, Floats]:
-    """Codes int8 ``[out, in]`` in ``-n .. n`` and scales float32 ``[out]``; ``codes * scales[:, None]`` is near weight.
+    """Return codes int8 [out, in] and scales float32 [out] such that ``codes * scales[:, None]`` is near ``weight``.
 
-    Ties are rounded to the even code.
+    The codes are in -n .. n (see ``largest_code``); ties are rounded to the even code.
+
+    >>> codes, scales = quantize(np.array([[3.5, -1.1]]), bits=4)
+    >>> codes.tolist(), scales.tolist()
+    ([[7, -2]], [0.5])
     """
     weight = np.asarray(weight, np.float32)
     scales = weight_scales(weight, bits)
@@ -62,7 +74,11 @@ def quantize(weight: NDArray[np.floating], bits: int) -> tuple[Codes, Floats]:
 
 
 def codes_for(weight: NDArray[np.floating], scales: Floats, bits: int) -> Codes:
-    """Codes int8 ``[out, in]`` of ``weight`` at the given scales ``[out]``."""
+    """Return the codes int8 [out, in] of ``weight`` [out, in] at given ``scales`` [out]; outliers are clipped.
+
+    >>> codes_for(np.array([[3.5, -1.1, 9.0]]), np.array([0.5], np.float32), bits=4).tolist()
+    [[7, -2, 7]]
+    """
     top = largest_code(bits)
     codes = np.divide(weight, scales[:, None], dtype=np.float32)
     np.rint(codes, out=codes)
@@ -72,11 +88,16 @@ def codes_for(weight: NDArray[np.floating], scales: Floats, bits: int) -> Codes:
 
 
 def dequantize(codes: Codes, scales: Floats) -> Floats:
-    """Float32 ``[out, in]`` that the codes stand for."""
+    """Return the weights float32 [out, in] that ``codes`` [out, in] at ``scales`` [out] represent.
+
+    >>> dequantize(np.array([[7, -2]], np.int8), np.array([0.5], np.float32)).tolist()
+    [[3.5, -1.0]]
+    """
     return codes.astype(np.float32) * scales[:, None]
 
 
 def _least_squares(weight: Floats, full: Floats, bits: int) -> Floats:
+    """The fraction of the scales ``full`` [out] of least squared error per row, times them."""
     top = largest_code(bits)
     unit = weight / full[:, None]
     best = np.full(len(full), np.inf, np.float32)

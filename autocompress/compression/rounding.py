@@ -1,4 +1,4 @@
-"""Rounding of weights that makes up for its own errors (GPTQ, Frantar et al. 2023, algorithm 1)."""
+"""Rounds weights so that later ones compensate the errors of earlier ones (GPTQ, Frantar et al. 2023, algorithm 1)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,20 @@ BLOCK = 128
 def round_compensated(
     weight: Floats, bias: Floats, gram: Floats, bits: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weight [O, I] on the grid of ``quantize`` at ``bits`` bits, and the bias [O] that goes with it.
+    """Return weight [O, I] on the grid of ``quantize`` at ``bits`` bits, and the bias [O] that compensates its errors.
 
-    ``gram`` is X'X [I + 1, I + 1] of the layer's inputs X with a column of ones after them. Column by column the
-    weights are rounded to their row's scale, and those to the right, the bias last, move so that the layer's output
-    over X changes least. The diagonal is raised by ``DAMPING`` times its mean. A row in which no weight would have the
-    largest code, which its scale is read from, is rounded to nearest instead.
+    Column by column the weights are rounded to multiples of their row's scale, and the columns to the right, the bias
+    last, move so that the layer's output over calibration inputs X [tokens, I] changes least. ``gram`` [I + 1, I + 1]
+    is the matrix product of [X, 1] transposed with [X, 1], where 1 is a column of ones; its diagonal is raised by
+    ``DAMPING`` times its mean. Rows that end without a weight of the largest code, from which ``quantize`` reads their
+    scale, are rounded to nearest instead.
+
+    The inputs are always equal, so the third weight is rounded up to compensate that the second is rounded down:
+
+    >>> inputs = np.array([[1.0, 1.0, 1.0, 1.0], [-1.0, -1.0, -1.0, 1.0]])
+    >>> weight, bias = round_compensated(np.array([[7.0, 0.4, 0.4]]), np.zeros(1), inputs.T @ inputs, bits=4)
+    >>> weight.tolist(), bias.tolist()
+    ([[7.0, 0.0, 1.0]], [0.0])
     """
     weight = np.asarray(weight, np.float32)
     inputs = weight.shape[1]
@@ -31,21 +39,28 @@ def round_compensated(
         end = min(begin + BLOCK, inputs)
         errors = np.empty((len(weight), end - begin), np.float32)
         for column in range(begin, end):
-            now = moving[:, column]
-            codes[:, column] = codes_for(now[:, None], scales, bits)[:, 0]
-            error = (now - codes[:, column] * scales) / factor[column, column]
+            moved = moving[:, column]
+            codes[:, column] = codes_for(moved[:, None], scales, bits)[:, 0]
+            error = (moved - codes[:, column] * scales) / factor[column, column]
             moving[:, column + 1 : end] -= error[:, None] * factor[column, column + 1 : end]
             errors[:, column - begin] = error
         moving[:, end:] -= errors @ factor[begin:end, end:]
-    rounded, moved = dequantize(codes, scales), moving[:, inputs].copy()
-    unread = np.abs(codes).max(axis=1) < largest_code(bits)
-    rounded[unread] = dequantize(*quantize(weight[unread], bits))
-    moved[unread] = np.asarray(bias, np.float32)[unread]
-    return rounded, moved
+    rounded, moved_bias = dequantize(codes, scales), moving[:, inputs].copy()
+    without_largest = np.abs(codes).max(axis=1) < largest_code(bits)
+    rounded[without_largest] = dequantize(*quantize(weight[without_largest], bits))
+    moved_bias[without_largest] = np.asarray(bias, np.float32)[without_largest]
+    return rounded, moved_bias
 
 
 def inverse_factor(gram: Floats) -> NDArray[np.float64]:
-    """Upper triangular U with U'U the inverse of the damped ``gram``, by one Cholesky factorisation from the end."""
+    """Return the upper triangular U [n, n] whose product U'U is the inverse of the damped ``gram`` [n, n].
+
+    U' is the transpose of U. All but the last element of the diagonal are damped.
+
+    >>> factor = inverse_factor(np.diag([4.0, 1.0]))
+    >>> (1 / factor.diagonal() ** 2).round(2).tolist()
+    [4.04, 1.0]
+    """
     damped = gram.astype(np.float64)
     diagonal = np.einsum("ii->i", damped)
     diagonal[:-1] += DAMPING * diagonal[:-1].mean()

@@ -1,4 +1,4 @@
-"""Which tokens a smaller vocabulary keeps (survey 3.6, after Zhao et al. 2019: the frequent ones of the task)."""
+"""Reduces the vocabulary to the tokens that are frequent in the task's texts (Zhao et al. 2019; survey 3.6)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def vocabulary_order(
-    tokens: NDArray[np.integer], vocab_size: int, special_ids: Iterable[int], extra_ids: Iterable[int] = ()
-) -> NDArray[np.int32]:
-    """All token ids, the first to keep first, int32 [vocab_size].
+def vocabulary_order(tokens: NDArray[np.integer], vocab_size: int, special_ids: Iterable[int]) -> NDArray[np.int32]:
+    """Sort all token ids by how useful they are, int32 [vocab_size]; the first v are the vocabulary of size v.
 
-    ``special_ids`` and ``extra_ids`` (such as the unknown token's) come first in ascending order, then the others by
-    how often they stand in ``tokens`` (any shape), the most frequent first; ties go to the smaller id. The first v of
-    the result are the vocabulary of size v. ValueError for an id outside ``vocab_size``.
+    ``special_ids`` come first in ascending order, then the other ids by their number of occurrences in ``tokens`` (any
+    shape), the most frequent first; among equals the smaller id is first. ValueError for an id outside the vocabulary.
+
+    Token 3 occurs twice, token 1 once, and 0 is special:
+
+    >>> vocabulary_order(np.array([3, 1, 3]), vocab_size=5, special_ids=[0]).tolist()
+    [0, 3, 1, 2, 4]
     """
-    always = np.unique(np.array([*special_ids, *extra_ids], dtype=np.int64))
+    always = np.unique(np.array([*special_ids], dtype=np.int64))
     flat = np.asarray(tokens).ravel()
     for ids in (always, flat):
         if len(ids) and not 0 <= ids.min() <= ids.max() < vocab_size:

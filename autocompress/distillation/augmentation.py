@@ -1,8 +1,8 @@
-"""Texts made up from the training texts, for the teacher to label and students to learn from.
+"""Makes augmented texts out of training texts, for the teacher to label and students to learn from.
 
 A student without attention learns a teacher's function from many texts rather than from many passes over a few (Tang
-et al. 2019, section 3.2); words are replaced by near ones as in TinyBERT (Jiao et al. 2020, section 3.3), with the
-teacher's own word vectors in the place of a language model.
+et al. 2019, section 3.2). Words are replaced by similar ones as in TinyBERT (Jiao et al. 2020, section 3.3), with the
+teacher's own word embeddings in the place of a language model.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ Tokens = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class AugmentationSettings:
-    """``splice_share`` of the texts are spliced from parts of two; ``replace_share`` of all words are replaced."""
+    """Sets which share of the texts is spliced from parts of two, and which share of all words is replaced."""
 
     splice_share: float = 1.0
     replace_share: float = 0.15
 
 
 def nearest_tokens(vectors: NDArray[np.float32], used: NDArray[np.integer], count: int = NEIGHBOURS) -> Tokens:
-    """The ``count`` tokens of ``used`` [U] most like each, by the cosine of ``vectors`` [V, E]; int32 [V, count].
+    """Return for each token the ``count`` tokens of ``used`` [U] that are most similar to it, int32 [V, count].
 
-    Tokens outside ``used`` are their own neighbours, and so is the remainder where ``used`` has too few.
+    Similar means the cosine of the word embeddings ``vectors`` [V, E], centred on the mean over ``used``. A token
+    outside ``used`` is its own only neighbour; where ``used`` has too few tokens, the token itself fills the row.
     """
     table = np.repeat(np.arange(len(vectors), dtype=np.int32)[:, None], count, axis=1)
     used = np.unique(used)
@@ -42,56 +43,85 @@ def nearest_tokens(vectors: NDArray[np.float32], used: NDArray[np.integer], coun
     chosen = torch.nn.functional.normalize(chosen - chosen.mean(0), dim=1)
     for begin in range(0, len(used), _CHUNK):
         rows = used[begin : begin + _CHUNK]
-        likeness = chosen[begin : begin + _CHUNK] @ chosen.T
-        likeness[torch.arange(len(rows)), torch.arange(begin, begin + len(rows))] = -torch.inf
-        table[rows, :found] = used[likeness.topk(found, dim=1).indices.numpy()]
+        cosines = chosen[begin : begin + _CHUNK] @ chosen.T
+        cosines[torch.arange(len(rows)), torch.arange(begin, begin + len(rows))] = -torch.inf
+        table[rows, :found] = used[cosines.topk(found, dim=1).indices.numpy()]
     return table
 
 
+@dataclass(frozen=True, eq=False)
+class Augmenter:
+    """Makes one encoded row out of two: splices their texts, then replaces words by similar ones.
+
+    ``neighbours`` [V, N] holds the similar tokens of each (see ``nearest_tokens``), ``separators`` the special tokens
+    that enclose texts. No augmented row is longer than ``max_length`` tokens, or than its first source if that is
+    longer.
+    """
+
+    neighbours: Tokens
+    separators: frozenset[int]
+    max_length: int
+    settings: AugmentationSettings = AugmentationSettings()
+
+    @classmethod
+    def for_texts(
+        cls,
+        tokens: Tokens,
+        vectors: NDArray[np.float32],
+        separators: Collection[int],
+        max_length: int,
+        settings: AugmentationSettings,
+    ) -> Augmenter:
+        """Return an augmenter whose replacements are words of ``tokens`` (any shape).
+
+        ``vectors`` [V, E] are the teacher's word embeddings.
+        """
+        used = np.setdiff1d(tokens, list(separators))
+        return cls(nearest_tokens(vectors, used), frozenset(separators), max_length, settings)
+
+    def augment(self, row: Tokens, other: Tokens, rng: np.random.Generator) -> tuple[Tokens, NDArray[np.int64]]:
+        """Return an augmented row [T'], and for each of its tokens the position in ``row`` [T] that it comes from.
+
+        The n-th text of ``row`` is spliced with the n-th of ``other``. The separators of ``row`` stay.
+        """
+        places = segments(row, self.separators)
+        texts = self._spliced(row, other, rng)
+        room = max(self.max_length, len(row)) - (len(row) - sum(place.stop - place.start for place in places))
+        tokens, sources, end = [], [], 0
+        for place, text, length in zip(places, texts, fitted([len(text) for text in texts], room), strict=True):
+            tokens += [row[end : place.start], self._replaced(text[:length], rng)]
+            sources += [np.arange(end, place.start), np.full(length, place.start)]
+            end = place.stop
+        return np.concatenate([*tokens, row[end:]]), np.concatenate([*sources, np.arange(end, len(row))])
+
+    def _spliced(self, row: Tokens, other: Tokens, rng: np.random.Generator) -> list[Tokens]:
+        """The texts of ``row``, ``splice_share`` of them spliced with their counterparts in ``other``."""
+        theirs = segments(other, self.separators)
+        texts = []
+        for index, place in enumerate(segments(row, self.separators)):
+            text = row[place]
+            if index < len(theirs) and rng.random() < self.settings.splice_share:
+                text = splice(text, other[theirs[index]], rng)
+            texts.append(text)
+        return texts
+
+    def _replaced(self, text: Tokens, rng: np.random.Generator) -> Tokens:
+        """The text with ``replace_share`` of its words replaced by random neighbours."""
+        chosen = np.flatnonzero(rng.random(len(text)) < self.settings.replace_share)
+        replaced = text.copy()
+        replaced[chosen] = self.neighbours[text[chosen], rng.integers(self.neighbours.shape[1], size=len(chosen))]
+        return replaced
+
+
 def segments(tokens: Tokens, separators: Collection[int]) -> list[slice]:
-    """Where the texts of an encoded row [T] are: the runs between separators such as ``[CLS]`` and ``[SEP]``."""
+    """Return where the texts of an encoded row [T] are: the runs between separators such as ``[CLS]`` and ``[SEP]``."""
     inside = np.concatenate([[False], ~np.isin(tokens, list(separators)), [False]])
     edges = np.flatnonzero(np.diff(inside.astype(np.int8)))
     return [slice(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
 
 
-def augmented(
-    row: Tokens,
-    other: Tokens,
-    neighbours: Tokens,
-    separators: Collection[int],
-    settings: AugmentationSettings,
-    rng: np.random.Generator,
-    longest: int,
-) -> tuple[Tokens, NDArray[np.int64]]:
-    """A new row made of ``row`` [T] and ``other``, and for each of its tokens the place in ``row`` it stands for.
-
-    Each text of the row may be spliced with the text at its place in the other row; then words are replaced by near
-    ones. The separators stay, and the row has at most ``longest`` tokens, or as many as ``row`` if that is longer.
-    """
-    ours, theirs = segments(row, separators), segments(other, separators)
-    texts = []
-    for index, place in enumerate(ours):
-        text = row[place]
-        if index < len(theirs) and rng.random() < settings.splice_share:
-            text = _spliced(text, other[theirs[index]], rng)
-        texts.append(text)
-    room = max(longest, len(row)) - (len(row) - sum(place.stop - place.start for place in ours))
-    parts, places, end = [], [], 0
-    for place, whole, length in zip(ours, texts, fitted([len(text) for text in texts], room), strict=True):
-        parts.append(row[end : place.start])
-        places.append(np.arange(end, place.start))
-        text = whole[:length]
-        parts.append(_replaced(text, neighbours, settings.replace_share, rng))
-        places.append(np.full(len(text), place.start))
-        end = place.stop
-    parts.append(row[end:])
-    places.append(np.arange(end, len(row)))
-    return np.concatenate(parts), np.concatenate(places)
-
-
 def fitted(lengths: Sequence[int], room: int) -> list[int]:
-    """The lengths of texts cut to ``room`` tokens in all, the longest first, as a tokenizer cuts a pair."""
+    """Return the lengths of texts cut to ``room`` tokens in all, the longest first, as a tokenizer truncates a pair."""
     cut = list(lengths)
     while sum(cut) > room:
         longest = cut.index(max(cut))
@@ -100,19 +130,12 @@ def fitted(lengths: Sequence[int], room: int) -> list[int]:
     return cut
 
 
-def _spliced(text: Tokens, other: Tokens, rng: np.random.Generator) -> Tokens:
-    """A part of each, one after the other, as long as the longer of them at most."""
-    return np.concatenate([_part(text, rng), _part(other, rng)])[: max(len(text), len(other))]
+def splice(text: Tokens, other: Tokens, rng: np.random.Generator) -> Tokens:
+    """Return a random part of ``text``, then one of ``other``, as long as the longer of the two at most."""
+    return np.concatenate([_random_part(text, rng), _random_part(other, rng)])[: max(len(text), len(other))]
 
 
-def _part(text: Tokens, rng: np.random.Generator) -> Tokens:
+def _random_part(text: Tokens, rng: np.random.Generator) -> Tokens:
     length = rng.integers(1, len(text) + 1)
     begin = rng.integers(0, len(text) - length + 1)
     return text[begin : begin + length]
-
-
-def _replaced(text: Tokens, neighbours: Tokens, share: float, rng: np.random.Generator) -> Tokens:
-    chosen = np.flatnonzero(rng.random(len(text)) < share)
-    replaced = text.copy()
-    replaced[chosen] = neighbours[text[chosen], rng.integers(neighbours.shape[1], size=len(chosen))]
-    return replaced

@@ -14,7 +14,7 @@ from autocompress.distillation.super_network import (
     mapped,
     parameters,
 )
-from autocompress.distillation.training import train
+from autocompress.distillation.training import Callbacks, Trainer
 from autocompress.distillation.transfer import TransferSet
 from autocompress.domain.shape import EncoderShape
 from autocompress.students import STUDENTS
@@ -41,7 +41,7 @@ def refine(
     guide = hidden_guide(network, transfer, settings)
     table = token_map(vocabulary_order, configuration.vocabulary_size, transfer.unknown_id)
 
-    def loss_of(indices: np.ndarray, progress: float) -> Tensor:
+    def loss_of(indices: np.ndarray) -> Tensor:
         batch = hide_words(transfer.batch(transfer.order[indices]))
         return distillation_loss(
             network, mapped(batch, table), configuration, settings, fake_quantize=True, guide=guide
@@ -49,5 +49,6 @@ def refine(
 
     network.train()
     lengths = transfer.split.lengths[transfer.order]
-    train(parameters(network, guide), loss_of, lengths, settings.training, message="refining", listener=listener)
+    callbacks = Callbacks("refining", listener)
+    Trainer(parameters(network, guide), lengths, settings.training, callbacks).train(loss_of)
     return network.to_arrays()

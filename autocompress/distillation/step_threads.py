@@ -1,7 +1,7 @@
-"""As many threads as pay at the moment.
+"""Chooses the number of PyTorch's threads by measured speed while a training runs.
 
-PyTorch's threads wait for each other after every operation. On a machine of one's own two are faster than one; beside
-another program that keeps a core busy, they may take longer than one, for each waits for the one that is kept away.
+PyTorch's threads wait for each other after every operation. On an idle machine two are faster than one. Beside another
+program that keeps a core busy they may be slower, since each waits for the one that has no core.
 """
 
 from __future__ import annotations
@@ -16,37 +16,39 @@ SHARE = 0.15
 
 
 class StepThreads:
-    """Sets PyTorch's threads before each step: one or ``most``, whichever did more in the last comparison.
+    """Sets PyTorch's threads before each step to one or to ``most``, whichever was faster in the last comparison.
 
-    Both are tried in turn at the beginning, then every ``EVERY_S`` seconds, or so seldom that it takes ``SHARE`` of
-    the time.
+    A comparison takes one step with each. The first is made at the beginning, the others every ``EVERY_S`` seconds, or
+    less often, so that comparisons take at most ``SHARE`` of the time.
     """
 
     def __init__(self, most: int = MOST) -> None:
-        self._counts = (most, 1) if most > 1 else (1,)
-        self._trials: list[int] = []
-        self._rates: dict[int, float] = {}
-        self._best, self._due, self._spent = most, 0.0, 0.0
+        self._most = most
+        self._candidates = (most, 1) if most > 1 else (1,)
+        self._fastest = most
+        self._untried: list[int] = []
+        self._speeds: dict[int, float] = {}
+        self._comparison_s = 0.0
+        self._next_comparison = 0.0
 
     def choose(self) -> None:
         """Set the threads of the next step."""
-        if len(self._counts) > 1 and not self._trials and time.monotonic() >= self._due:
-            self._trials, self._rates, self._spent = [*self._counts], {}, 0.0
-        count = self._trials[0] if self._trials else self._best
+        if len(self._candidates) > 1 and not self._untried and time.monotonic() >= self._next_comparison:
+            self._untried, self._speeds, self._comparison_s = [*self._candidates], {}, 0.0
+        count = self._untried[0] if self._untried else self._fastest
         if torch.get_num_threads() != count:
             torch.set_num_threads(count)
 
-    def settle(self) -> None:
-        """Leave as many as there may be to what follows."""
-        torch.set_num_threads(self._counts[0])
-
-    def learn(self, work: float, seconds: float) -> None:
-        """Take in that a step did ``work`` (tokens, padding included) in ``seconds``."""
-        if not self._trials:
+    def record(self, tokens: float, seconds: float) -> None:
+        """Record that the step processed ``tokens`` (padding included) in ``seconds``."""
+        if not self._untried:
             return
-        count = self._trials.pop(0)
-        self._rates[count] = work / max(seconds, 1e-9)
-        self._spent += seconds
-        if not self._trials:
-            self._best = max(self._rates, key=self._rates.__getitem__)
-            self._due = time.monotonic() + max(EVERY_S, self._spent / SHARE)
+        self._speeds[self._untried.pop(0)] = tokens / max(seconds, 1e-9)
+        self._comparison_s += seconds
+        if not self._untried:
+            self._fastest = max(self._speeds, key=self._speeds.__getitem__)
+            self._next_comparison = time.monotonic() + max(EVERY_S, self._comparison_s / SHARE)
+
+    def use_all(self) -> None:
+        """Set as many threads as allowed, for the work that follows the training."""
+        torch.set_num_threads(self._most)

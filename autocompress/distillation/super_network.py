@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from autocompress.distillation.batches import TensorBatch, mask_tokens, run_heads, token_map
 from autocompress.distillation.hidden_states import HiddenGuide
-from autocompress.distillation.training import TrainingReport, TrainingSettings, autocast, train
+from autocompress.distillation.mixed_precision import autocast
+from autocompress.distillation.training import Callbacks, Trainer, TrainingReport, TrainingSettings
 from autocompress.distillation.training_state import TrainingState
 from autocompress.distillation.transfer import TransferSet
 from autocompress.students.configuration import Configuration
@@ -62,7 +63,7 @@ def train_super_network(
     maps: dict[int, Tensor | None] = {}
     guide = hidden_guide(network, transfer, settings)
 
-    def loss_of(indices: np.ndarray, progress: float) -> Tensor:
+    def loss_of(indices: np.ndarray) -> Tensor:
         batch = hide_words(transfer.batch(transfer.order[indices]))
         losses = []
         for _ in range(settings.sub_networks):
@@ -75,15 +76,8 @@ def train_super_network(
 
     network.train()
     lengths = transfer.split.lengths[transfer.order]
-    report = train(
-        parameters(network, guide),
-        loss_of,
-        lengths,
-        settings.training,
-        message=message,
-        listener=listener,
-        state=state,
-    )
+    trainer = Trainer(parameters(network, guide), lengths, settings.training, Callbacks(message, listener), state)
+    report = trainer.train(loss_of)
     network.eval()
     return report
 

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autocompress.distillation.training import TrainingSettings, autocast, train
+from autocompress.distillation.mixed_precision import autocast
+from autocompress.distillation.training import Callbacks, Trainer, TrainingSettings
 from autocompress.distillation.training_state import TrainingState
 from autocompress.networks.loading import output_layer
 from autocompress.system.events import Event, Listener, silent
@@ -113,7 +114,7 @@ def fine_tune(
     base.embeddings.word_embeddings.requires_grad_(False)
     best: dict[str, Tensor] = {} if state is None else state.kept
 
-    def loss_of(indices: np.ndarray, progress: float) -> Tensor:
+    def loss_of(indices: np.ndarray) -> Tensor:
         return _loss(model, data, indices)
 
     def on_epoch(number: int) -> None:
@@ -131,16 +132,8 @@ def fine_tune(
     model.train()
     rate = settings.rate(model.config.hidden_size)
     training = TrainingSettings(rate, settings.budget_s, settings.epochs(len(split)), BATCH, seed=settings.seed)
-    report = train(
-        model.parameters(),
-        loss_of,
-        split.lengths,
-        training,
-        message="fine-tuning the teacher",
-        listener=listener,
-        on_epoch=on_epoch,
-        state=state,
-    )
+    callbacks = Callbacks("fine-tuning the teacher", listener, on_epoch)
+    report = Trainer(model.parameters(), split.lengths, training, callbacks, state).train(loss_of)
     best.pop(BEST)
     values = tuple(float(value) for value in best.pop(HISTORY))
     model.load_state_dict(best)

@@ -1,15 +1,17 @@
-"""One training loop whose learning rate follows the time budget, so that it always ends well and on time."""
+"""Trains with AdamW within a time budget.
+
+The learning rate follows the share of the budget that is used, so that its decay ends when the time does.
+"""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from autocompress.distillation.step_threads import StepThreads
@@ -18,15 +20,17 @@ from autocompress.system.errors import InputError
 from autocompress.system.events import Event, Listener, silent
 from autocompress.tasks.batching import length_bucketed_batches
 
-TRIED = 12
+SECONDS_BETWEEN_EVENTS = 0.5
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """``budget_s`` and ``max_epochs`` both end the training, whichever comes first.
+    """Sets how long to train and at which learning rates.
 
-    The learning rate rises linearly over the first ``warmup`` share of the training and falls linearly to zero at its
-    end. Progress is the larger of the used shares of the time and of the epochs.
+    A training ends after ``budget_s`` seconds or ``max_epochs`` passes over the data, whichever comes first. Its
+    progress from 0 to 1 is the larger of the two used shares. ``warmup`` is the share of the progress in which the
+    learning rate rises; ``max_gradient_norm`` is where gradients are clipped. InputError if the learning rate, the
+    budget, the epochs or the batch size are not positive.
     """
 
     learning_rate: float
@@ -43,101 +47,113 @@ class TrainingSettings:
             if getattr(self, name) <= 0:
                 raise InputError(f"{name} must be greater than zero, but got {getattr(self, name)}")
 
+    def learning_rate_at(self, progress: float) -> float:
+        """Return the learning rate at ``progress`` in [0, 1): a linear warm-up, then a linear decay to 2%."""
+        return self.learning_rate * min(progress / self.warmup, 1.0, 1.02 - progress)
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """Tells the caller how a training goes.
+
+    ``listener`` gets progress events with this ``message``, two a second at most. ``on_epoch(number)`` is called after
+    each epoch, counting from 1, and at the end of the training if that falls within an epoch.
+    """
+
+    message: str = "training"
+    listener: Listener = silent
+    on_epoch: Callable[[int], None] = lambda number: None
+
+
+NO_CALLBACKS = Callbacks()
+
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """What a training used: optimizer steps, passes over the data, wall-clock seconds."""
+    """Counts what a training used: optimizer steps, passes over the data, wall-clock seconds."""
 
     steps: int
     epochs: float
     seconds: float
 
 
-def train(
-    parameters: Iterable[nn.Parameter],
-    loss_of: Callable[[np.ndarray, float], Tensor],
-    lengths: np.ndarray,
-    settings: TrainingSettings,
-    *,
-    message: str = "training",
-    listener: Listener = silent,
-    on_epoch: Callable[[int], None] | None = None,
-    state: TrainingState | None = None,
-) -> TrainingReport:
-    """Minimise ``loss_of(indices [B], progress)`` over length-bucketed batches of the examples with these ``lengths``.
+class Trainer:
+    """Minimizes a loss over batches of examples of similar length.
 
-    ``progress`` goes from 0 to 1. ``on_epoch(number)`` is called after each whole epoch and at the end. With ``state``
-    the training goes on where that was saved, and what is left of it has the same share of the budget.
-    Raises FloatingPointError when the loss is not finite.
+    It trains those of ``parameters`` that require gradients. ``lengths`` [n] are the examples' numbers of tokens. With
+    a ``state`` the training goes on where that was saved, with what was left of its budget.
     """
-    trained = [p for p in parameters if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True)
-    rng = np.random.default_rng(settings.seed)
-    begun = Position(rng.bit_generator.state)  # type: ignore[arg-type]
-    at = begun = (state.restore(trained, optimizer) if state is not None else None) or begun
-    threads = StepThreads()
-    start, told, progress = time.monotonic(), 0.0, begun.progress
-    while progress < 1.0:
-        rng.bit_generator.state = at.generator
-        batches = length_bucketed_batches(lengths, settings.batch_size, rng)
-        for indices in batches[at.batch :]:
-            elapsed = time.monotonic() - start
-            progress = max(begun.progress + elapsed / settings.budget_s, at.seen / (settings.max_epochs * len(lengths)))
+
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        lengths: NDArray[np.int64],
+        settings: TrainingSettings,
+        callbacks: Callbacks = NO_CALLBACKS,
+        state: TrainingState | None = None,
+    ) -> None:
+        self._parameters = [parameter for parameter in parameters if parameter.requires_grad]
+        self._optimizer = torch.optim.AdamW(
+            self._parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True
+        )
+        self._lengths, self._settings, self._callbacks, self._state = lengths, settings, callbacks, state
+        self._threads = StepThreads()
+        restored = state.restore(self._parameters, self._optimizer) if state is not None else None
+        self._position = restored or Position.first(settings.seed)
+        self._resumed_at = self._position.progress
+        self._started, self._last_event_s = time.monotonic(), 0.0
+
+    def train(self, loss_of: Callable[[NDArray[np.int64]], Tensor]) -> TrainingReport:
+        """Minimize ``loss_of(indices [B])``, a scalar; FloatingPointError when that is not finite."""
+        self._started = time.monotonic()
+        while self._finish_epoch(loss_of):
+            self._callbacks.on_epoch(self._position.epoch)
+        self._threads.use_all()
+        if self._position.batch:
+            self._callbacks.on_epoch(self._position.epoch + 1)
+        return TrainingReport(self._position.steps, self._position.seen / len(self._lengths), self._elapsed_s())
+
+    def _finish_epoch(self, loss_of: Callable[[NDArray[np.int64]], Tensor]) -> bool:
+        """Train on the batches that are left of the epoch; False if the training ends before the last of them."""
+        rng = self._position.random_generator()
+        batches = length_bucketed_batches(self._lengths, self._settings.batch_size, rng)
+        for indices in batches[self._position.batch :]:
+            elapsed_s = self._elapsed_s()
+            progress = self._progress(elapsed_s)
             if progress >= 1.0:
-                break
-            for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate * min(progress / settings.warmup, 1.0, 1.02 - progress)
-            threads.choose()
-            _step(optimizer, trained, loss_of(indices, progress), settings.max_gradient_norm)
-            threads.learn(lengths[indices].max() * len(indices), time.monotonic() - start - elapsed)
-            at = replace(at, progress=progress, steps=at.steps + 1, seen=at.seen + len(indices), batch=at.batch + 1)
-            if state is not None and state.is_due():
-                state.save(trained, optimizer, at)
-            if elapsed - told > 0.5:
-                told = elapsed
-                listener(
-                    Event(
-                        "progress", message, progress, elapsed * (1 - progress) / max(progress - begun.progress, 1e-6)
-                    )
-                )
-        else:
-            at = replace(at, generator=rng.bit_generator.state, epoch=at.epoch + 1, batch=0)
-            if on_epoch is not None:
-                on_epoch(at.epoch)
-    threads.settle()
-    if on_epoch is not None and at.batch:
-        on_epoch(at.epoch + 1)
-    return TrainingReport(at.steps, at.seen / len(lengths), time.monotonic() - start)
+                return False
+            self._threads.choose()
+            self._step(loss_of(indices), self._settings.learning_rate_at(progress))
+            self._threads.record(self._lengths[indices].max() * len(indices), self._elapsed_s() - elapsed_s)
+            self._position = self._position.after_batch(len(indices), progress)
+            if self._state is not None and self._state.is_due():
+                self._state.save(self._parameters, self._optimizer, self._position)
+            self._tell(elapsed_s, progress)
+        self._position = self._position.next_epoch(rng)
+        return True
 
+    def _step(self, loss: Tensor, learning_rate: float) -> None:
+        if not torch.isfinite(loss):
+            raise FloatingPointError("the training loss is not finite")
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
+        self._optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(self._parameters, self._settings.max_gradient_norm)
+        self._optimizer.step()
 
-def autocast() -> torch.autocast:
-    """bfloat16 where this processor multiplies it faster than float32, else plain float32."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=_bfloat16_pays())
+    def _elapsed_s(self) -> float:
+        return time.monotonic() - self._started
 
+    def _progress(self, elapsed_s: float) -> float:
+        """The used share of the time or of the epochs, whichever is larger."""
+        time_share = self._resumed_at + elapsed_s / self._settings.budget_s
+        return max(time_share, self._position.seen / (self._settings.max_epochs * len(self._lengths)))
 
-@cache
-def _bfloat16_pays() -> bool:
-    """Whether a product of the size of a small encoder's takes less time in bfloat16, by the best of several turns.
-
-    What a processor says of itself does not tell: one with AVX-512 BF16 may still be faster in float32.
-    """
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        return False
-    best = {torch.float32: math.inf, torch.bfloat16: math.inf}
-    with torch.inference_mode():
-        operands = {kind: (torch.ones(512, 384, dtype=kind), torch.ones(384, 1536, dtype=kind)) for kind in best}
-        for _ in range(TRIED):
-            for kind, (left, right) in operands.items():
-                begun = time.perf_counter()
-                torch.mm(left, right)
-                best[kind] = min(best[kind], time.perf_counter() - begun)
-    return best[torch.bfloat16] < best[torch.float32]
-
-
-def _step(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], loss: Tensor, max_norm: float) -> None:
-    if not torch.isfinite(loss):
-        raise FloatingPointError("the training loss is not finite")
-    optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    nn.utils.clip_grad_norm_(parameters, max_norm)
-    optimizer.step()
+    def _tell(self, elapsed_s: float, progress: float) -> None:
+        """Send a progress event with the seconds that are left at the pace so far, unless the last is too recent."""
+        if elapsed_s - self._last_event_s <= SECONDS_BETWEEN_EVENTS:
+            return
+        self._last_event_s = elapsed_s
+        left_s = elapsed_s * (1 - progress) / max(progress - self._resumed_at, 1e-6)
+        self._callbacks.listener(Event("progress", self._callbacks.message, progress, left_s))

@@ -1,8 +1,8 @@
-"""The transfer set: the texts that students are distilled on, with what the teacher says of each."""
+"""The transfer set: the texts that students are distilled on, with the teacher's outputs on them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count as count_from
@@ -10,7 +10,7 @@ from itertools import count as count_from
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.distillation.augmentation import AugmentationSettings, augmented, nearest_tokens
+from autocompress.distillation.augmentation import Augmenter
 from autocompress.distillation.batches import TensorBatch, tensor_batch
 from autocompress.distillation.hidden_states import HiddenStates
 from autocompress.tasks.encoding import EncodedSplit
@@ -20,7 +20,10 @@ REAL_PASSES = 4
 
 @dataclass(frozen=True, eq=False)
 class TransferSet:
-    """Texts, the teacher's logits [n, C] and maybe hidden states on them; the first ``labelled`` have a true label."""
+    """Holds real and augmented texts with the teacher's logits ``targets`` [n, C] and, if known, its hidden states.
+
+    The first ``labelled`` texts are real and have a true label; the others are augmented.
+    """
 
     split: EncodedSplit
     targets: NDArray[np.float32]
@@ -31,55 +34,42 @@ class TransferSet:
 
     @cached_property
     def order(self) -> NDArray[np.int64]:
-        """The texts of one pass: each made-up one once, and with them each real one ``REAL_PASSES`` times."""
-        made_up = np.arange(self.labelled, len(self.split))
-        return np.concatenate([np.tile(np.arange(self.labelled), REAL_PASSES if len(made_up) else 1), made_up])
+        """The texts of one pass: each augmented one once and, if there are any, each real one ``REAL_PASSES`` times."""
+        augmented = np.arange(self.labelled, len(self.split))
+        return np.concatenate([np.tile(np.arange(self.labelled), REAL_PASSES if len(augmented) else 1), augmented])
 
     def passes(self, epochs: float) -> float:
-        """Passes of ``order`` that are worth ``epochs`` over the real texts, where a made-up text counts half."""
+        """Return the passes over ``order`` worth ``epochs`` over the real texts; an augmented text counts half."""
         return epochs * (self.labelled + len(self.split)) / 2.0 / len(self.order)
 
     def batch(self, indices: NDArray[np.int64]) -> TensorBatch:
-        """The examples ``indices`` [B] as tensors."""
+        """Return the examples ``indices`` [B] as tensors."""
         hidden = None if self.hidden is None else self.hidden.values
         return tensor_batch(self.split, indices, self.pad_id, self.targets, self.labelled, hidden)
 
 
-def extended(
-    split: EncodedSplit,
-    count: int,
-    vectors: NDArray[np.float32],
-    separators: Collection[int],
-    settings: AugmentationSettings,
-    seed: int,
-    longest: int,
-) -> EncodedSplit:
-    """``split`` and ``count`` texts made up from it, which have the label 0 and no right to it.
+def with_augmented(split: EncodedSplit, augmenter: Augmenter, count: int, seed: int) -> EncodedSplit:
+    """Return the texts of ``split`` followed by ``count`` augmented ones, whose label 0 means nothing.
 
-    A larger ``count`` adds texts to those of a smaller one.
-
-    ``vectors`` [V, E] are the teacher's word embeddings; ``separators`` the ids that texts are enclosed by. Every row
-    is made use of about equally often. No text is longer than ``longest`` tokens, what an artefact reads.
+    Every text is a source about equally often. A larger ``count`` gives the same texts as a smaller one, and more.
     """
-    used = np.setdiff1d(split.tokens, list(separators))
-    neighbours = nearest_tokens(vectors, used)
     tokens, types, lengths = [split.tokens], [split.type_ids], [split.lengths]
-    for number, (first, second, rng) in enumerate(_draws(len(split), seed)):
+    for number, (first, second, rng) in enumerate(_random_pairs(len(split), seed)):
         if number == count:
             break
         begin, end = split.offsets[first], split.offsets[first + 1]
         other = split.tokens[split.offsets[second] : split.offsets[second + 1]]
-        row, places = augmented(split.tokens[begin:end], other, neighbours, separators, settings, rng, longest)
+        row, sources = augmenter.augment(split.tokens[begin:end], other, rng)
         tokens.append(row)
-        types.append(split.type_ids[begin:end][places])
+        types.append(split.type_ids[begin:end][sources])
         lengths.append(np.array([len(row)]))
     offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
     labels = np.concatenate([split.labels, np.zeros(count, split.labels.dtype)])
     return EncodedSplit(np.concatenate(tokens), np.concatenate(types), offsets, labels)
 
 
-def _draws(rows: int, seed: int) -> Iterator[tuple[int, int, np.random.Generator]]:
-    """Endless pairs of rows to make a text from, each row first once a round, and the generator of the round."""
+def _random_pairs(rows: int, seed: int) -> Iterator[tuple[int, int, np.random.Generator]]:
+    """Endless pairs of rows, and the generator of their round; each row is the first of a pair once a round."""
     for number in count_from(0):
         rng = np.random.default_rng([seed, number])
         for first, second in zip(rng.permutation(rows), rng.integers(rows, size=rows), strict=True):

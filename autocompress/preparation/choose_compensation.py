@@ -1,4 +1,4 @@
-"""Which compensations bring cuts of the teacher nearer to it, judged by the files that would be made."""
+"""Chooses the compensation methods that bring sub-networks of the teacher nearer to it, judged by their ONNX files."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ CALIBRATION_ROWS, BATCH = 512, 16
 def useful_compensation(
     prepared: Prepared, arrays: Arrays, shape: EncoderShape, count: int = CALIBRATION_ROWS
 ) -> Compensation:
-    """Gram matrices of ``count`` texts, and each method that helps on its own example; no matrices where none does.
+    """Return the methods that reduce the error of their example, with Gram matrices from ``count`` training texts.
 
-    Reconstruction is judged on half of each width in 8 bits, compensated rounding on the whole in 4 bits, both by the
-    outputs on validation texts. Both even out errors over all tokens, which may be no help where the head reads one of
-    them.
+    The example of reconstruction is the teacher at half of each width in 8 bits, that of compensated rounding the
+    whole teacher in 4 bits; the error is that of the outputs on validation texts. Both methods minimize errors over
+    all tokens, which may not help where the head reads only one. Without a useful method there are no matrices.
     """
     data = prepared.data
     grams = input_grams(shape, arrays, unpadded_texts(data, count))
     rows = np.arange(min(count, len(data.validation)))
+    validation, exact = data.validation.subset(rows), prepared.validation_outputs[rows]
 
-    def lost(configuration: TransformerConfiguration, *uses: str) -> float:
-        weights = Compensation(grams, frozenset(uses)).cut(arrays, shape, configuration)
-        outputs = Compiled(prepared, serialise(prepared, weights, shape, configuration)).outputs(
-            data.validation.subset(rows)
-        )
-        return unexplained(outputs, prepared.validation_outputs[rows])
+    def error(configuration: TransformerConfiguration, *methods: str) -> float:
+        weights = Compensation(grams, frozenset(methods)).cut(arrays, shape, configuration)
+        file = Compiled(prepared, serialise(prepared, weights, shape, configuration))
+        return unexplained(file.outputs(validation), exact)
 
-    uses = {use for use, example in _examples(shape).items() if lost(example, use) < lost(example)}
-    return Compensation(grams if uses else {}, frozenset(uses))
+    methods = {method for method, example in _examples(shape).items() if error(example, method) < error(example)}
+    return Compensation(grams if methods else {}, frozenset(methods))
 
 
 def _examples(shape: EncoderShape) -> dict[str, TransformerConfiguration]:
+    """The configuration that each method is judged on."""
     half = TransformerConfiguration.uniform(
         shape,
         num_attention_heads=max(1, shape.num_attention_heads // 2),
@@ -54,11 +54,11 @@ def _examples(shape: EncoderShape) -> dict[str, TransformerConfiguration]:
 
 
 def unpadded_texts(data: EncodedDataset, count: int = CALIBRATION_ROWS) -> Iterator[TensorBatch]:
-    """``count`` calibration texts, those of equal length together, so that there is no padding."""
+    """Yield ``count`` random training texts in batches of equal length, which need no padding."""
     split = data.splits["train"]
     no_targets = np.zeros((len(split), 1), np.float32)
     rows = np.random.default_rng(1).permutation(len(split))[:count]
     for length in np.unique(split.lengths[rows]):
-        like = rows[split.lengths[rows] == length]
-        for begin in range(0, len(like), BATCH):
-            yield tensor_batch(split, like[begin : begin + BATCH], data.pad_id, no_targets)
+        equally_long = rows[split.lengths[rows] == length]
+        for begin in range(0, len(equally_long), BATCH):
+            yield tensor_batch(split, equally_long[begin : begin + BATCH], data.pad_id, no_targets)

@@ -1,6 +1,6 @@
-"""The teacher's outputs on many texts: from its own 8-bit file, twice as fast as PyTorch, where that is true to it.
+"""Labels texts with the teacher's outputs: by its 8-bit file, twice as fast as PyTorch, if that is accurate enough.
 
-A text that cannot be labelled costs itself alone: its outputs are NaN.
+A text that the teacher cannot label gets NaN and costs only itself.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from autocompress.distillation.hidden_states import HiddenStates, principal_components
 from autocompress.distillation.teacher import predict_logits
+from autocompress.domain.shape import EncoderShape
 from autocompress.evaluation.compile import Compiled, serialise_describing
 from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.networks.loading import load_classifier
-from autocompress.preparation.labels_so_far import LabelsSoFar
+from autocompress.preparation.labelling_state import LabellingState
 from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.study.prepared import Prepared
 from autocompress.system.errors import MeasurementError
@@ -33,75 +34,106 @@ MEANS_BYTES = 128 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class TeacherOutputs:
-    """Logits [n, C] and, from the 8-bit file, hidden states.
+    """Holds the teacher's logits [n, C] and, from the 8-bit file, its hidden states.
 
-    ``means`` [m, layers - 1, H] are those of every layer but the last, over the tokens, of the first texts: as many
-    as ``MEANS_BYTES`` hold.
+    ``means`` [m, layers - 1, H] are the outputs of every layer but the last, averaged over the tokens, for the first m
+    texts, as many as ``MEANS_BYTES`` hold.
     """
 
-    logits: NDArray[np.float32]
+    logits: Floats
     hidden: HiddenStates | None = None
     means: NDArray[np.float16] | None = None
+
+    def finite_rows(self) -> NDArray[np.int64]:
+        """Return the numbers of the texts whose outputs are all finite, ascending."""
+        finite = np.ones(len(self.logits), bool)
+        for outputs in (self.logits, None if self.hidden is None else self.hidden.values, self.means):
+            if outputs is not None:
+                finite[: len(outputs)] &= np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)
+        return np.flatnonzero(finite)
+
+    def subset(self, rows: NDArray[np.int64]) -> TeacherOutputs:
+        """Return the outputs on the texts ``rows``, ascending."""
+        hidden, means = self.hidden, self.means
+        return TeacherOutputs(
+            self.logits[rows],
+            None if hidden is None else HiddenStates(hidden.values[rows], hidden.shares),
+            None if means is None else means[rows[rows < len(means)]],
+        )
 
 
 def teacher_outputs(
     prepared: Prepared,
     split: EncodedSplit,
     listener: Listener,
-    labels: LabelsSoFar | None = None,
+    state: LabellingState | None = None,
     enough: Callable[[int], bool] = lambda labelled: False,
 ) -> TeacherOutputs:
-    """What the teacher says of ``split``, or of so many of its first texts that their number is ``enough``.
+    """Return the teacher's outputs on ``split``, or on its first texts.
 
-    That is asked after every ``CHUNK`` texts.
-
-    The 8-bit file is used if it works and at most ``UNEXPLAINED`` of the variance of the exact outputs is lost in it,
-    as read from validation rows; else PyTorch in the fastest precision of this processor, without hidden states. The
-    components of the hidden states are those of the first ``CHUNK`` texts: what the head reads, and the middle layer
-    and the last but one. Texts that ``labels`` holds already are not asked again.
+    After every ``CHUNK`` texts labelling ends if ``enough(labelled)`` says so of their number. Texts whose outputs are
+    in ``state`` are not labelled again. Without an accurate 8-bit file (see ``accurate_8_bit_file``) PyTorch gives the
+    logits, in this processor's fastest precision, and the hidden states are left out; the listener is told why.
+    MeasurementError if none of the first chunk's texts can be labelled.
     """
-    try:
-        compiled, reason = _true_file(prepared)
-    except Exception as error:
-        compiled, reason = None, f"the teacher's 8-bit file does not work ({error})"
-    if compiled is None:
+    file, reason = accurate_8_bit_file(prepared)
+    if file is None:
         listener(Event("note", f"{reason}: texts are labelled in PyTorch"))
-        return TeacherOutputs(_from_pytorch(prepared, split, listener, enough))
-    shape = prepared.teacher_shape
-    classes, depth = shape.num_outputs, shape.num_hidden_layers
-    described = sorted({place for place in (depth // 2 - 1, depth - 2, depth - 1) if place >= 0})
-    room = MEANS_BYTES // (2 * max(depth - 1, 1) * shape.hidden_size)
-    labels = labels or LabelsSoFar()
-    for begin, chunk in _chunks(split, labels.count, listener, enough):
+        return TeacherOutputs(_pytorch_logits(prepared, split, listener, enough))
+    state = state or LabellingState()
+    for begin, chunk in _chunks(split, state.count, listener, enough):
         try:
-            outputs = outputs_or_nan(compiled.outputs, chunk)
+            outputs = predict_or_nan(file.outputs, chunk)
         except MeasurementError:
-            if not labels.count:
+            if not state.count:
                 raise
             break
-        states = outputs[:, classes:].reshape(len(outputs), depth, shape.hidden_size)
-        chosen = states[:, described].reshape(len(states), -1)
-        known = chosen[np.isfinite(outputs).all(axis=1)]
-        components = labels.components or principal_components(known)
-        means = states[: max(room - begin, 0), :-1].astype(np.float16)
-        labels.add(components, logits=outputs[:, :classes], values=components.of(chosen), means=means)
-    assert labels.components is not None
-    hidden = HiddenStates(labels.all("values").astype(np.float16), labels.components.shares)
-    return TeacherOutputs(labels.all("logits").astype(np.float32), hidden, labels.all("means").astype(np.float16))
+        _add_chunk(state, outputs, begin, prepared.teacher_shape)
+    assert state.components is not None
+    return TeacherOutputs(
+        state.all("logits").astype(np.float32),
+        HiddenStates(state.all("values").astype(np.float16), state.components.shares),
+        state.all("means").astype(np.float16),
+    )
 
 
-def _true_file(prepared: Prepared) -> tuple[Compiled | None, str]:
-    """The teacher's 8-bit file in a session, or the reason why it is not true enough to the teacher."""
-    data, shape = prepared.data, prepared.teacher_shape
-    compiled = Compiled(prepared, serialise_describing(prepared, TransformerConfiguration.uniform(shape)))
-    checked = np.arange(min(CHECKED_ROWS, len(data.validation)))
-    found = compiled.outputs(data.validation.subset(checked))[:, : shape.num_outputs]
-    lost = unexplained(found, prepared.validation_outputs[checked])
-    return (compiled, "") if lost <= UNEXPLAINED else (None, f"8 bits lose {lost:.1%} of the teacher's outputs")
+def accurate_8_bit_file(prepared: Prepared) -> tuple[Compiled | None, str]:
+    """Return the teacher's 8-bit file, opened, or None and the reason why it cannot be used.
+
+    It can if it runs and loses at most ``UNEXPLAINED`` of the variance of the exact outputs on ``CHECKED_ROWS``
+    validation texts. Its outputs [n, C + layers * H] are the logits, then the hidden states of each layer.
+    """
+    try:
+        data, shape = prepared.data, prepared.teacher_shape
+        file = Compiled(prepared, serialise_describing(prepared, TransformerConfiguration.uniform(shape)))
+        checked = np.arange(min(CHECKED_ROWS, len(data.validation)))
+        logits = file.outputs(data.validation.subset(checked))[:, : shape.num_outputs]
+        lost = unexplained(logits, prepared.validation_outputs[checked])
+    except Exception as error:
+        return None, f"the teacher's 8-bit file does not work ({error})"
+    return (file, "") if lost <= UNEXPLAINED else (None, f"8 bits lose {lost:.1%} of the teacher's outputs")
 
 
-def _from_pytorch(prepared: Prepared, split: EncodedSplit, listener: Listener, enough: Callable[[int], bool]) -> Floats:
-    """Logits [n, C] of the checkpoint in PyTorch."""
+def _add_chunk(state: LabellingState, outputs: Floats, begin: int, shape: EncoderShape) -> None:
+    """Add the 8-bit file's ``outputs`` [n, C + layers * H] on the texts from number ``begin`` on.
+
+    The hidden states to distil are those of the middle layer and the last but one, averaged over the tokens, and what
+    the head reads. Their principal components are fitted to the first chunk's texts.
+    """
+    layers, hidden_size = shape.num_hidden_layers, shape.hidden_size
+    states = outputs[:, shape.num_outputs :].reshape(len(outputs), layers, hidden_size)
+    distilled = sorted({layer for layer in (layers // 2 - 1, layers - 2, layers - 1) if layer >= 0})
+    features = states[:, distilled].reshape(len(states), -1)
+    components = state.components or principal_components(features[np.isfinite(outputs).all(axis=1)])
+    texts_with_means = MEANS_BYTES // (2 * max(layers - 1, 1) * hidden_size)
+    means = states[: max(texts_with_means - begin, 0), :-1].astype(np.float16)
+    state.add(components, logits=outputs[:, : shape.num_outputs], values=components.project(features), means=means)
+
+
+def _pytorch_logits(
+    prepared: Prepared, split: EncodedSplit, listener: Listener, enough: Callable[[int], bool]
+) -> Floats:
+    """Logits [n, C] of the teacher's checkpoint in PyTorch."""
     data = prepared.data
     checkpoint = open_checkpoint(str(prepared.checkpoint))
     model, _ = load_classifier(checkpoint, data.task.num_outputs, data.task.label_names)
@@ -109,18 +141,18 @@ def _from_pytorch(prepared: Prepared, split: EncodedSplit, listener: Listener, e
     return np.concatenate([predict_logits(model, chunk, data.pad_id) for _, chunk in chunks])
 
 
-def outputs_or_nan(outputs_of: Callable[[EncodedSplit], Floats], split: EncodedSplit) -> Floats:
-    """Outputs [n, K] of a split; NaN for the texts that make ``outputs_of`` fail.
+def predict_or_nan(predict: Callable[[EncodedSplit], Floats], split: EncodedSplit) -> Floats:
+    """Return the outputs [n, K] of a split, with NaN for the texts on which ``predict`` raises MeasurementError.
 
-    The split is halved until such a text stands alone. MeasurementError if no text of it has outputs.
+    A split that fails is halved until the failing text stands alone. MeasurementError if all texts fail.
     """
     try:
-        return outputs_of(split)
+        return predict(split)
     except MeasurementError:
         if len(split) == 1:
             raise
     halves = [half for half in np.array_split(np.arange(len(split)), 2) if len(half)]
-    found = [(len(half), _outputs_or_none(outputs_of, split.subset(half))) for half in halves]
+    found = [(len(half), _predict_or_none(predict, split.subset(half))) for half in halves]
     widths = {outputs.shape[1] for _, outputs in found if outputs is not None}
     if not widths:
         raise MeasurementError(f"the teacher must answer at least one of {len(split)} texts, but answered none")
@@ -129,9 +161,9 @@ def outputs_or_nan(outputs_of: Callable[[EncodedSplit], Floats], split: EncodedS
     )
 
 
-def _outputs_or_none(outputs_of: Callable[[EncodedSplit], Floats], split: EncodedSplit) -> Floats | None:
+def _predict_or_none(predict: Callable[[EncodedSplit], Floats], split: EncodedSplit) -> Floats | None:
     try:
-        return outputs_or_nan(outputs_of, split)
+        return predict_or_nan(predict, split)
     except MeasurementError:
         return None
 
@@ -139,7 +171,7 @@ def _outputs_or_none(outputs_of: Callable[[EncodedSplit], Floats], split: Encode
 def _chunks(
     split: EncodedSplit, begin: int, listener: Listener, enough: Callable[[int], bool]
 ) -> Iterator[tuple[int, EncodedSplit]]:
-    """The rows from ``begin`` on, ``CHUNK`` at a time and where they begin, until there are enough."""
+    """Yield ``CHUNK`` texts at a time, from number ``begin`` on, and the number of the first; end when ``enough``."""
     while begin < len(split) and (begin == 0 or not enough(begin)):
         listener(Event("progress", "labelling texts", begin / len(split)))
         yield begin, split.subset(np.arange(begin, min(begin + CHUNK, len(split))))

@@ -1,9 +1,10 @@
-"""What a search starts from: data, checkpoint and teacher."""
+"""Prepares the teacher: fine-tunes it if need be, and writes its checkpoint, outputs and weights."""
 
 from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,13 +12,13 @@ import numpy as np
 from autocompress.compression.importance import reorder
 from autocompress.compression.vocabulary import vocabulary_order
 from autocompress.distillation.batches import tensor_batch
-from autocompress.distillation.teacher import TeacherSettings, fine_tune, predict_logits, seconds_wanted
-from autocompress.distillation.training import autocast
-from autocompress.distillation.training_state import TrainingState
+from autocompress.distillation.mixed_precision import autocast
+from autocompress.distillation.teacher import FineTuning, TeacherSettings, fine_tune, predict_logits, seconds_wanted
 from autocompress.domain.problem import Problem
 from autocompress.domain.shape import EncoderShape
 from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.networks.families import import_encoder
+from autocompress.networks.weights import Arrays
 from autocompress.preparation.choose_compensation import CALIBRATION_ROWS, useful_compensation
 from autocompress.preparation.inputs import Inputs, load_start
 from autocompress.students.transformer.compensation import Compensation
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def save_data(prepared: Prepared, inputs: Inputs, problem: Problem) -> None:
-    """Write the encoded splits and the requests that every latency is measured on, drawn from the validation split."""
+    """Write the encoded splits, and the requests drawn from the validation split that all latencies are measured on."""
     folder = prepared.study_folder / "data"
     inputs.data.save(folder)
     requests = draw_requests(
@@ -53,60 +54,63 @@ def save_data(prepared: Prepared, inputs: Inputs, problem: Problem) -> None:
 def prepare_teacher(
     prepared: Prepared, inputs: Inputs, problem: Problem, budget_s: float, at_most_s: float, listener: Listener
 ) -> None:
-    """Leave the teacher as a checkpoint folder, its weights by importance, and its outputs on the validation split.
+    """Write the teacher: its checkpoint folder, its weights in order of importance, and its outputs.
 
-    Fine-tuning has ``budget_s`` seconds, or up to ``at_most_s`` where the rows are many or slow.
+    A checkpoint without a trained head is fine-tuned first, for ``budget_s`` seconds, or for up to ``at_most_s`` where
+    all passes over the data take longer. The checkpoint folder gets its name last, which says that all is written.
     """
     model = load_start(inputs)
     state = training_state(prepared, TEACHER, problem)
     if inputs.order is None:
         listener(Event("note", "the teacher is fine-tuned first"))
-        _fine_tune(model, inputs.data, problem, budget_s, at_most_s, listener, state)
-    temporary = prepared.folder / "checkpoint.partial"
-    shutil.rmtree(temporary, ignore_errors=True)
-    model.save_pretrained(temporary)
-    inputs.checkpoint.tokenizer.save_pretrained(temporary)
+        settings = TeacherSettings(budget_s=budget_s, seed=problem.seed)
+        wanted_s = seconds_wanted(model, inputs.data, settings)
+        settings = replace(settings, budget_s=min(max(budget_s, wanted_s), at_most_s))
+        fine_tuning = fine_tune(model, inputs.data, settings, listener, state)
+        _note_missing_time(fine_tuning, inputs.data, problem, listener)
+    checkpoint, data = _save_checkpoint(prepared, model, inputs), inputs.data
     shape, arrays = import_encoder(model)
-    data = inputs.data
-    order = vocabulary_order(data.train.tokens, shape.vocab_size, np.array(data.special_ids))
+    order = vocabulary_order(data.train.tokens, shape.vocab_size, data.special_ids)
     prepared.save_outputs(predict_logits(model, data.validation, data.pad_id, exact=True), order)
-    rows = calibration_rows(problem.time_budget_s)
-    ordered = _ordered(shape, arrays, inputs.data, rows)
+    _save_weights(prepared, arrays, shape, data, calibration_rows(problem.time_budget_s), listener)
+    shutil.rmtree(prepared.checkpoint, ignore_errors=True)
+    checkpoint.replace(prepared.checkpoint)
+    state.discard()
+
+
+def _note_missing_time(fine_tuning: FineTuning, data: EncodedDataset, problem: Problem, listener: Listener) -> None:
+    hint = fine_tuning.hint(data.task.metric, problem.time_budget_s)
+    if hint is not None:
+        listener(Event("note", hint))
+
+
+def _save_checkpoint(prepared: Prepared, model: PreTrainedModel, inputs: Inputs) -> Path:
+    """Write model and tokenizer to a folder with a temporary name, and return that."""
+    folder = prepared.folder / "checkpoint.partial"
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(folder)
+    inputs.checkpoint.tokenizer.save_pretrained(folder)
+    return folder
+
+
+def _save_weights(
+    prepared: Prepared, arrays: Arrays, shape: EncoderShape, data: EncodedDataset, rows: int, listener: Listener
+) -> None:
+    """Write the weights in order of importance, and the compensation for sub-networks of them, from ``rows`` texts."""
+    ordered = _by_importance(shape, arrays, data, rows)
     compensation = Compensation({}, frozenset())
     with attempt("what is cut from the teacher is not reconstructed", listener):
         compensation = useful_compensation(prepared, ordered, shape, rows)
     prepared.save_compensation(compensation)
     prepared.save(TEACHER, ordered, shape)
-    shutil.rmtree(prepared.checkpoint, ignore_errors=True)
-    temporary.replace(prepared.checkpoint)
-    state.discard()
-
-
-def _fine_tune(
-    model: PreTrainedModel,
-    data: EncodedDataset,
-    problem: Problem,
-    budget_s: float,
-    at_most_s: float,
-    listener: Listener,
-    state: TrainingState,
-) -> None:
-    settings = TeacherSettings(budget_s=budget_s, seed=problem.seed)
-    wanted_s = seconds_wanted(model, data, settings)
-    settings = replace(settings, budget_s=min(max(budget_s, wanted_s), at_most_s))
-    hint = fine_tune(model, data, settings, listener, state).hint(data.task.metric, problem.time_budget_s)
-    if hint is not None:
-        listener(Event("note", hint))
 
 
 def calibration_rows(time_budget_s: float) -> int:
-    """Texts that importance is read from and reconstruction fitted to: fewer where the time is short."""
+    """Return the number of texts that importance and compensation are computed from: fewer in a short search."""
     return round(min(max(CALIBRATION_ROWS * time_budget_s / CALIBRATION_S, FEWEST_CALIBRATION_ROWS), CALIBRATION_ROWS))
 
 
-def _ordered(
-    shape: EncoderShape, arrays: dict[str, np.ndarray], data: EncodedDataset, count: int
-) -> dict[str, np.ndarray]:
+def _by_importance(shape: EncoderShape, arrays: Arrays, data: EncodedDataset, count: int) -> Arrays:
     """The weights with heads, neurons and channels in order of importance on ``count`` rows of the training split."""
     split = data.splits["train"]
     rows = np.random.default_rng(0).permutation(len(split))[:count]

@@ -1,4 +1,4 @@
-"""What students are distilled on: the training texts, and texts made up from them, as the teacher labels them."""
+"""Prepares the transfer set: training texts and augmented texts, with the teacher's outputs on them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import hashlib
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from autocompress.distillation.augmentation import AugmentationSettings
-from autocompress.distillation.hidden_states import HiddenStates
+from autocompress.distillation.augmentation import AugmentationSettings, Augmenter
 from autocompress.distillation.layer_heads import NO_HEADS, LayerHeads, head_outputs, train_layer_heads
-from autocompress.distillation.transfer import extended
+from autocompress.distillation.transfer import with_augmented
 from autocompress.domain.problem import Problem
 from autocompress.preparation.labelling import TeacherOutputs, teacher_outputs
-from autocompress.preparation.labels_so_far import LabelsSoFar
+from autocompress.preparation.labelling_state import LabellingState
 from autocompress.study.prepared import TEACHER, TRANSFER, Prepared
 from autocompress.study.reuse import content_key
 from autocompress.system.attempts import attempt
@@ -29,74 +27,70 @@ NO_SPLICE = AugmentationSettings(splice_share=0.0)
 def prepare_transfer(
     prepared: Prepared, problem: Problem, count: int, enough: Callable[[int], bool], listener: Listener
 ) -> None:
-    """Leave the transfer set: the training texts and up to ``count`` made-up ones, with the teacher's outputs.
+    """Write the transfer set: the training texts and up to ``count`` augmented ones, with the teacher's outputs.
 
-    The training texts come first; labelling ends as soon as the number of labelled texts is ``enough``. Texts that
-    the teacher cannot label are left out. MeasurementError if that is all of them.
+    Heads after the teacher's lower layers are trained on the same outputs and written too. The training texts come
+    first; labelling ends as soon as ``enough(labelled)`` says so of the number of labelled texts. Texts that the
+    teacher cannot label are left out; MeasurementError if that is all of them.
     """
-    teacher = hashlib.sha256(prepared.validation_outputs.tobytes()).hexdigest()
-    labels = LabelsSoFar(
-        prepared.folder / f"{TRANSFER}.training", f"{content_key(prepared, TRANSFER, problem)} {teacher}"
-    )
+    state = _labelling_state(prepared, problem)
     train = prepared.data.train.subset(np.random.default_rng(problem.seed).permutation(len(prepared.data.train)))
-    split = _with_made_up(prepared, train, max(count, labels.count - len(train)), problem.seed, listener)
-    outputs = teacher_outputs(prepared, split, listener, labels, enough)
-    known, usable = len(outputs.logits), usable_rows(outputs)
-    if known < len(train):
-        listener(Event("note", f"there was time to label {known:,} of {len(train):,} training texts"))
-    if len(usable) < known:
-        listener(
-            Event("note", f"{known - len(usable):,} of {known:,} texts are left out: the teacher cannot label them")
-        )
-    if not len(usable):
-        raise MeasurementError("the teacher must give finite outputs of some text, but gave none")
-    outputs = _kept(outputs, usable)
+    split = _with_augmented(prepared, train, max(count, state.count - len(train)), problem.seed, listener)
+    outputs = teacher_outputs(prepared, split, listener, state, enough)
+    usable = outputs.finite_rows()
+    _report_left_out(len(outputs.logits), len(usable), len(train), listener)
+    outputs = outputs.subset(usable)
     heads = NO_HEADS
     with attempt("no heads after the teacher's lower layers", listener):
         heads = _layer_heads(prepared, outputs, listener)
     prepared.save_layer_heads(heads)
-    labelled = int((usable < len(train)).sum())
-    prepared.save_transfer(split.subset(usable), outputs.logits, outputs.hidden, labelled)
-    labels.discard()
+    real_texts = int((usable < len(train)).sum())
+    prepared.save_transfer(split.subset(usable), outputs.logits, outputs.hidden, real_texts)
+    state.discard()
 
 
-def usable_rows(outputs: TeacherOutputs) -> NDArray[np.int64]:
-    """Numbers of the texts whose outputs are all finite, ascending."""
-    finite = np.ones(len(outputs.logits), bool)
-    for known in (outputs.logits, None if outputs.hidden is None else outputs.hidden.values, outputs.means):
-        if known is not None:
-            finite[: len(known)] &= np.isfinite(known).reshape(len(known), -1).all(axis=1)
-    return np.flatnonzero(finite)
+def _labelling_state(prepared: Prepared, problem: Problem) -> LabellingState:
+    """Where this teacher's labels on these texts are saved until all are there."""
+    teacher = hashlib.sha256(prepared.validation_outputs.tobytes()).hexdigest()
+    key = f"{content_key(prepared, TRANSFER, problem)} {teacher}"
+    return LabellingState(prepared.folder / f"{TRANSFER}.training", key)
 
 
-def _kept(outputs: TeacherOutputs, rows: NDArray[np.int64]) -> TeacherOutputs:
-    hidden, means = outputs.hidden, outputs.means
-    return TeacherOutputs(
-        outputs.logits[rows],
-        None if hidden is None else HiddenStates(hidden.values[rows], hidden.shares),
-        None if means is None else means[rows[rows < len(means)]],
-    )
-
-
-def _with_made_up(prepared: Prepared, train: EncodedSplit, count: int, seed: int, listener: Listener) -> EncodedSplit:
-    """``train`` and ``count`` texts made up from it; if one way of making them up fails, the others; at last none."""
+def _with_augmented(prepared: Prepared, train: EncodedSplit, count: int, seed: int, listener: Listener) -> EncodedSplit:
+    """``train`` and ``count`` augmented texts: spliced ones, or, if that fails, ones with replaced words, or none."""
     data = prepared.data
     separators = set(data.special_ids) - {data.unknown_id}
     splice = AugmentationSettings(splice_share=PAIR_SPLICE_SHARE if data.task.pair else SPLICE_SHARE)
     for settings, kind in ((splice, "spliced texts"), (NO_SPLICE, "texts with replaced words")):
         with attempt(f"no {kind} are made up", listener):
             vectors = prepared.source(TEACHER)[0]["embeddings.word"]
-            return extended(train, count, vectors, separators, settings, seed, data.max_length)
+            augmenter = Augmenter.for_texts(train.tokens, vectors, separators, data.max_length, settings)
+            return with_augmented(train, augmenter, count, seed)
     return train
 
 
-def _layer_heads(prepared: Prepared, known: TeacherOutputs, listener: Listener) -> LayerHeads:
-    """Heads learnt from the teacher's ``known`` outputs, with what they say of the validation split."""
-    if known.means is None:
+def _report_left_out(labelled: int, usable: int, train_rows: int, listener: Listener) -> None:
+    """Note the texts without labels, for lack of time or of finite outputs; MeasurementError if none has labels."""
+    if labelled < train_rows:
+        listener(Event("note", f"there was time to label {labelled:,} of {train_rows:,} training texts"))
+    if usable < labelled:
+        left_out = f"{labelled - usable:,} of {labelled:,} texts are left out"
+        listener(Event("note", f"{left_out}: the teacher cannot label them"))
+    if not usable:
+        raise MeasurementError("the teacher must give finite outputs of some text, but gave none")
+
+
+def _layer_heads(prepared: Prepared, outputs: TeacherOutputs, listener: Listener) -> LayerHeads:
+    """Heads trained on the teacher's ``outputs``, and their own outputs on the validation split.
+
+    No heads where the layers' means are not known, which only the teacher's 8-bit file gives.
+    """
+    if outputs.means is None:
         return NO_HEADS
-    seen = teacher_outputs(prepared, prepared.data.validation, listener).means
-    if seen is None or len(seen) < len(prepared.data.validation) or not np.isfinite(seen).all():
+    validation = prepared.data.validation
+    means = teacher_outputs(prepared, validation, listener).means
+    if means is None or len(means) < len(validation) or not np.isfinite(means).all():
         return NO_HEADS
     loss = prepared.data.task.definition.distillation_loss
-    trained = train_layer_heads(known.means, known.logits[: len(known.means)], loss)
-    return LayerHeads(trained, head_outputs(trained, seen))
+    arrays = train_layer_heads(outputs.means, outputs.logits[: len(outputs.means)], loss)
+    return LayerHeads(arrays, head_outputs(arrays, means))

@@ -3,12 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocompress.distillation.augmentation import AugmentationSettings, augmented, fitted, nearest_tokens, segments
-from autocompress.distillation.transfer import REAL_PASSES, TransferSet, extended
+from autocompress.distillation.augmentation import AugmentationSettings, Augmenter, fitted, nearest_tokens, segments
+from autocompress.distillation.transfer import REAL_PASSES, TransferSet, with_augmented
 from autocompress.tasks.encoding import EncodedSplit
 
 CLS, SEP, VOCABULARY = 0, 1, 30
-SEPARATORS = (CLS, SEP)
+SEPARATORS = frozenset((CLS, SEP))
 words = st.lists(st.integers(2, VOCABULARY - 1), min_size=1, max_size=8)
 rows = st.lists(words, min_size=1, max_size=2).map(
     lambda texts: np.array([CLS, *(token for text in texts for token in (*text, SEP))], np.int32)
@@ -40,11 +40,11 @@ def test_a_token_without_any_other_is_its_own_neighbour():
 
 
 @given(rows, rows, st.floats(0, 1), st.floats(0, 1), st.integers(0, 1000), st.integers(3, 20))
-def test_made_up_rows_keep_the_separators_and_the_words_of_their_sources(row, other, splice, replace, seed, longest):
+def test_augmented_rows_keep_the_separators_and_the_words_of_their_sources(row, other, splice, replace, seed, longest):
     neighbours = (np.arange(VOCABULARY, dtype=np.int32)[:, None] + [0, 0]).astype(np.int32)
-    settings = AugmentationSettings(splice, replace)
-    made, places = augmented(row, other, neighbours, SEPARATORS, settings, np.random.default_rng(seed), longest)
-    assert made[np.isin(made, SEPARATORS)].tolist() == row[np.isin(row, SEPARATORS)].tolist()
+    augmenter = Augmenter(neighbours, SEPARATORS, longest, AugmentationSettings(splice, replace))
+    made, places = augmenter.augment(row, other, np.random.default_rng(seed))
+    assert made[np.isin(made, [*SEPARATORS])].tolist() == row[np.isin(row, [*SEPARATORS])].tolist()
     assert set(made) <= set(row) | set(other)
     assert len(made) <= max(longest, len(row))
     assert len(made) == len(places) and len(segments(made, SEPARATORS)) == len(segments(row, SEPARATORS))
@@ -57,8 +57,8 @@ def test_made_up_rows_keep_the_separators_and_the_words_of_their_sources(row, ot
 def test_words_are_replaced_by_their_neighbours_at_the_share_that_was_asked_for():
     row = np.array([CLS, *[2] * 2000, SEP], np.int32)
     neighbours = np.full((VOCABULARY, 2), 9, np.int32)
-    settings = AugmentationSettings(0.0, 0.25)
-    made, _ = augmented(row, row, neighbours, SEPARATORS, settings, np.random.default_rng(0), 9)
+    augmenter = Augmenter(neighbours, SEPARATORS, 9, AugmentationSettings(0.0, 0.25))
+    made, _ = augmenter.augment(row, row, np.random.default_rng(0))
     assert (made == 9).sum() == pytest.approx(500, abs=60) and set(made) == {CLS, SEP, 2, 9}
 
 
@@ -77,11 +77,15 @@ def split_of(texts: list[list[int]]) -> EncodedSplit:
     return EncodedSplit(tokens, np.zeros(len(tokens), np.int8), offsets, np.arange(len(texts)) % 2)
 
 
+def augmented(split: EncodedSplit, count: int, seed: int, longest: int) -> EncodedSplit:
+    vectors = np.random.default_rng(0).normal(size=(VOCABULARY, 4)).astype(np.float32)
+    augmenter = Augmenter.for_texts(split.tokens, vectors, SEPARATORS, longest, AugmentationSettings())
+    return with_augmented(split, augmenter, count, seed)
+
+
 def test_a_transfer_set_begins_with_the_real_rows_and_labels_only_those():
     split = split_of([[2, 3, 4], [5, 6], [7]])
-    vectors = np.random.default_rng(0).normal(size=(VOCABULARY, 4)).astype(np.float32)
-    longer = extended(split, 7, vectors, SEPARATORS, AugmentationSettings(), seed=0, longest=9)
-    again = extended(split, 7, vectors, SEPARATORS, AugmentationSettings(), seed=0, longest=9)
+    longer, again = (augmented(split, 7, seed=0, longest=9) for _ in range(2))
     assert len(longer) == 10 and np.array_equal(longer.tokens, again.tokens)
     assert np.array_equal(longer.tokens[: len(split.tokens)], split.tokens)
     assert np.isin(longer.tokens, [CLS, SEP, 2, 3, 4, 5, 6, 7]).all()
@@ -91,11 +95,8 @@ def test_a_transfer_set_begins_with_the_real_rows_and_labels_only_those():
     assert transfer.passes(12.0) == pytest.approx(12.0 * (3 + 3.5) / (3 * REAL_PASSES + 7))
 
 
-def test_more_made_up_texts_begin_with_those_of_fewer():
+def test_more_augmented_texts_begin_with_those_of_fewer():
     split = split_of([[2, 3, 4], [5, 6], [7, 8, 9, 10]])
-    vectors = np.random.default_rng(0).normal(size=(VOCABULARY, 4)).astype(np.float32)
-    few, many = (
-        extended(split, count, vectors, SEPARATORS, AugmentationSettings(), seed=3, longest=5) for count in (4, 11)
-    )
+    few, many = (augmented(split, count, seed=3, longest=5) for count in (4, 11))
     assert np.array_equal(many.tokens[: len(few.tokens)], few.tokens) and many.lengths.max() <= 6
-    assert extended(split, 0, vectors, SEPARATORS, AugmentationSettings(), 0, 9).labels.tolist() == [0, 1, 0]
+    assert augmented(split, 0, seed=0, longest=9).labels.tolist() == [0, 1, 0]

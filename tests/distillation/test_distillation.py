@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from autocompress.compression.vocabulary import vocabulary_order
-from autocompress.distillation.augmentation import AugmentationSettings
+from autocompress.distillation.augmentation import AugmentationSettings, Augmenter
 from autocompress.distillation.batches import head_logits, tensor_batch, token_map
 from autocompress.distillation.refine import refine
 from autocompress.distillation.super_network import (
@@ -17,7 +17,7 @@ from autocompress.distillation.super_network import (
 )
 from autocompress.distillation.teacher import FineTuning, TeacherSettings, fine_tune, predict_logits, seconds_wanted
 from autocompress.distillation.training import TrainingSettings
-from autocompress.distillation.transfer import TransferSet, extended
+from autocompress.distillation.transfer import TransferSet, with_augmented
 from autocompress.domain.problem import DataSource
 from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.networks.families import import_encoder
@@ -71,7 +71,10 @@ def test_sub_networks_of_a_trained_super_network_are_good_and_refine(taught, stu
     shape, arrays = import_encoder(model)
     order = vocabulary_order(data.train.tokens, shape.vocab_size, data.special_ids)
     separators = set(data.special_ids) - {data.unknown_id}
-    split = extended(data.train, 200, arrays["embeddings.word"], separators, AugmentationSettings(), 0, data.max_length)
+    augmenter = Augmenter.for_texts(
+        data.train.tokens, arrays["embeddings.word"], separators, data.max_length, AugmentationSettings()
+    )
+    split = with_augmented(data.train, augmenter, 200, seed=0)
     outputs = predict_logits(model, split, data.pad_id)
     transfer = TransferSet(split, outputs, len(data.train), data.pad_id, data.unknown_id)
     vocabulary = shape.vocab_size

@@ -41,7 +41,7 @@ def test_components_are_singular_vectors_of_unit_variance():
     components = principal_components(states, 5)
     left, singular, _ = np.linalg.svd(states - states.mean(axis=0), full_matrices=False)
     expected = left[:, :5] * np.sqrt(499)
-    found = components.of(states).astype(np.float32)
+    found = components.project(states).astype(np.float32)
     signs = np.sign((found * expected).sum(axis=0))
     assert found == pytest.approx(signs * expected, abs=0.02)
     assert components.shares == pytest.approx(singular[:5] / singular[:5].sum(), rel=1e-3)
@@ -52,7 +52,7 @@ def test_directions_without_variance_are_left_out():
     states = (rng.normal(size=(100, 3)) @ rng.normal(size=(3, 12))).astype(np.float32)
     components = principal_components(states, 8)
     assert components.basis.shape == (12, 3) and components.shares.sum() == pytest.approx(1)
-    assert np.isfinite(components.of(states)).all()
+    assert np.isfinite(components.project(states)).all()
 
 
 def test_the_loss_weighs_the_components():

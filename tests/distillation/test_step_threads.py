@@ -20,7 +20,7 @@ def steps(chooser: StepThreads, speed: dict[int, float], count: int) -> list[int
     for _ in range(count):
         chooser.choose()
         used.append(torch.get_num_threads())
-        chooser.learn(100.0, 1.0 / speed[used[-1]])
+        chooser.record(100.0, 1.0 / speed[used[-1]])
     return used
 
 
@@ -28,7 +28,7 @@ def steps(chooser: StepThreads, speed: dict[int, float], count: int) -> list[int
 def test_what_did_more_in_the_comparison_is_kept(speed: dict[int, float], best: int):
     chooser = StepThreads(2)
     assert steps(chooser, speed, 5) == [2, 1, best, best, best]
-    chooser.settle()
+    chooser.use_all()
     assert torch.get_num_threads() == 2
 
 

@@ -1,5 +1,6 @@
 """A training that is killed goes on where it was last kept, and ends as one that was not."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from autocompress.distillation.training import TrainingReport, TrainingSettings, train
+from autocompress.distillation.training import Trainer, TrainingReport, TrainingSettings
 from autocompress.distillation.training_state import TrainingState
+from autocompress.networks.weights import load_weights
 from autocompress.system.errors import StorageError
 
 SETTINGS = TrainingSettings(0.05, 1e6, 6.0, batch_size=8)
@@ -27,13 +29,13 @@ def fit(
     torch.manual_seed(0)
     model, batches = nn.Linear(3, 1), []
 
-    def loss_of(indices: np.ndarray, progress: float) -> torch.Tensor:
+    def loss_of(indices: np.ndarray) -> torch.Tensor:
         if len(batches) == dies_after:
             raise KilledError
         batches.append(indices.tolist())
         return (model(INPUTS[indices]) - TARGETS[indices]).square().mean()
 
-    report = train(model.parameters(), loss_of, np.arange(44) % 7, SETTINGS, state=state)
+    report = Trainer(model.parameters(), np.arange(44) % 7, SETTINGS, state=state).train(loss_of)
     return model.weight.detach(), batches, report
 
 
@@ -106,3 +108,18 @@ def test_what_the_caller_keeps_is_restored(tmp_path: Path):
     state = TrainingState(path, "key", every_s=0.0)
     fit(state)
     assert torch.equal(state.kept["best"], torch.arange(3.0))
+
+
+def test_the_names_in_the_file_stay_so_that_older_files_can_be_read(tmp_path: Path):
+    path = tmp_path / "teacher.training"
+    with pytest.raises(KilledError):
+        fit(TrainingState(path, "key", every_s=0.0, kept={"best": torch.arange(3.0)}), 7)
+    arrays, meta = load_weights(path)
+    parts = [f"{name}.{number}" for name in ("weight", "step", "exp_avg", "exp_avg_sq") for number in (0, 1)]
+    assert sorted(arrays) == sorted(["kept.best", *parts])
+    assert (meta["kind"], meta["key"]) == ("training", "key")
+    position = json.loads(meta["position"])
+    generator = position.pop("generator")
+    assert generator["bit_generator"] == "PCG64" and set(generator) >= {"state", "has_uint32", "uinteger"}
+    seventh = len(fit(None)[1][6])
+    assert position == {"way": 44 / (6 * 44), "steps": 7, "seen": 44 + seventh, "epoch": 1, "batch": 1}

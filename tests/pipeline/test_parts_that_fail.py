@@ -10,7 +10,7 @@ import pytest
 from short_search import BUDGET_S, LEAST_RESUME_S
 
 import autocompress
-from autocompress.distillation.augmentation import AugmentationSettings
+from autocompress.distillation.augmentation import Augmenter
 from autocompress.evaluation.compile import Compiled
 from autocompress.pipeline import baselines, pipeline
 from autocompress.pipeline import refine as refinement
@@ -55,11 +55,12 @@ def fail(*_: object, **__: object) -> None:
 def test_no_part_after_the_teacher_ends_the_search(
     trained_checkpoint: str, tiny_data: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    made_up, outputs_of, train = transfer_set.extended, Compiled.outputs, super_networks.train_super_network
+    with_augmented, outputs_of = transfer_set.with_augmented, Compiled.outputs
+    train = super_networks.train_super_network
 
     def no_spliced(*arguments: object) -> EncodedSplit:
-        settings = next(each for each in arguments if isinstance(each, AugmentationSettings))
-        return fail() if settings.splice_share else made_up(*arguments)  # type: ignore[arg-type, return-value]
+        augmenter = next(each for each in arguments if isinstance(each, Augmenter))
+        return fail() if augmenter.settings.splice_share else with_augmented(*arguments)  # type: ignore[arg-type, return-value]
 
     bad: list[bytes] = []
 
@@ -74,7 +75,7 @@ def test_no_part_after_the_teacher_ends_the_search(
     def no_bilstm(*arguments: object, **settings: object) -> object:
         return fail() if "bilstm" in str(settings["message"]) else train(*arguments, **settings)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(transfer_set, "extended", no_spliced)
+    monkeypatch.setattr(transfer_set, "with_augmented", no_spliced)
     monkeypatch.setattr(Compiled, "outputs", one_text_breaks_the_file)
     monkeypatch.setattr(super_networks, "train_super_network", no_bilstm)
     monkeypatch.setattr(baselines, "build_baselines", fail)
