@@ -20,7 +20,7 @@ from autocompress.distillation.teacher import predict_logits
 from autocompress.hardware.cores import usable_cores
 from autocompress.measurement.inference import predict
 from autocompress.networks.checkpoint import open_checkpoint
-from autocompress.networks.loading import load_classifier
+from autocompress.networks.loading import load_in_class_order
 from autocompress.study.prepared import Prepared
 from autocompress.study.shipped import MODEL, shipped_folder, shipped_results
 from autocompress.study.store import StudyStore
@@ -52,7 +52,9 @@ def differences(store: StudyStore) -> np.ndarray:
     """Return points above the teacher [trials, 3]: measured on validation, expected, measured on test."""
     prepared = Prepared(store.folder)
     data, known = prepared.data, prepared.validation_outputs
-    model, _ = load_classifier(open_checkpoint(str(prepared.checkpoint)), data.task.num_outputs, data.task.label_names)
+    model, _ = load_in_class_order(
+        open_checkpoint(str(prepared.checkpoint)), data.task.num_outputs, data.task.label_names
+    )
     labels = data.validation.labels
     teacher = metric_of(data.task, known, labels)
     teacher_test = metric_of(data.task, predict_logits(model, data.test, data.pad_id, exact=True), data.test.labels)

@@ -29,7 +29,7 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from autocompress.artifact.blocks import GraphInputs
 from autocompress.artifact.runtime import least_onnxruntime
-from autocompress.networks.families import import_encoder
+from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.students import STUDENTS
 from autocompress.students.bilstm.configuration import BiLSTMConfiguration
 from autocompress.students.cnn.configuration import CNNConfiguration

@@ -1,4 +1,7 @@
-"""Tiny random checkpoints of each family, and inputs with padding and pairs."""
+"""Tiny random models of each family, and padded pairs of texts as their inputs.
+
+A key of ``CONFIGS`` is a family, or a family and what is special; the conformance suite runs over all of them.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ CONFIGS: dict[str, Callable[[], Any]] = {
 
 
 def random_model(config: Any, seed: int = 0) -> Any:
-    """A classifier whose biases and norms are random too, so that a forgotten one shows."""
+    """A classifier with random biases and norms too, so that a test notices one that is not read."""
     torch.manual_seed(seed)
     model = transformers.AutoModelForSequenceClassification.from_config(config).eval()
     with torch.no_grad():

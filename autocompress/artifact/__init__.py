@@ -1,1 +1,1 @@
-"""Artefacts: the ONNX graph with its packed weights, the manifest beside it, and running it."""
+"""Building ONNX graphs with packed weights, and running them in ONNX Runtime."""

@@ -1,4 +1,4 @@
-"""Parts of a graph that every student type has: inputs, embeddings, linear layers, pooling, heads."""
+"""Adds the parts of a graph that all student types share: inputs, embeddings, linear layers, pooling, heads."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ TEXTS_NEEDED, TOKENS_NEEDED = "a_batch_has_at_least_1_text", "texts_have_at_leas
 
 @dataclass(frozen=True)
 class GraphInputs:
-    """What a graph has to know of the data: the tokens kept, the unknown token, and whether texts come in pairs.
+    """What a graph depends on in the data: whether texts come in pairs, which tokens are frequent, the longest text.
 
-    ``vocabulary_order`` int32 ``[V]``: token ids, most frequent first. Where a configuration keeps ``v < V`` tokens
-    they are the first v, and every other id is read as ``unknown_id``. ``max_length`` is the largest number of tokens
-    of a text; the graph refuses longer ones where it has positions.
+    ``vocabulary_order`` int32 ``[V]`` holds the token ids, most frequent first. A configuration that keeps ``v < V``
+    tokens keeps the first v, and its graph reads every other id as ``unknown_id``. ``max_length`` is the largest number
+    of tokens in a text; a graph with position embeddings refuses longer ones.
     """
 
     pair: bool
@@ -42,7 +42,7 @@ class GraphInputs:
 
 
 def finished(graph: GraphBuilder, logits: str, num_outputs: int, *, token_types: bool = False) -> ModelProto:
-    """The model: int64 inputs ``[batch, sequence]``, and float32 ``[batch, num_outputs]`` named ``logits``."""
+    """Return the model: int64 inputs ``[batch, sequence]``, and the float32 output ``logits [batch, num_outputs]``."""
     graph.nodes.append(helper.make_node("Identity", [logits], [LOGITS]))
     names = [INPUT_IDS, ATTENTION_MASK] + [TOKEN_TYPE_IDS] * token_types
     inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "sequence"]) for name in names]
@@ -50,7 +50,10 @@ def finished(graph: GraphBuilder, logits: str, num_outputs: int, *, token_types:
 
 
 def linear(graph: GraphBuilder, x: str, weight: Floats, bias: Floats, bits: int, *, sparse: bool = False) -> str:
-    """``x [.., in] @ weight[out, in].T + bias``; below 32 bits by int8 kernels with dynamic activation scales."""
+    """Add ``x [.., in] @ weight[out, in].T + bias [out]`` and return its name.
+
+    Below 32 ``bits`` the product is that of int8 kernels, with activation scales computed at run time.
+    """
     if bits == 32:
         stored = stored_floats(graph, np.ascontiguousarray(weight.T), sparse=sparse)
         return graph.op("Add", graph.op("MatMul", x, stored), graph.constant(bias))
@@ -60,13 +63,13 @@ def linear(graph: GraphBuilder, x: str, weight: Floats, bias: Floats, bits: int,
 
 
 def layer_norm(graph: GraphBuilder, x: str, arrays: Arrays, name: str, epsilon: float) -> str:
-    """Layer normalization of the last axis with ``{name}.weight`` and ``{name}.bias``."""
+    """Add layer normalization of the last axis with ``{name}.weight`` and ``{name}.bias``."""
     weight, bias = graph.constant(arrays[f"{name}.weight"]), graph.constant(arrays[f"{name}.bias"])
     return graph.op("LayerNormalization", x, weight, bias, axis=-1, epsilon=epsilon)
 
 
 def activation(graph: GraphBuilder, x: str, name: str) -> str:
-    """``gelu``, ``gelu_new`` (tanh form), ``relu`` or ``tanh``; InputError for another name."""
+    """Add ``gelu``, ``gelu_new`` (its tanh approximation), ``relu`` or ``tanh``; InputError for another name."""
     if name == "gelu":
         return graph.microsoft("Gelu", x)
     if name in ("gelu_new", "gelu_pytorch_tanh", "gelu_fast"):
@@ -79,11 +82,11 @@ def activation(graph: GraphBuilder, x: str, name: str) -> str:
 def word_embeddings(
     graph: GraphBuilder, table: Floats, inputs: GraphInputs, size: int, bits: int, *, ids: str = INPUT_IDS
 ) -> str:
-    """``[batch, sequence, E]`` from ``size`` rows of ``table [V, E]``; ``ids`` of another shape give ``[..., E]``.
+    """Add a lookup of ``ids [...]`` in the ``size`` most frequent rows of ``table [V, E]``; it gives ``[..., E]``.
 
-    A small table becomes float32 when the session loads, the fastest to gather (half the time); a larger one int8,
-    scaled after it is gathered. GatherBlockQuantized would keep 4 bits packed, but takes 13 times as long
-    (studies/kernels).
+    A small table is decoded to float32 when the session loads, which is the fastest to gather (half the time). A larger
+    one is decoded to int8, and rows are scaled after they are gathered. GatherBlockQuantized would keep 4 bits packed,
+    but takes 13 times as long (studies/kernels).
     """
     if size < len(table):
         kept = kept_tokens(inputs, size)
@@ -99,15 +102,15 @@ def word_embeddings(
 
 
 def kept_tokens(inputs: GraphInputs, size: int) -> NDArray[np.int32]:
-    """The unknown token, then the other kept ids in increasing order (so that a bit per id tells a row's place)."""
+    """Return the unknown token, then the other kept ids in increasing order, so that one bit per id encodes them."""
     kept = np.sort(inputs.vocabulary_order[:size])
     return np.concatenate([np.array([inputs.unknown_id], kept.dtype), kept[kept != inputs.unknown_id]])
 
 
 class Pooling:
-    """Means and maxima over the tokens that the mask keeps; the mask's values are computed once for a graph.
+    """Adds means and maxima over the tokens of each text; what they need of the mask is computed once for a graph.
 
-    The mean of a row without tokens is 0. With ``texts_needed`` the graph refuses a batch without rows.
+    The mean of a text without tokens is 0. With ``texts_needed`` the graph refuses a batch without texts.
     """
 
     def __init__(self, graph: GraphBuilder, *, texts_needed: bool = False) -> None:
@@ -126,7 +129,7 @@ class Pooling:
 
     @cached_property
     def counts(self) -> str:
-        """Tokens of each row as floats, ``[batch, 1, 1]``."""
+        """The number of tokens of each text as float32, ``[batch, 1, 1]``."""
         return self._root.op("ReduceSum", self._row, self._root.integers(2))
 
     @cached_property
@@ -141,15 +144,18 @@ class Pooling:
         return self._root.op("Reshape", self._mask, self._root.integers(-1, 0, 1), name=TOKENS_NEEDED)
 
     def mean(self, graph: GraphBuilder, x: str) -> str:
-        """``[batch, width]`` mean of ``x [batch, sequence, width]``."""
+        """Add the mean over the tokens of ``x [batch, sequence, width]``, ``[batch, width]``."""
         return graph.op("Squeeze", graph.op("MatMul", self._shares, x), graph.integers(1))
 
     def zeroed(self, graph: GraphBuilder, x: str) -> str:
-        """``x`` with zeros at masked tokens."""
+        """Add a copy of ``x [batch, sequence, width]`` with zeros at padding."""
         return graph.op("Mul", x, self._column)
 
     def maximum(self, graph: GraphBuilder, x: str, least: float) -> str:
-        """``[batch, width]`` largest value of each channel; none is below ``least``, which a row without tokens has."""
+        """Add the maximum over the tokens of ``x [batch, sequence, width]``, ``[batch, width]``.
+
+        No value of ``x`` may be below ``least``, which is the maximum of a text without tokens.
+        """
         if least == 0:
             kept = self.zeroed(graph, x)
         else:
@@ -159,15 +165,15 @@ class Pooling:
 
 
 def first_token(graph: GraphBuilder, x: str, *, keep_axis: bool = False, name: str = "") -> str:
-    """``[batch, width]``: the vector of the first token, [CLS]; ``[batch, 1, width]`` with ``keep_axis``."""
+    """Add the vector of the first token, [CLS], ``[batch, width]``, or ``[batch, 1, width]`` with ``keep_axis``."""
     place = graph.constant(np.array([0] if keep_axis else 0, np.int64))
     return graph.op("Gather", x, place, axis=1, name=name)
 
 
 def head(graph: GraphBuilder, pooled: str, arrays: Arrays, name: str, *, act: str, bits: int) -> str:
-    """Logits ``[batch, num_outputs]`` from ``pooled [batch, width]``: dense, activation, out, all in float32.
+    """Add a head on ``pooled [batch, width]``: linear, activation, linear; it gives logits ``[batch, num_outputs]``.
 
-    The dense weight is stored in ``bits`` bits and decoded at session load.
+    It is computed in float32. The first weight is stored in ``bits`` bits and decoded when the session loads.
     """
     weight = stored_dequantized(graph, arrays[f"{name}.dense.weight"], bits)
     hidden = graph.op("Gemm", pooled, weight, graph.constant(arrays[f"{name}.dense.bias"]), transB=1)

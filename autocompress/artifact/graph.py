@@ -1,4 +1,4 @@
-"""Builds one ONNX graph node by node; `If` branches are child builders that share the weights of the root."""
+"""Builds an ONNX graph node by node; branches of an `If` are child builders that share the root's initializers."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 class GraphBuilder:
-    """Nodes in the order they are added, with short unique value names that depend on that order alone.
+    """Collects nodes in the order of the calls, and gives values short names that depend on that order alone.
 
-    Initializers and the nodes that decode them stand in the root graph, also when a branch asks for them, so that
+    Initializers and the nodes that decode them are added to the root graph, also when a branch asks for them, so that
     ONNX Runtime folds the decoding once when the session loads.
     """
 
@@ -38,7 +38,7 @@ class GraphBuilder:
         self._needs = _PLAIN
 
     def constant(self, array: NDArray[Any]) -> str:
-        """Name of an initializer with this value; small equal arrays are stored once. INT4 and INT2 are packed."""
+        """Add an initializer and return its name; small equal arrays are stored once, INT4 and INT2 packed."""
         root = self.root
         key = (str(array.dtype), array.shape, array.tobytes()) if array.nbytes <= _DEDUPLICATED_BYTES else None
         if key is not None and key in root._small:
@@ -52,15 +52,15 @@ class GraphBuilder:
 
     @property
     def opset(self) -> int:
-        """The operator set that the tensors so far, and those expected, need."""
+        """The lowest operator set that the tensors need, both those added and those announced by ``expect``."""
         return self.root._needs[0]
 
     def expect(self, data_type: int) -> None:
-        """A tensor of this type (a number of TensorProto) will come: what is built before it may read ``opset``."""
+        """Announce a tensor of this type (a TensorProto number), so that nodes before it can depend on ``opset``."""
         self.root._needs = max(self.root._needs, _PACKED.get(data_type, _PLAIN))
 
     def integers(self, *values: int) -> str:
-        """An int64 vector, such as axes or a shape."""
+        """Add an int64 vector, such as axes or a shape, and return its name."""
         return self.constant(np.array(values, np.int64))
 
     def op(self, op_type: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
@@ -68,7 +68,7 @@ class GraphBuilder:
         return self.ops(op_type, inputs, 1, domain, **attributes)[0]
 
     def microsoft(self, op_type: str, *inputs: str, **attributes: Any) -> str:
-        """``op`` for an operator of ONNX Runtime's own domain."""
+        """Add a node of ONNX Runtime's own domain with one output and return the output's name."""
         return self.op(op_type, *inputs, domain=MICROSOFT, **attributes)
 
     def ops(self, op_type: str, inputs: Sequence[str], outputs: int, domain: str = "", **attributes: Any) -> list[str]:
@@ -78,7 +78,7 @@ class GraphBuilder:
         return names
 
     def name(self) -> str:
-        """A fresh name: the count of names so far in base 36."""
+        """Return an unused name: the number of names so far, in base 36."""
         number, digits = self.root._count, ""
         self.root._count += 1
         while number >= 0:
@@ -87,15 +87,15 @@ class GraphBuilder:
         return digits
 
     def branch(self) -> GraphBuilder:
-        """A child for one branch of an `If`; it may read every value of this builder."""
+        """Return a builder for one branch of an `If`; its nodes may read every value of this builder."""
         return GraphBuilder(self)
 
     def branch_graph(self, output: str) -> onnx.GraphProto:
-        """This branch as the graph of an `If`, with one float output."""
+        """Return this branch as the graph of an `If`, with one float output."""
         return helper.make_graph(self.nodes, "b", [], [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)])
 
     def model(self, inputs: Sequence[onnx.ValueInfoProto], output: onnx.ValueInfoProto) -> onnx.ModelProto:
-        """The finished model: no documentation strings, no times; equal calls give equal bytes."""
+        """Return the finished model, without documentation strings or times: equal calls give equal bytes."""
         opset, ir_version = self._needs
         imports = [helper.make_opsetid("", opset), helper.make_opsetid(MICROSOFT, 1)]
         graph = helper.make_graph(self.nodes, "g", list(inputs), [output], self.initializers)

@@ -1,8 +1,8 @@
-"""How weights lie in the file: packed codes and sparse forms that ONNX Runtime decodes once, at session load.
+"""Stores weights as packed or sparse codes, which ONNX Runtime decodes once, when the session loads.
 
 Every function returns the name of a value that constant folding turns into a plain initializer. 4 and 2 bits are
-unpacked by a Cast, which older versions of ONNX Runtime do not have: other operators would do in them too, but with two
-thirds more peak memory and twice the time when a session loads (studies/runtimes).
+unpacked by a Cast, which older versions of ONNX Runtime do not have. Other operators would work in those too, but with
+two thirds more peak memory and twice the time to load a session (studies/runtimes).
 """
 
 from typing import Any
@@ -17,14 +17,14 @@ from autocompress.compression.quantization import Floats, codes_for, weight_scal
 from autocompress.compression.sparsity import pack, pack_mask
 
 PACKED_TYPES = {4: ml_dtypes.int4, 2: ml_dtypes.int2}
-# What the nodes of a sparse matrix take in the file, about.
+# Approximate size in the file of the nodes that decode a sparse matrix.
 _DECODER_BYTES = 320
 
 
 def stored_codes(graph: GraphBuilder, codes: NDArray[np.int8], bits: int, *, sparse: bool = False) -> str:
-    """INT8 value equal to ``codes`` (any shape), stored in ``bits`` (8, 4 or 2) bits each.
+    """Add an INT8 value equal to ``codes`` (any shape), stored in ``bits`` (8, 4 or 2) bits each.
 
-    With ``sparse``, a bit mask and the non-zero codes are stored where that is smaller.
+    With ``sparse`` a bit mask and the non-zero codes are stored, if that is smaller.
     """
     if sparse:
         mask, kept = pack(codes)
@@ -35,7 +35,7 @@ def stored_codes(graph: GraphBuilder, codes: NDArray[np.int8], bits: int, *, spa
 
 
 def stored_floats(graph: GraphBuilder, array: Floats, *, sparse: bool = False) -> str:
-    """FLOAT value equal to ``array``, stored sparsely where that is asked for and smaller."""
+    """Add a FLOAT value equal to ``array``; with ``sparse`` stored as a bit mask and non-zeros, if that is smaller."""
     if sparse:
         mask, values = pack(array)
         if mask.nbytes + values.nbytes + _DECODER_BYTES < array.nbytes:
@@ -45,7 +45,7 @@ def stored_floats(graph: GraphBuilder, array: Floats, *, sparse: bool = False) -
 
 
 def stored_rows(graph: GraphBuilder, table: Floats, bits: int) -> tuple[str, str]:
-    """A table ``[rows, width]`` as INT8 codes and FLOAT scales ``[rows, 1]``; the scales lie in the file as float16."""
+    """Add a table ``[rows, width]`` as INT8 codes and FLOAT scales ``[rows, 1]``; scales are stored as float16."""
     scales, largest = half_scales(np.where(table.any(axis=1), weight_scales(table, bits), np.float32(0)))
     codes = codes_for(table, scales.astype(np.float32) * largest, bits)
     root = graph.root
@@ -54,7 +54,7 @@ def stored_rows(graph: GraphBuilder, table: Floats, bits: int) -> tuple[str, str
 
 
 def stored_dequantized(graph: GraphBuilder, table: Floats, bits: int) -> str:
-    """FLOAT value near ``table [rows, width]``, stored in ``bits`` bits with a scale per row (32: as it is)."""
+    """Add ``table [rows, width]`` as FLOAT, quantized to ``bits`` bits with a scale per row (32 bits: unchanged)."""
     if bits == 32:
         return graph.constant(table.astype(np.float32))
     codes, scales = stored_rows(graph, table, bits)
@@ -62,14 +62,14 @@ def stored_dequantized(graph: GraphBuilder, table: Floats, bits: int) -> str:
 
 
 def half_scales(scales: Floats) -> tuple[NDArray[np.float16], np.float32]:
-    """Scales divided by the largest, as float16, and the largest; none is rounded to zero."""
+    """Return scales divided by the largest, as float16 and none rounded to zero, and the largest scale."""
     largest = np.float32(scales.max()) or np.float32(1)
     relative = np.maximum(scales / largest, np.float32(2.0**-14))
     return relative.astype(np.float16), largest
 
 
 def ranks(graph: GraphBuilder, mask: NDArray[np.uint8], shape: tuple[int, ...]) -> str:
-    """INT32 value of ``shape``: 1, 2, 3, ... at the set bits of the packed ``mask`` in order, 0 elsewhere."""
+    """Add an INT32 value of ``shape``: 1, 2, 3, ... at the set bits of the packed ``mask`` in order, 0 elsewhere."""
     root = graph.root
     size = int(np.prod(shape))
     shifted = root.op(
@@ -84,7 +84,7 @@ def ranks(graph: GraphBuilder, mask: NDArray[np.uint8], shape: tuple[int, ...]) 
 
 
 def remapped(graph: GraphBuilder, kept_ids: NDArray[np.integer[Any]], vocabulary_size: int) -> str:
-    """INT32 ``[vocabulary_size]``: 1, 2, ... at ``kept_ids`` in increasing order, 0 at every other id."""
+    """Add an INT32 vector ``[vocabulary_size]``: 1, 2, ... at ``kept_ids`` in increasing order, 0 at every other id."""
     mask = np.zeros(vocabulary_size, bool)
     mask[kept_ids] = True
     return ranks(graph, pack_mask(mask), (vocabulary_size,))

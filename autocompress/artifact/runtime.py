@@ -1,4 +1,4 @@
-"""Which version of ONNX Runtime a graph needs, found by trying (scripts/onnxruntime_versions.py, studies/runtimes)."""
+"""Tells which ONNX Runtime a graph needs, as found by trying (scripts/onnxruntime_versions.py, studies/runtimes)."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,7 +8,7 @@ from onnx import TensorProto
 from autocompress.system.errors import InputError
 
 Version = tuple[int, int]
-# The oldest that was tried; it loads operator set 18 and IR version 9.
+# The oldest version that was tried; it loads operator set 18 and IR version 9.
 OLDEST: Version = (1, 15)
 # The first version that loads them; what lies between two entries needs the version of the higher one.
 _OPSETS: Mapping[int, Version] = {
@@ -22,15 +22,15 @@ _OPSETS: Mapping[int, Version] = {
     26: (1, 25),
 }
 _IR_VERSIONS: Mapping[int, Version] = {9: OLDEST, 10: (1, 18), 11: (1, 23), 13: (1, 24)}
-# Of the types that lie packed in a file, and that a Cast unpacks.
+# The first version whose Cast unpacks the types that are stored packed.
 _TYPES: Mapping[int, Version] = {TensorProto.INT4: (1, 23), TensorProto.UINT4: (1, 23), TensorProto.INT2: (1, 24)}
-# Attention of several heads is right from here on, and with queries of another length than the keys from there on.
+# The first versions that compute MultiHeadAttention correctly: self-attention, and queries of another length than keys.
 _ATTENTION, _CROSS_ATTENTION = (1, 16), (1, 21)
 _NORMALIZATION_22 = (1, 25)
 
 
 def least_onnxruntime(model: onnx.ModelProto) -> str:
-    """The oldest version, such as ``1.23``, that loads ``model`` and computes what it says.
+    """Return the oldest version of ONNX Runtime, such as ``1.23``, that loads ``model`` and computes it correctly.
 
     It follows from the operator set, the IR version, the types of the stored tensors and the operators. InputError for
     an operator set or an IR version that is newer than any that was tried.
@@ -50,7 +50,7 @@ def least_onnxruntime(model: onnx.ModelProto) -> str:
 
 
 def is_older(version: str, than: str) -> bool:
-    """Whether a version of ONNX Runtime, such as ``1.22.1``, comes before another; the first two parts count."""
+    """Return whether a version of ONNX Runtime, such as ``1.22.1``, precedes another; only major and minor count."""
     return _parts(version) < _parts(than)
 
 
@@ -66,7 +66,7 @@ def _from(table: Mapping[int, Version], value: int, what: str) -> Version:
 
 
 def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    """The graph and those of its `If` branches."""
+    """Yield the graph and, recursively, those of its `If` branches."""
     yield graph
     for node in graph.node:
         for attribute in node.attribute:

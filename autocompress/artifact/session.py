@@ -1,4 +1,4 @@
-"""Loading and running an artefact's graph with ONNX Runtime and nothing else."""
+"""Loads and runs an artefact's graph with ONNX Runtime and nothing else."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +12,9 @@ from autocompress.system.errors import MeasurementError
 
 
 class Session:
-    """One model on the CPU, with ``threads`` threads and nodes in sequence.
+    """Runs a model on the CPU with ``threads`` threads, one node after another.
 
-    ``model`` is a path or the file's bytes; MeasurementError if ONNX Runtime refuses it.
+    ``model`` is a path or the file's bytes. MeasurementError if ONNX Runtime does not load it.
     """
 
     def __init__(self, model: Path | str | bytes, threads: int = 1) -> None:
@@ -34,7 +34,7 @@ class Session:
         self.input_names: tuple[str, ...] = tuple(value.name for value in self._session.get_inputs())
 
     def run(self, batch: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-        """Logits ``[batch, num_outputs]`` of int64 arrays ``[batch, sequence]``; names the graph lacks are left out."""
+        """Return logits ``[batch, num_outputs]`` of int64 arrays ``[batch, sequence]``; other arrays are ignored."""
         try:
             feed = {name: batch[name] for name in self.input_names}
             logits: NDArray[np.float32] = self._session.run(None, feed)[0]
@@ -48,7 +48,7 @@ class Session:
 
 
 def _too_old(model: Path | str | bytes) -> str:
-    """``is ..., which needs ..., and `` where the version that is here is older than the model needs; else nothing."""
+    """Return a part of a message if the installed version is older than the model needs; else nothing."""
     # Serving needs no onnx; here it is only asked for a better message.
     try:
         import onnx

@@ -1,8 +1,8 @@
-"""Which output of a checkpoint's trained head is which class, and whether the head is any good, by labelled rows.
+"""Finds which output of a checkpoint's trained head stands for which class, and checks the head on training rows.
 
-Names tell first, then numbers; where outputs have no names, the assignment of outputs to classes that agrees most with
-the labels of training rows does (Kuhn 1955). How well an assignment agrees is always counted on rows that it was not
-found on: each half of the rows is judged by what the other half says.
+Outputs are matched with classes by name, then by number; where the outputs have no telling names, by the assignment
+that agrees most with the labels of training rows (Hungarian method, Kuhn 1955). The accuracy of such an assignment is
+cross-validated: each half of the rows is judged by the assignment found on the other half.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from autocompress.system.errors import InputError
 from autocompress.tasks.encoding import EncodedDataset, EncodedSplit
 
 MOST_ROWS, FEWEST_ROWS, ROWS_PER_CLASS = 512, 96, 4
-MULTIPLICATIONS = 5e11
-CLEAR = 2.33
-SURE = 1e-3
-FAR = 0.1
-TELLING = 0.8
+MULTIPLICATIONS = 5e11  # that the check of a head may take
+CLEAR = 2.33  # standard errors: one-sided 1%
+SURE = 1e-3  # p-value from which another order counts as better ...
+FAR = 0.1  # ... if it is right on this share of the rows more
+TELLING = 0.8  # accuracy from which outputs with other names are mentioned
 ACCEPT = "use it as it is with --accept-teacher"
 REFIT = (
     "to have a head fitted on your data, save the model without its own "
@@ -37,10 +37,10 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class HeadChoice:
-    """What becomes of a checkpoint's head.
+    """The decision on a checkpoint's head.
 
-    ``order`` holds the output of each class in turn; None if the head is dropped and fitted on the training split.
-    ``notes`` tell the user why.
+    ``order[i]`` is the output for class i; ``order`` is None if the head is dropped and another one trained. ``notes``
+    tell the user why.
     """
 
     order: tuple[int, ...] | None
@@ -49,7 +49,7 @@ class HeadChoice:
 
 @dataclass(frozen=True)
 class Scored:
-    """Predicted outputs and true classes [n] of rows drawn evenly from the classes, whose shares [C] are the data's."""
+    """Predicted outputs [n] and true classes [n] of rows drawn evenly from C classes; ``shares`` [C] are the data's."""
 
     outputs: Rows
     labels: Rows
@@ -57,17 +57,17 @@ class Scored:
 
     @property
     def agreement(self) -> NDArray[np.int64]:
-        """Rows of each class [C] with each predicted output [C]."""
+        """The number of rows by class and predicted output [C, C]."""
         table = np.zeros((len(self.shares), len(self.shares)), np.int64)
         np.add.at(table, (self.labels, self.outputs), 1)
         return table
 
     def right(self, order: Rows) -> NDArray[np.bool_]:
-        """Whether each row is right if class i has the output ``order[i]``."""
+        """Return whether each row [n] is right if class i has the output ``order[i]``."""
         return np.equal(self.outputs, order[self.labels])
 
     def accuracy(self, right: NDArray[np.bool_]) -> tuple[float, float]:
-        """The accuracy to expect of the data, each class by its share, and its standard error."""
+        """Return the accuracy, with the recall of each class weighted by its share, and its standard error."""
         counts = np.bincount(self.labels, minlength=len(self.shares))
         seen = counts > 0
         weights = self.shares[seen] / self.shares[seen].sum()
@@ -79,11 +79,12 @@ class Scored:
 def choose_head(
     loaded: LoadedModel, names: list[str | None], data: EncodedDataset, parameters: int, *, accept: bool = False
 ) -> HeadChoice:
-    """Decide by names, numbers or labelled training rows what becomes of the head of ``loaded``.
+    """Decide whether the head of ``loaded`` is used as it is, and in which order of its outputs.
 
-    ``names`` are those of its outputs, ``parameters`` the weights that a token is multiplied with: a large model reads
-    fewer rows. InputError if a head that counts as trained is no better than chance or than the most frequent class,
-    or far better under another order than its names tell; with ``accept`` it is used and that is a note.
+    ``names`` are those of its outputs, None for one without a name. ``parameters`` is the number of weights that a
+    token is multiplied with: a larger model is tried on fewer rows. InputError if a trained head is no better than
+    chance or than the most frequent class, or is far better in another order than its names tell; with ``accept`` such
+    a head is used, and a note says so.
     """
     if loaded.without_head is not None:
         _check_outputs(loaded, data.train.subset(np.arange(min(16, len(data.train)))), data.pad_id)
@@ -110,7 +111,11 @@ def choose_head(
 
 
 def sample(train: EncodedSplit, classes: int, parameters: int) -> Rows:
-    """Indices of training rows, as many of each class as there are or as fit; of a regression any."""
+    """Draw training rows, as evenly from the classes as they allow (with fewer than 2 ``classes`` at random).
+
+    Return their indices; how many falls with ``parameters`` and the mean length, from ``MOST_ROWS`` to ``FEWEST_ROWS``,
+    but is enough for ``ROWS_PER_CLASS`` of each class.
+    """
     tokens = max(float(train.lengths.mean()), 1.0)
     count = int(np.clip(MULTIPLICATIONS / (max(parameters, 1) * tokens), FEWEST_ROWS, MOST_ROWS))
     count = max(count, min(ROWS_PER_CLASS * classes, 2 * MOST_ROWS))
@@ -126,16 +131,16 @@ def sample(train: EncodedSplit, classes: int, parameters: int) -> Rows:
 
 
 def best_order(agreement: NDArray[np.int64]) -> Rows:
-    """The output of each class in turn that agrees most; ``agreement`` [C, C] counts classes by outputs.
+    """Return the assignment [C] of outputs to classes that agrees with most rows.
 
-    Where rows do not tell, outputs keep their places.
+    ``agreement`` [C, C] counts rows by class and predicted output. Among equal assignments, outputs keep their places.
     """
     kept = np.eye(len(agreement)) / (2 * len(agreement))
     return np.asarray(linear_sum_assignment(agreement + kept, maximize=True)[1], dtype=np.int64)
 
 
 def right_in_best_order(scored: Scored) -> NDArray[np.bool_]:
-    """Whether each row is right under the order that the rows of the other half tell."""
+    """Return whether each row [n] is right in the best order of the rows of the other half."""
     right = np.zeros(len(scored.labels), bool)
     half = _halves(scored.labels)
     for part in (half, ~half):
@@ -145,7 +150,7 @@ def right_in_best_order(scored: Scored) -> NDArray[np.bool_]:
 
 
 def _halves(labels: Rows) -> NDArray[np.bool_]:
-    """Every second row of each class."""
+    """Return a mask [n] of every second row of each class."""
     half = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         half[np.flatnonzero(labels == label)[::2]] = True
@@ -153,7 +158,7 @@ def _halves(labels: Rows) -> NDArray[np.bool_]:
 
 
 def _check_outputs(loaded: LoadedModel, split: EncodedSplit, pad_id: int) -> NDArray[np.float32]:
-    """Logits [n, C]; InputError if the model cannot be run, or gives no numbers."""
+    """Return the model's logits [n, C] for a split; InputError if it fails or a logit is not finite."""
     try:
         logits = predict_logits(loaded.model, split, pad_id, exact=True)
     except (RuntimeError, ValueError, IndexError, TypeError, AttributeError) as error:
@@ -171,7 +176,10 @@ def _check_outputs(loaded: LoadedModel, split: EncodedSplit, pad_id: int) -> NDA
 
 
 def _problem(scored: Scored, order: Rows, classes: tuple[str, ...], *, found: bool) -> str | None:
-    """Why a head should not be the teacher; None if nothing is clearly wrong with it."""
+    """Return an error message if the head is clearly wrong in this order; else None.
+
+    ``found`` says that the order was found on the rows, so that it has to be cross-validated.
+    """
     right = right_in_best_order(scored) if found else scored.right(order)
     accuracy, error = scored.accuracy(right)
     share, count = float(scored.shares.max()), len(right)
@@ -195,7 +203,7 @@ def _problem(scored: Scored, order: Rows, classes: tuple[str, ...], *, found: bo
 
 
 def _informs(scored: Scored, right: NDArray[np.bool_], order: Rows) -> bool:
-    """Whether right answers are clearly more than if answers had nothing to do with labels."""
+    """Return whether the accuracy is significantly above that of predictions that are independent of the labels."""
     table = scored.agreement / len(scored.labels)
     chance = float(np.sum(table.sum(axis=1) * table.sum(axis=0)[order]))
     return float(right.mean()) - chance > CLEAR * math.sqrt(chance * (1 - chance) / len(right))
@@ -204,6 +212,7 @@ def _informs(scored: Scored, right: NDArray[np.bool_], order: Rows) -> bool:
 def _order_notes(
     scored: Scored, order: Rows, names: list[str | None], classes: tuple[str, ...], basis: str
 ) -> tuple[str, ...]:
+    """Tell the user which output stands for which class, how that was found, and the accuracy."""
     found = basis == UNNAMED
     accuracy = scored.accuracy(right_in_best_order(scored) if found else scored.right(order))[0]
     score = f"right on {accuracy:.1%} of {len(scored.labels)} training rows"
@@ -220,6 +229,7 @@ def _order_notes(
 
 
 def _different(scored: Scored, names: list[str | None], classes: tuple[str, ...]) -> HeadChoice:
+    """Drop a head whose outputs have other classes' names; tell the user if it nevertheless predicts these classes."""
     shown = ", ".join(str(name) for name in names[:6]) + (", ..." if len(names) > 6 else "")
     note = f"the trained head is for other classes ({shown}): it is dropped, and a head is fitted on the training data"
     accuracy = scored.accuracy(right_in_best_order(scored))[0]
@@ -234,7 +244,10 @@ def _different(scored: Scored, names: list[str | None], classes: tuple[str, ...]
 
 
 def _judge_numbers(outputs: NDArray[np.float32], labels: NDArray[np.float64], accept: bool) -> HeadChoice:
-    """A regression head must rise with the labels: falling is an error, and one that does neither is fitted again."""
+    """Decide on a regression head by the correlation of its outputs [n] with the labels [n].
+
+    It is used if the correlation is clearly positive and dropped if it is near zero; InputError if clearly negative.
+    """
     varies = np.ptp(outputs) > 0 and np.ptp(labels) > 0
     correlation = float(np.corrcoef(outputs.astype(np.float64), labels)[0, 1]) if varies else 0.0
     bound = CLEAR / np.sqrt(max(len(labels) - 3, 1))

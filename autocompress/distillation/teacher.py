@@ -1,4 +1,4 @@
-"""The teacher: a checkpoint with a trained head as it is, or fine-tuned here on the training split."""
+"""Fine-tunes a checkpoint without a trained head into the teacher, and predicts with transformers models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from torch import Tensor
 from autocompress.distillation.mixed_precision import autocast
 from autocompress.distillation.training import Callbacks, Trainer, TrainingSettings
 from autocompress.distillation.training_state import TrainingState
-from autocompress.networks.loading import output_layer
+from autocompress.networks.families import FAMILIES
+from autocompress.networks.loading import output_layer, word_embeddings
 from autocompress.system.events import Event, Listener, silent
 from autocompress.tasks.encoding import EncodedDataset, EncodedSplit
 from autocompress.tasks.metrics import metric_of
@@ -30,9 +31,10 @@ TIMED_STEPS = 3
 
 @dataclass(frozen=True)
 class TeacherSettings:
-    """How a checkpoint without a head is fine-tuned. Word embeddings stay frozen: their update is a third of a step.
+    """Settings of the fine-tuning.
 
-    Without ``max_epochs`` small data are seen more often: 3 to 8 epochs, about 20,000 examples.
+    ``budget_s`` is the longest it may take, in seconds. Without ``max_epochs`` it has 3 to 8 epochs, so that small data
+    give about 20,000 examples; without ``learning_rate`` the rate follows from the hidden size.
     """
 
     budget_s: float
@@ -41,19 +43,20 @@ class TeacherSettings:
     seed: int = 0
 
     def epochs(self, rows: int) -> int:
-        """The given number of epochs, or as many as small data want."""
+        """Return ``max_epochs``, or the number of epochs for training data of ``rows`` rows."""
         return self.max_epochs or min(max(round(20_000 / rows), 3), 8)
 
     def rate(self, hidden_size: int) -> float:
-        """The given learning rate, or 3e-5 at hidden size 768 and more for narrower models."""
+        """Return ``learning_rate``, or 3e-5 for a hidden size from 768 on and more for narrower models."""
         return self.learning_rate if self.learning_rate is not None else 3e-5 * max(768 / hidden_size, 1.0) ** 1.5
 
 
 @dataclass(frozen=True)
 class FineTuning:
-    """What became of it: the metric on the validation split after each pass and at the end, and the passes done.
+    """The result of a fine-tuning.
 
-    ``wanted`` are the passes that data of this size get where there is time.
+    ``values`` are the metric on the validation split after each epoch and at the end, ``epochs`` how many were done
+    and ``wanted`` how many there would be without a time budget.
     """
 
     values: tuple[float, ...]
@@ -62,16 +65,16 @@ class FineTuning:
 
     @property
     def best(self) -> float:
-        """The metric of the state that is kept."""
+        """The metric of the weights that are kept, on the validation split."""
         return max(self.values)
 
     @property
     def was_rising(self) -> bool:
-        """Whether the time was over before all passes were done, and the last one was the best."""
+        """Whether time ran out before all epochs were done, and the last value was the best."""
         return self.epochs < self.wanted - 0.05 and self.values[-1] == self.best
 
     def hint(self, metric: str, time_budget_s: float) -> str | None:
-        """What more time would be good for, if the metric was still rising; None otherwise."""
+        """Tell the user which time budget would be enough for all epochs, if the metric was still rising; else None."""
         if not self.was_rising:
             return None
         shown = " -> ".join(f"{value:.4f}" for value in self.values)
@@ -84,7 +87,7 @@ class FineTuning:
 
 
 def seconds_wanted(model: PreTrainedModel, data: EncodedDataset, settings: TeacherSettings) -> float:
-    """Seconds that all passes would take, from a few steps whose gradients are thrown away."""
+    """Estimate the seconds that all epochs take, by timing a few steps without updates."""
     split = data.train
     rows = np.random.default_rng(settings.seed).permutation(len(split))
     batches = [rows[begin : begin + BATCH] for begin in range(0, (1 + TIMED_STEPS) * BATCH, BATCH)]
@@ -106,39 +109,50 @@ def fine_tune(
     listener: Listener = silent,
     state: TrainingState | None = None,
 ) -> FineTuning:
-    """Train ``model`` in place and keep its best state on the validation split."""
+    """Train ``model`` in place on the training split, and leave it with its best weights on the validation split.
+
+    Word embeddings stay frozen, for their update takes a third of a step. With a ``state`` the training continues where
+    an interrupted one stopped.
+    """
     torch.manual_seed(settings.seed)
-    split = data.splits["train"]
+    split = data.train
     data.task.definition.start_head(output_layer(model), split.labels)
-    base = getattr(model, model.base_model_prefix)
-    base.embeddings.word_embeddings.requires_grad_(False)
+    word_embeddings(model).requires_grad_(False)
     best: dict[str, Tensor] = {} if state is None else state.kept
 
     def loss_of(indices: np.ndarray) -> Tensor:
         return _loss(model, data, indices)
 
     def on_epoch(number: int) -> None:
-        value = metric_of(
-            data.task, predict_logits(model, data.splits["validation"], data.pad_id), data.splits["validation"].labels
-        )
+        value = metric_of(data.task, predict_logits(model, data.validation, data.pad_id), data.validation.labels)
         listener(Event("note", f"teacher after epoch {number}: validation {data.task.metric} {value:.4f}"))
-        if not best or value >= float(best[BEST]):
-            best[BEST] = torch.tensor(value, dtype=torch.float64)
-            best.update({name: tensor.detach().clone() for name, tensor in model.state_dict().items()})
-        known = best.get(HISTORY, torch.zeros(0, dtype=torch.float64))
-        best[HISTORY] = torch.cat([known, torch.tensor([value], dtype=torch.float64)])
+        _record(best, value, model)
         model.train()
 
     model.train()
-    rate = settings.rate(model.config.hidden_size)
+    rate = settings.rate(FAMILIES[model.config.model_type].size(model.config, "hidden_size"))
     training = TrainingSettings(rate, settings.budget_s, settings.epochs(len(split)), BATCH, seed=settings.seed)
     callbacks = Callbacks("fine-tuning the teacher", listener, on_epoch)
     report = Trainer(model.parameters(), split.lengths, training, callbacks, state).train(loss_of)
+    return FineTuning(_restore(best, model), report.epochs, settings.epochs(len(split)))
+
+
+def _record(best: dict[str, Tensor], value: float, model: PreTrainedModel) -> None:
+    """Add a metric's value to the history in ``best``, with the model's weights if none was better."""
+    if not best or value >= float(best[BEST]):
+        best[BEST] = torch.tensor(value, dtype=torch.float64)
+        best.update({name: tensor.detach().clone() for name, tensor in model.state_dict().items()})
+    known = best.get(HISTORY, torch.zeros(0, dtype=torch.float64))
+    best[HISTORY] = torch.cat([known, torch.tensor([value], dtype=torch.float64)])
+
+
+def _restore(best: dict[str, Tensor], model: PreTrainedModel) -> tuple[float, ...]:
+    """Put the best weights into the model, in evaluation mode, and return the history of the metric."""
     best.pop(BEST)
     values = tuple(float(value) for value in best.pop(HISTORY))
     model.load_state_dict(best)
     model.train(False)
-    return FineTuning(values, report.epochs, settings.epochs(len(split)))
+    return values
 
 
 def _loss(model: PreTrainedModel, data: EncodedDataset, indices: np.ndarray) -> Tensor:
@@ -149,9 +163,9 @@ def _loss(model: PreTrainedModel, data: EncodedDataset, indices: np.ndarray) -> 
 
 
 def predict_logits(model: PreTrainedModel, split: EncodedSplit, pad_id: int, *, exact: bool = False) -> np.ndarray:
-    """Logits [n, num_outputs] of a transformers model over batches of texts of similar length.
+    """Return the logits [n, num_outputs] of a transformers model for a split of n texts.
 
-    ``exact`` computes in float32 throughout; otherwise as fast as the processor can.
+    Batches hold texts of similar length. ``exact`` computes in float32; otherwise in the processor's fastest type.
     """
     model.train(False)
     order = np.argsort(split.lengths, kind="stable")
@@ -169,6 +183,6 @@ def _tensors(
 ) -> tuple[Mapping[str, Any], Tensor]:
     batch = split.batch(indices, pad_id)
     inputs = {"input_ids": torch.from_numpy(batch.input_ids), "attention_mask": torch.from_numpy(batch.attention_mask)}
-    if getattr(model.config, "type_vocab_size", 0) > 1 and model.config.model_type != "distilbert":
+    if FAMILIES[model.config.model_type].reads_token_types(model.config):
         inputs["token_type_ids"] = torch.from_numpy(batch.token_type_ids)
     return inputs, torch.from_numpy(batch.labels)

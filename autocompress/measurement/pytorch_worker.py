@@ -1,8 +1,7 @@
-"""The worker for the checkpoint as transformers runs it; a process of its own, for torch is heavy."""
+"""The measuring worker that runs a checkpoint in transformers; its own process, so that only it imports torch."""
 
 from __future__ import annotations
 
-import inspect
 import sys
 import warnings
 from typing import Any
@@ -12,30 +11,31 @@ from numpy.typing import NDArray
 
 from autocompress.measurement.requests import Request
 from autocompress.measurement.worker import main
+from autocompress.networks.families import FAMILIES
 from autocompress.tasks.batching import INPUTS
 
 
 class PyTorchModel:
-    """A ``*ForSequenceClassification`` folder in fp32, answering requests of numpy arrays."""
+    """A ``*ForSequenceClassification`` checkpoint in float32 that answers requests of NumPy arrays."""
 
     def __init__(self, folder: str, threads: int) -> None:
         import torch
 
         torch.set_num_threads(threads)
         self._torch = torch
-        self.model = load_classifier(folder)
+        self.model = load_pretrained(folder)
         self.names = input_names(self.model)
 
     def run(self, batch: Request, /) -> NDArray[np.float32]:
-        """Logits [batch, num_outputs]; converting the arrays is part of serving them."""
+        """Return logits [batch, num_outputs]; the time to convert the arrays counts, for serving needs it too."""
         with self._torch.inference_mode():
             logits = self.model(**{name: self._torch.from_numpy(batch[name]) for name in self.names}).logits
         array: NDArray[np.float32] = logits.numpy()
         return array
 
 
-def load_classifier(folder: str, **settings: Any) -> Any:
-    """The model in a Hugging Face folder, in evaluation mode."""
+def load_pretrained(folder: str, **settings: Any) -> Any:
+    """Load a sequence classifier as transformers does, in evaluation mode; ``settings`` go to ``from_pretrained``."""
     from transformers import AutoModelForSequenceClassification
     from transformers.utils import logging
 
@@ -46,10 +46,8 @@ def load_classifier(folder: str, **settings: Any) -> Any:
 
 
 def input_names(model: Any) -> tuple[str, ...]:
-    """The inputs a user of the stock path gives: token types only to models that tell them apart."""
-    accepted = inspect.signature(model.forward).parameters
-    typed = "token_type_ids" in accepted and getattr(model.config, "type_vocab_size", 0) > 1
-    return INPUTS if typed else INPUTS[:2]
+    """Return the names of the model's inputs; token types are among them only where it tells them apart."""
+    return INPUTS if FAMILIES[model.config.model_type].reads_token_types(model.config) else INPUTS[:2]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The stock path to ONNX Runtime that a user would take: torch.onnx, ONNX Runtime's fusions, dynamic quantization."""
+"""Exports a checkpoint with standard tools only: torch.onnx, ONNX Runtime's fusions and dynamic quantization."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from autocompress.measurement.pytorch_worker import input_names, load_classifier
+from autocompress.measurement.pytorch_worker import input_names, load_pretrained
+from autocompress.networks.families import FAMILIES
 from autocompress.system.errors import MeasurementError
 from autocompress.system.files import read_sealed, replacing, scratch, sha256, write_sealed
 
@@ -27,10 +28,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StockModels:
-    """The teacher's folder and what the stock path made of it.
+    """The teacher's folder and the paths of its two standard exports.
 
-    ``digests`` holds the SHA-256 of both files. ``fused`` counts fused operators of the fp32 file where it was just
-    built.
+    ``digests`` is the path of a file with the SHA-256 of both. ``fused`` counts the fused operators of the fp32 file,
+    by type; it is empty unless the file was just built.
     """
 
     teacher_folder: Path
@@ -41,18 +42,18 @@ class StockModels:
 
 
 def stock_models(teacher_folder: Path, out_folder: Path) -> StockModels:
-    """Where ``build_baselines`` writes its files."""
+    """Return the paths that ``build_baselines`` writes to."""
     fp32, int8 = (out_folder / name / "model.onnx" for name in (FP32, INT8))
     return StockModels(teacher_folder, fp32, int8, out_folder / DIGESTS)
 
 
 def has_stock_models(stock: StockModels) -> bool:
-    """Whether ``build_baselines`` has ended and its files are in place."""
+    """Return whether ``build_baselines`` has finished and its files are in place."""
     return all(path.is_file() for path in (stock.fp32, stock.int8, stock.digests))
 
 
 def damaged_models(stock: StockModels) -> list[Path]:
-    """The files that are not what ``build_baselines`` wrote; none before it has ended."""
+    """Return the files whose content is not what ``build_baselines`` wrote; none before it has finished."""
     try:
         digests = read_sealed(stock.digests)
     except FileNotFoundError:
@@ -66,12 +67,12 @@ def damaged_models(stock: StockModels) -> list[Path]:
 def build_baselines(teacher_folder: Path, out_folder: Path) -> StockModels:
     """Write ``onnxruntime-fp32/model.onnx``, ``onnxruntime-int8/model.onnx`` and their digests under ``out_folder``.
 
-    The fp32 file's logits are held against PyTorch's on padded random rows: MeasurementError where they differ by
-    more than ``TOLERANCE``. The legacy exporter with eager attention is used, for the fusions of ONNX Runtime know
-    that graph: with the other exporter, or scaled_dot_product_attention, no attention was fused.
+    MeasurementError if the fp32 file's logits differ from PyTorch's by more than ``TOLERANCE`` on padded random rows.
+    The export uses torch's legacy exporter and eager attention, for ONNX Runtime fuses the attention of no other graph:
+    neither that of the dynamo exporter nor that of scaled_dot_product_attention.
     """
     stock = stock_models(teacher_folder, out_folder)
-    model = load_classifier(str(teacher_folder), attn_implementation="eager")
+    model = load_pretrained(str(teacher_folder), attn_implementation="eager")
     with scratch() as folder:
         exported = folder / "exported.onnx"
         _export(model, exported)
@@ -116,12 +117,16 @@ def _export(model: Any, path: Path) -> None:
 
 
 def _fuse(source: Path, path: Path, config: Any) -> dict[str, int]:
-    """ONNX Runtime's offline fusions; ``bert`` covers BERT, DistilBERT, RoBERTa and ELECTRA."""
+    """Write the graph with ONNX Runtime's offline fusions, and return how many operators of each type were fused."""
     from onnxruntime.transformers.optimizer import optimize_model
 
+    family = FAMILIES[config.model_type]
     with _quiet():
         optimized = optimize_model(
-            str(source), model_type="bert", num_heads=config.num_attention_heads, hidden_size=config.hidden_size
+            str(source),
+            model_type=family.optimizer_model_type,
+            num_heads=family.size(config, "num_attention_heads"),
+            hidden_size=family.size(config, "hidden_size"),
         )
         optimized.save_model_to_file(str(path))
         statistics = optimized.get_fused_operator_statistics()
@@ -159,9 +164,10 @@ def _check(model: Any, path: Path) -> None:
 
 
 def _example(model: Any, names: tuple[str, ...], *, rows: int, columns: int) -> dict[str, np.ndarray[Any, Any]]:
-    """Random tokens, row r padded by r tokens at its end."""
+    """Return random inputs [rows, columns] by name, row r padded by r tokens at its end."""
     mask = np.arange(columns)[None, :] < columns - np.arange(rows)[:, None]
-    ids = np.random.default_rng(0).integers(5, model.config.vocab_size, size=mask.shape)
+    vocab_size = FAMILIES[model.config.model_type].size(model.config, "vocab_size")
+    ids = np.random.default_rng(0).integers(5, vocab_size, size=mask.shape)
     arrays = {
         "input_ids": np.where(mask, ids, model.config.pad_token_id or 0),
         "attention_mask": mask.astype(np.int64),
@@ -172,7 +178,7 @@ def _example(model: Any, names: tuple[str, ...], *, rows: int, columns: int) -> 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Other libraries' notes on exporting are nothing the user can act on."""
+    """Silence the notes of other libraries on exporting, which the user can do nothing about."""
     root = logging.getLogger()
     level, handlers, disabled = root.level, list(root.handlers), root.manager.disable
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

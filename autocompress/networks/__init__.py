@@ -1,1 +1,1 @@
-"""The networks that are compressed and distilled: import, elastic forms, cuts and their weights as arrays."""
+"""Checkpoints: opening and checking them, encoder families, and weights as arrays with canonical names."""

@@ -1,4 +1,4 @@
-"""Open a BERT-like checkpoint from a folder or the local cache of a hub, refusing what is not safe or not supported."""
+"""Opens a BERT-like checkpoint from a folder or from the Hub's local cache; refuses what is unsafe or unsupported."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from autocompress.networks.checkpoint_files import find_folder, read_config, sto
 from autocompress.networks.checkpoint_notes import folder_notes
 from autocompress.networks.checkpoint_tokenizer import open_tokenizer
 from autocompress.networks.families import FAMILIES
+from autocompress.networks.families.family import AFTER_PADDING
 from autocompress.networks.transformers_errors import as_input_error
 from autocompress.system.errors import InputError
 from autocompress.system.files import sha256
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that can be loaded: its reference, configuration and tokenizer, and the folder where they are.
+    """A checkpoint that was checked and can be loaded.
 
-    ``notes`` tell what it says of itself that is not done here.
+    ``reference`` is the folder or the name that the user gave, ``folder`` where the files are. ``notes`` tell the user
+    what the checkpoint asks for and does not get, such as a pooling of sentence embeddings.
     """
 
     reference: str
@@ -37,13 +39,13 @@ class Checkpoint:
 
     @property
     def has_classifier(self) -> bool:
-        """Whether its model is one for the classification of sequences, as far as the configuration says."""
+        """Whether the configuration names a sequence classifier, or no architecture at all."""
         names = self.config.architectures or ()
         return not names or any(str(name).endswith("ForSequenceClassification") for name in names)
 
     @property
     def declared_task(self) -> DeclaredTask | None:
-        """What the configuration says of the trained head's task; None without such a head."""
+        """What the configuration says about the task of the trained head; None without such a head."""
         if not self.has_classifier:
             return None
         id2label = getattr(self.config, "id2label", None)
@@ -59,14 +61,12 @@ class Checkpoint:
 
     @property
     def max_positions(self) -> int:
-        """Longest input in tokens (RoBERTa's positions start after its padding index)."""
-        return int(self.config.max_position_embeddings) - FAMILIES[self.config.model_type].reserved_positions(
-            self.config
-        )
+        """The largest number of tokens of a text."""
+        return FAMILIES[self.config.model_type].max_positions(self.config)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the weights and the configuration in a folder, or the commit of a hub's checkpoint."""
+        """SHA-256 of the weights and the configuration in a folder, or the commit of a checkpoint of the Hub."""
         if not Path(self.reference).is_dir():
             return f"{self.reference}@{self.folder.name}"
         files = sorted(p for p in self.folder.iterdir() if p.suffix in (".safetensors", ".bin", ".json"))
@@ -74,10 +74,10 @@ class Checkpoint:
 
 
 def open_checkpoint(reference: str) -> Checkpoint:
-    """Read configuration and tokenizer, and hold them against the headers of the weights; no model is built.
+    """Read configuration and tokenizer and check them against the headers of the weights, without building a model.
 
-    InputError if there is no checkpoint, or it is damaged, of another family, needs its own code, or says of itself
-    what is not supported.
+    InputError if there is no checkpoint, or if it is damaged, of a family that is not in ``FAMILIES``, needs code of
+    its own, or asks for something that is not supported.
     """
     try:
         return _open(reference)
@@ -98,28 +98,35 @@ def _open(reference: str) -> Checkpoint:
         config: PretrainedConfig = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     notes = check_config(config, stored_tensors(folder, reference), reference)
     tokenizer, rows, tokenizer_notes = open_tokenizer(folder, reference)
-    if rows > config.vocab_size:
+    notes = (*notes, *_check_tokens(config, tokenizer, rows, reference), *tokenizer_notes, *folder_notes(folder, raw))
+    return Checkpoint(reference, config, tokenizer, folder, notes)
+
+
+def _check_tokens(config: Any, tokenizer: Any, rows: int, reference: str) -> tuple[str, ...]:
+    """Check a tokenizer that needs ``rows`` rows of embeddings against the configuration; return notes for the user."""
+    family = FAMILIES[config.model_type]
+    vocab_size = family.size(config, "vocab_size")
+    if rows > vocab_size:
         raise InputError(
             f"every token must have a row in the table of embeddings, but the tokenizer of {reference} gives {rows:,} "
-            f"and the table has {config.vocab_size:,}; save the model again after "
+            f"and the table has {vocab_size:,}; save the model again after "
             f"model.resize_token_embeddings({rows}), or take the tokenizer that it was trained with"
         )
-    if config.model_type == "roberta" and tokenizer.pad_token_id != config.pad_token_id:
+    if family.first_position == AFTER_PADDING and tokenizer.pad_token_id != config.pad_token_id:
         raise InputError(
-            f"the tokenizer's padding token must be the pad_token_id of config.json, from which RoBERTa counts "
-            f"positions, but {reference} has {tokenizer.pad_token_id} and {config.pad_token_id}; "
+            f"the tokenizer's padding token must be the pad_token_id of config.json, from which {config.model_type} "
+            f"counts positions, but {reference} has {tokenizer.pad_token_id} and {config.pad_token_id}; "
             f"take both from one checkpoint"
         )
-    if 2 * rows < config.vocab_size:
-        notes = (
-            *notes,
-            f"the tokenizer knows {rows:,} tokens and the table of embeddings has {config.vocab_size:,} rows: "
+    if 2 * rows < vocab_size:
+        return (
+            f"the tokenizer knows {rows:,} tokens and the table of embeddings has {vocab_size:,} rows: "
             f"is it the tokenizer that the checkpoint was trained with?",
         )
-    return Checkpoint(reference, config, tokenizer, folder, (*notes, *tokenizer_notes, *folder_notes(folder, raw)))
+    return ()
 
 
 def head_names(config: Any, count: int) -> list[str | None]:
-    """The names that a configuration gives to its head's ``count`` outputs; None where it gives none."""
+    """Return the names that a configuration gives to the ``count`` outputs of its head; None for one without a name."""
     names = config.id2label or {}
     return [None if names.get(i) is None else str(names[i]) for i in range(count)]

@@ -1,4 +1,4 @@
-"""What config.json says, held against the weights and against what is supported, before any model is built."""
+"""Checks config.json against the weights' headers and against what is supported, before any model is built."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from autocompress.networks.checkpoint_files import StoredTensor
-from autocompress.networks.families import FAMILIES, require_supported
+from autocompress.networks.families import FAMILIES
+from autocompress.networks.families.family import AFTER_PADDING, STANDARD_SIZES, TOKEN_TYPES, Family
+from autocompress.networks.families.import_encoder import require_supported
 from autocompress.system.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,15 +17,13 @@ if TYPE_CHECKING:
 
 LARGEST = 2**24
 MOST_LABELS = 100_000
-SIZES = (
-    *("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "embedding_size"),
-    *("vocab_size", "max_position_embeddings", "type_vocab_size", "dim", "n_layers", "n_heads", "hidden_dim"),
-)
-_LAYER = re.compile(r"\.?layer\.(\d+)\.")
 
 
 def check_raw(raw: Mapping[str, Any], reference: str) -> None:
-    """Refuse what would fail, or take all memory, while transformers reads it; InputError names the entry."""
+    """Check the content of config.json before transformers reads it, where it would fail or take all memory.
+
+    InputError names the entry.
+    """
     if raw.get("auto_map"):
         raise InputError(
             f"a checkpoint must not bring its own code, but {reference} asks for it (auto_map in config.json); "
@@ -33,18 +33,32 @@ def check_raw(raw: Mapping[str, Any], reference: str) -> None:
     if not isinstance(family, str) or family not in FAMILIES:
         what = f"is of {family!r}" if family is not None else "names no model_type in its config.json"
         raise InputError(f"the model must be of one of the families {', '.join(FAMILIES)}, but {reference} {what}")
-    for name in SIZES:
-        if name in raw and not _is_count(raw[name], LARGEST):
+    # transformers also takes the standard name of a size where a family has another (attribute_map).
+    sizes = dict.fromkeys((*STANDARD_SIZES, *filter(None, FAMILIES[family].sizes.values())), LARGEST)
+    labels = {"num_labels": MOST_LABELS} if raw.get("num_labels") is not None else {}
+    for name, most in {**sizes, **labels}.items():
+        if name in raw and not _is_count(raw[name], most):
             raise InputError(
-                f"{name} in config.json must be a whole number from 1 to {LARGEST:,}, "
+                f"{name} in config.json must be a whole number from 1 to {most:,}, "
                 f"but {reference} has {_shown(raw[name])}; correct it"
             )
-    if raw.get("num_labels") is not None and not _is_count(raw["num_labels"], MOST_LABELS):
+    _check_head(raw, reference)
+    if raw.get("pruned_heads"):
         raise InputError(
-            f"num_labels in config.json must be a whole number from 1 to {MOST_LABELS:,}, "
-            f"but {reference} has {_shown(raw['num_labels'])}; correct it"
+            f"the layers of a checkpoint must have all their heads, but {reference} names pruned_heads in "
+            f"config.json, which are not supported; give the checkpoint as it was before they were removed"
         )
-    _check_labels(raw.get("id2label"), reference)
+
+
+def _check_head(raw: Mapping[str, Any], reference: str) -> None:
+    """Check the entries about the classifier; InputError names the entry."""
+    names = raw.get("id2label")
+    mapped = isinstance(names, Mapping) and all(re.fullmatch(r"\d{1,6}", str(key)) for key in names)
+    if names is not None and not mapped:
+        raise InputError(
+            f"id2label in config.json must map the numbers of outputs to names, but {reference} has {_shown(names)}; "
+            f"correct it"
+        )
     kinds = raw.get("architectures") or []
     if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds):
         raise InputError(
@@ -55,84 +69,72 @@ def check_raw(raw: Mapping[str, Any], reference: str) -> None:
             f"a model must choose one class or give one number, but {reference} is for several labels at once "
             f"(problem_type multi_label_classification), which is not supported yet"
         )
-    if raw.get("pruned_heads"):
-        raise InputError(
-            f"the layers of a checkpoint must have all their heads, but {reference} names pruned_heads in "
-            f"config.json, which are not supported; give the checkpoint as it was before they were removed"
-        )
-
-
-def _check_labels(names: Any, reference: str) -> None:
-    if names is None:
-        return
-    right = isinstance(names, Mapping) and all(re.fullmatch(r"\d{1,6}", str(key)) for key in names)
-    if not right:
-        raise InputError(
-            f"id2label in config.json must map the numbers of outputs to names, but {reference} has {_shown(names)}; "
-            f"correct it"
-        )
 
 
 def check_config(config: PretrainedConfig, tensors: Mapping[str, StoredTensor], reference: str) -> tuple[str, ...]:
-    """Notes on a configuration that can be used with these weights; InputError where it cannot."""
-    require_supported(config)
-    family = FAMILIES[config.model_type]
-    sizes = family.sizes(config)
-    if sizes["hidden_size"] % sizes["num_attention_heads"]:
+    """Check a configuration against the shapes of the stored weights; return notes for the user.
+
+    InputError says which entry is not supported or disagrees with the weights.
+    """
+    family = require_supported(config)
+    hidden_size, heads = family.size(config, "hidden_size"), family.size(config, "num_attention_heads")
+    if hidden_size % heads:
         raise InputError(
             f"the number of attention heads must divide the hidden size, but config.json of {reference} says "
-            f"{sizes['num_attention_heads']} and {sizes['hidden_size']}; correct it"
+            f"{heads} and {hidden_size}; correct it"
         )
-    if config.model_type == "roberta":
-        if not _is_count(config.pad_token_id, LARGEST, 0):
-            raise InputError(
-                f"pad_token_id in config.json must be a token's number, for RoBERTa counts positions from it, "
-                f"but {reference} has {_shown(config.pad_token_id)}; correct it"
-            )
-        if config.pad_token_id + 1 >= config.max_position_embeddings:
-            raise InputError(
-                f"max_position_embeddings must exceed pad_token_id + 1 for RoBERTa, but config.json of {reference} "
-                f"says {config.max_position_embeddings} and {config.pad_token_id}; correct it"
-            )
-    for name, said, tensor, axis in _sizes_in_weights(config, tensors):
+    _check_positions(config, family, reference)
+    for name, said, tensor, axis in _sizes_in_weights(config, family, tensors):
         if tensors[tensor].shape[axis : axis + 1] != (said,):
             raise InputError(
                 f"config.json must say the sizes of the weights, but {reference} says {name} {said} where {tensor} "
                 f"has the shape {list(tensors[tensor].shape)}; take both from one checkpoint"
             )
-    return _check_layers(sizes["num_hidden_layers"], tensors, reference)
+    return _check_layers(family.size(config, "num_hidden_layers"), family, tensors, reference)
+
+
+def _check_positions(config: PretrainedConfig, family: Family, reference: str) -> None:
+    """Check that the position table has a row for a text's first token."""
+    rows = family.size(config, "max_position_embeddings")
+    if family.first_position == AFTER_PADDING:
+        if not _is_count(config.pad_token_id, LARGEST, 0):
+            raise InputError(
+                f"pad_token_id in config.json must be a token's number, for {config.model_type} counts positions from "
+                f"it, but {reference} has {_shown(config.pad_token_id)}; correct it"
+            )
+        if config.pad_token_id + 1 >= rows:
+            raise InputError(
+                f"max_position_embeddings must exceed pad_token_id + 1 for {config.model_type}, but config.json of "
+                f"{reference} says {rows} and {config.pad_token_id}; correct it"
+            )
 
 
 def _sizes_in_weights(
-    config: PretrainedConfig, tensors: Mapping[str, StoredTensor]
-) -> Iterator[tuple[str, Any, str, int]]:
-    """Each size as its name, its value in the configuration, a weight that has it, and the axis there."""
-    family = FAMILIES[config.model_type]
-    sizes = family.sizes(config)
-    width = getattr(config, "embedding_size", None) if config.model_type == "electra" else sizes["hidden_size"]
-    first = f"{family.layers}0."
-    for ending, name, said, axis in (
-        ("embeddings.word_embeddings.weight", "vocab_size", config.vocab_size, 0),
-        (
-            "embeddings.word_embeddings.weight",
-            "embedding_size" if width != sizes["hidden_size"] else "hidden_size",
-            width,
-            1,
-        ),
-        ("embeddings.position_embeddings.weight", "max_position_embeddings", config.max_position_embeddings, 0),
-        ("embeddings.token_type_embeddings.weight", "type_vocab_size", getattr(config, "type_vocab_size", 0), 0),
-        (f"{first}{family.layer['attention.query']}.weight", "hidden_size", sizes["hidden_size"], 1),
-        (f"{first}{family.layer['feed_forward.up']}.weight", "intermediate_size", sizes["intermediate_size"], 0),
+    config: PretrainedConfig, family: Family, tensors: Mapping[str, StoredTensor]
+) -> Iterator[tuple[str, int, str, int]]:
+    """Yield each size: its standard name, its value in the configuration, a weight that has it, and the axis there."""
+    own_width = family.size(config, "embedding_size") != family.size(config, "hidden_size")
+    modules, first = family.embeddings, f"{family.layers}.0."
+    for module, name, axis in (
+        (modules["embeddings.word"], "vocab_size", 0),
+        (modules["embeddings.word"], "embedding_size" if own_width else "hidden_size", 1),
+        (modules["embeddings.position"], "max_position_embeddings", 0),
+        (modules[TOKEN_TYPES], "type_vocab_size", 0),
+        (f"{first}{family.layer['attention.query']}", "hidden_size", 1),
+        (f"{first}{family.layer['feed_forward.up']}", "intermediate_size", 0),
     ):
-        names = [tensor for tensor in tensors if tensor.endswith(ending)]
+        names = [tensor for tensor in tensors if module is not None and tensor.endswith(f"{module}.weight")]
         if names:
-            yield name, said, min(names, key=len), axis
+            yield name, family.size(config, name), min(names, key=len), axis
 
 
-def _check_layers(said: int, tensors: Mapping[str, StoredTensor], reference: str) -> tuple[str, ...]:
-    found = {int(match[1]) for match in map(_LAYER.search, tensors) if match}
+def _check_layers(said: int, family: Family, tensors: Mapping[str, StoredTensor], reference: str) -> tuple[str, ...]:
+    """Check that the weights are those of an encoder with at least ``said`` layers, in floating point."""
+    layer = re.compile(rf"(?:^|\.){re.escape(family.layers)}\.(\d+)\.")
+    found = {int(match[1]) for match in map(layer.search, tensors) if match}
     count = max(found, default=-1) + 1
-    if not any(name.endswith("embeddings.word_embeddings.weight") for name in tensors) or not found:
+    words = f"{family.embeddings['embeddings.word']}.weight"
+    if not any(name.endswith(words) for name in tensors) or not found:
         first = ", ".join(sorted(tensors)[:3]) or "nothing"
         raise InputError(
             f"the weights must be those of an encoder, but {reference} has no word embeddings or no layers among its "

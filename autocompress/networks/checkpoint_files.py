@@ -1,4 +1,4 @@
-"""The files of a checkpoint: where they are, what else than a PyTorch checkpoint a folder may be, shapes of weights."""
+"""Finds the files of a checkpoint and reads their headers; recognizes folders that hold something else."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ OTHER_FORMS = (
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """Shape of a tensor in a file, and whether it holds floating-point numbers."""
+    """The shape of a tensor in a file, and whether its numbers are floating-point."""
 
     shape: tuple[int, ...]
     is_float: bool
 
 
 def find_folder(reference: str) -> Path:
-    """The folder of a checkpoint: as given, or that of a hub's checkpoint in the local cache, loaded where it can be.
+    """Return the folder of a checkpoint: the given one, or that of a checkpoint of the Hub in the local cache.
 
-    InputError if there is none.
+    A checkpoint that is not in the cache is downloaded if the Hub can be reached. InputError if there is none.
     """
     path = Path(reference)
     if path.is_dir():
@@ -72,7 +72,7 @@ def find_folder(reference: str) -> Path:
 
 
 def read_config(folder: Path, reference: str) -> dict[str, Any]:
-    """The content of config.json; InputError if there is none, or the folder is something else than a checkpoint."""
+    """Return the content of config.json; InputError if there is none, or the folder is not one of a checkpoint."""
     if not (folder / CONFIG).is_file():
         _refuse_without_config(folder, reference)
     config = read_object(folder / CONFIG)
@@ -89,7 +89,7 @@ def read_config(folder: Path, reference: str) -> dict[str, Any]:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """A file that holds one JSON object; InputError if it does not."""
+    """Read a file that holds one JSON object; InputError if it does not."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -100,7 +100,7 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def stored_tensors(folder: Path, reference: str) -> dict[str, StoredTensor]:
-    """Name, shape and kind of every weight, from the files' headers; InputError names what is missing or damaged."""
+    """Read name, shape and kind of each weight from the files' headers; InputError names what is missing or damaged."""
     found: dict[str, StoredTensor] = {}
     for path in _weight_files(folder, reference):
         _refuse_pointer(path)
@@ -129,7 +129,7 @@ def _refuse_form(reference: str, what: str) -> NoReturn:
 
 
 def _weight_files(folder: Path, reference: str) -> list[Path]:
-    """The files that transformers reads weights from, in its order of preference."""
+    """Return the files that transformers reads weights from; of several forms the one that it prefers."""
     for name in SINGLE:
         if (folder / name).is_file():
             return [folder / name]
@@ -189,7 +189,7 @@ def _is_float(dtype: str) -> bool:
 
 
 def _pickled(path: Path) -> dict[str, StoredTensor]:
-    """A state dict, read without running what a pickle may ask for and without its numbers."""
+    """Read the shapes of a pickled state dict, without running the pickle's code and without loading its numbers."""
     import torch
 
     try:
@@ -202,14 +202,11 @@ def _pickled(path: Path) -> dict[str, StoredTensor]:
             f"{path} must be a whole file of plain weights, but is damaged or asks for code to be run "
             f"({one_line(error)}); save the model again with save_pretrained"
         ) from error
-    other = (
-        next((name for name, value in state.items() if not isinstance(value, torch.Tensor)), None)
-        if (isinstance(state, dict))
-        else "no names"
-    )
-    if other is not None:
+    named = isinstance(state, dict)
+    others = [name for name, one in state.items() if not isinstance(one, torch.Tensor)] if named else ["no names"]
+    if others:
         raise InputError(
-            f"{path} must hold weights by name, but holds {other!r}, which is none; "
+            f"{path} must hold weights by name, but holds {others[0]!r}, which is none; "
             f"load it into its model and save that with save_pretrained"
         )
     return {str(name): StoredTensor(tuple(value.shape), value.dtype.is_floating_point) for name, value in state.items()}

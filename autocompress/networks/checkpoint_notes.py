@@ -1,4 +1,4 @@
-"""What a checkpoint's folder says of itself beyond a sequence classifier, and that is not done here: told, not done."""
+"""Finds what a checkpoint's folder asks for beyond a sequence classifier and does not get, to tell the user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TRAINER_FILES = ("optimizer.pt", "trainer_state.json", "scheduler.pt")
 
 
 def folder_notes(folder: Path, raw: Mapping[str, Any]) -> tuple[str, ...]:
-    """Notes on a pooling, on further modules, on a function after the head, and on a training that went on."""
+    """Return notes on a pooling, further modules, an activation after the head, and a training that had not ended."""
     notes = []
     modes = _pooling_modes(folder)
     if modes:
@@ -39,7 +39,7 @@ def folder_notes(folder: Path, raw: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _pooling_modes(folder: Path) -> list[str]:
-    """What a sentence-transformers pooling does, other than to take the first token."""
+    """Return the modes of a sentence-transformers pooling, other than taking the first token."""
     for path in sorted(folder.glob("*_Pooling/config.json")):
         try:
             content = read_object(path)
@@ -55,7 +55,7 @@ def _pooling_modes(folder: Path) -> list[str]:
 
 
 def _activation(raw: Mapping[str, Any]) -> str | None:
-    """The function that a cross-encoder of sentence-transformers applies to its outputs, if it is none."""
+    """Return the activation that a cross-encoder of sentence-transformers applies to its outputs; None for identity."""
     inner = raw.get("sentence_transformers")
     given = raw.get("sbert_ce_default_activation_function") or (
         inner.get("activation_fn") if isinstance(inner, Mapping) else None

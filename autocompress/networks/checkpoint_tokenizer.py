@@ -1,4 +1,4 @@
-"""The tokenizer of a checkpoint: it must be there, whole, and know words."""
+"""Opens and checks the tokenizer of a checkpoint."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ FILES = (("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"), ("to
 
 
 def open_tokenizer(folder: Path, reference: str) -> tuple[Any, int, tuple[str, ...]]:
-    """The fast tokenizer in a folder, padding on the right, the rows of embeddings that it needs, and notes.
+    """Open the fast tokenizer in a folder and set it to pad on the right.
 
-    The notes are on what it says of itself and is not done.
-
-    InputError if its files are missing or damaged, or it knows no words: transformers would make one up.
+    Return it, the number of rows that it needs in a table of embeddings, and notes for the user on settings that are
+    not followed. InputError if its files are missing or damaged or it knows no words, for which transformers would
+    silently build an empty one.
     """
     if not any(all((folder / name).is_file() for name in names) for names in FILES):
         raise InputError(
@@ -36,7 +36,7 @@ def open_tokenizer(folder: Path, reference: str) -> tuple[Any, int, tuple[str, .
 
 
 def table_rows(tokenizer: Any) -> int:
-    """How many rows a table of embeddings needs for every token that the tokenizer can give, its own marks too."""
+    """Return how many rows a table of embeddings needs for all tokens that the tokenizer gives, special ones too."""
     marks = [token for row in ("a", ("a", "a")) for token in tokenizer.backend_tokenizer.encode_batch([row])[0].ids]
     return int(max([*tokenizer.get_vocab().values(), *marks], default=-1)) + 1
 
@@ -60,7 +60,7 @@ def _check(tokenizer: Any, folder: Path, reference: str) -> None:
 
 
 def _settle(tokenizer: Any) -> tuple[str, ...]:
-    """Pad on the right, whatever the tokenizer says: positions count from a text's first token here."""
+    """Set padding to the right, since positions count from a text's first token; return notes for the user."""
     notes = []
     if tokenizer.padding_side != "right":
         tokenizer.padding_side = "right"

@@ -1,4 +1,4 @@
-"""Which output of a trained head stands for which class, as far as their names tell."""
+"""Matches the outputs of a trained head with classes by their names."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _NUMBER = re.compile(r"(?:label[_ -]?)?([+-]?\d+)(?:\.0+)?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class NameMatch:
-    """How the names of outputs and of classes go together.
+    """The result of matching the names of outputs with those of classes.
 
     ``basis`` is ``names`` (equal but for case and spaces), ``numbers`` (equal numbers, or classes numbered as the
-    outputs), ``unnamed`` (one side has no names that say anything) or ``different``. ``order`` holds the output of
-    each class in turn, or None where the names do not tell.
+    outputs), ``unnamed`` (the names of one side carry no meaning) or ``different``. ``order[i]`` is the output for
+    class i; ``order`` is None where the names do not tell.
     """
 
     basis: str
@@ -24,7 +24,7 @@ class NameMatch:
 
 
 def match_names(outputs: Sequence[str | None], classes: Sequence[str]) -> NameMatch:
-    """Match the names of outputs (None: it has none) with those of classes, as many of the one as of the other."""
+    """Match the names of outputs (None for one without a name) with those of as many classes."""
     names = [name or "" for name in outputs]
     for folded in (_folded, _letters):
         order = _order([folded(name) for name in names], [folded(name) for name in classes])
@@ -52,7 +52,7 @@ def _folded(name: str) -> str:
 
 
 def _letters(name: str) -> str:
-    """The name with each run of spaces, underscores and hyphens as one space, unless it could be a sign."""
+    """Replace each run of spaces, underscores and hyphens by one space, except in a number, where one may be a sign."""
     return _folded(name) if _number(name) is not None else " ".join(re.split(r"[\s_-]+", _folded(name))).strip()
 
 

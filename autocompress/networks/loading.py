@@ -1,4 +1,4 @@
-"""Build the model of a checkpoint in float32; transformers' report on the loading decides what is trained."""
+"""Loads the model of a checkpoint in float32; transformers' report on the loading tells whether its head is trained."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ CAUSES = {
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A sequence classification model in float32, its outputs in the checkpoint's order.
+    """A sequence classification model in float32, with its outputs in the checkpoint's order.
 
-    ``without_head`` says why its head is not a trained one; None where it is.
+    ``without_head`` says why its head is not trained; it is None where the head is trained.
     """
 
     model: PreTrainedModel
@@ -35,10 +35,11 @@ class LoadedModel:
 
 
 def load_model(checkpoint: Checkpoint, num_outputs: int, label_names: Sequence[str]) -> LoadedModel:
-    """The model with a head of ``num_outputs``, whose classes are called ``label_names`` (none for a regression).
+    """Load a checkpoint as a classifier with ``num_outputs`` outputs, in evaluation mode.
 
-    Weights that are missing only in the head leave it untrained. InputError names what else is missing, of another
-    shape, or not finite.
+    ``label_names`` are written into its configuration; a regression has none. Where only weights of the head are
+    missing, or have another shape, the head is initialized at random. InputError names any other weight that is
+    missing or has another shape, and any weight that is not finite.
     """
     import torch
     from transformers import AutoModelForSequenceClassification
@@ -58,10 +59,11 @@ def load_model(checkpoint: Checkpoint, num_outputs: int, label_names: Sequence[s
         )
     missing = sorted(report["missing_keys"])
     mismatched = {str(name): (tuple(stored), tuple(wanted)) for name, stored, wanted in report["mismatched_keys"]}
-    lacking = [name for name in missing if not _in_head(name, checkpoint)]
+    family = FAMILIES[checkpoint.config.model_type]
+    lacking = [name for name in missing if not family.is_in_head(name)]
     if lacking:
         _refuse_missing(lacking, report["unexpected_keys"], checkpoint.reference)
-    other = next((name for name in sorted(mismatched) if not _in_head(name, checkpoint)), None)
+    other = next((name for name in sorted(mismatched) if not family.is_in_head(name)), None)
     if other is not None:
         stored, wanted = mismatched[other]
         raise InputError(
@@ -73,12 +75,13 @@ def load_model(checkpoint: Checkpoint, num_outputs: int, label_names: Sequence[s
     return LoadedModel(model.eval(), reason)
 
 
-def load_classifier(
+def load_in_class_order(
     checkpoint: Checkpoint, num_outputs: int, label_names: tuple[str, ...]
 ) -> tuple[PreTrainedModel, bool]:
-    """``load_model``, its outputs put in the order of ``label_names`` where their names tell, and whether they do.
+    """Load a checkpoint as ``load_model`` does, and put its outputs in the order of ``label_names``.
 
-    Regression has no names. It is False for a head that is not trained, too.
+    Return the model, and whether its head is trained and its outputs' names tell that order. Where they do not, the
+    outputs keep the checkpoint's order. A regression has no names and one output, which is always in order.
     """
     loaded = load_model(checkpoint, num_outputs, label_names)
     if loaded.without_head is not None:
@@ -90,12 +93,18 @@ def load_classifier(
 
 
 def output_layer(model: Any) -> Any:
-    """The last linear layer of a sequence classification model."""
-    return getattr(model.classifier, "out_proj", model.classifier)
+    """Return the last linear layer of a sequence classification model, [num_outputs, hidden size]."""
+    return model.get_submodule(FAMILIES[model.config.model_type].head[1])
+
+
+def word_embeddings(model: Any) -> Any:
+    """Return the table of word embeddings of a sequence classification model, [vocabulary size, embedding size]."""
+    family = FAMILIES[model.config.model_type]
+    return model.get_submodule(f"{family.base_model_prefix}.{family.embeddings['embeddings.word']}")
 
 
 def permute_outputs(model: PreTrainedModel, order: Sequence[int]) -> None:
-    """Make output ``order[i]`` the i-th, in place."""
+    """Permute the outputs of a model in place, so that output ``order[i]`` becomes the i-th."""
     import torch
 
     last = output_layer(model)
@@ -104,13 +113,8 @@ def permute_outputs(model: PreTrainedModel, order: Sequence[int]) -> None:
         last.bias.copy_(last.bias[list(order)].clone())
 
 
-def _in_head(name: str, checkpoint: Checkpoint) -> bool:
-    """Whether a weight is one that only classification needs: BERT's pooler, and all that is outside the encoder."""
-    prefix = FAMILIES[checkpoint.config.model_type].prefix
-    return not name.startswith(prefix) or name.startswith(f"{prefix}pooler.")
-
-
 def _refuse_missing(lacking: Sequence[str], unexpected: Collection[str], reference: str) -> None:
+    """Raise an InputError that names a missing weight, and why it may be missing: often it has a wrapper's prefix."""
     name = lacking[0]
     prefixes = sorted({found.removesuffix(name) for found in unexpected if found.endswith(name)}, key=len)
     inner = name.split(".", maxsplit=1)[1]
@@ -147,14 +151,15 @@ def _why_untrained(
     unexpected: Collection[str],
     num_outputs: int,
 ) -> str | None:
-    """Why the head is not a trained one of ``num_outputs``; None if it is."""
+    """Say why the head is not a trained one with ``num_outputs`` outputs; None if it is."""
     if mismatched:
         name, (stored, wanted) = min(mismatched.items())
         if stored and stored[0] != wanted[0] == num_outputs:
             return f"the checkpoint's head has {stored[0]} outputs where the data need {num_outputs}"
         return f"the checkpoint's {name} has the shape {list(stored)} and not {list(wanted)}"
     if missing:
-        heads = sorted(name for name in unexpected if name.startswith("classifier"))
+        outermost = FAMILIES[checkpoint.config.model_type].head[1].split(".")[0]
+        heads = sorted(name for name in unexpected if name.startswith(outermost))
         beside = f" (it has a head of another form: {heads[0]})" if heads else ""
         return f"the checkpoint has no trained head, for {missing[0]} is missing{beside}"
     if not checkpoint.has_classifier:

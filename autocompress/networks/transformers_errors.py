@@ -1,4 +1,4 @@
-"""Errors of transformers and of the libraries below it, as one line for the user."""
+"""Turns errors of transformers and of the libraries below it into one line for the user."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from autocompress.system.errors import InputError
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error, at most 200 letters of it."""
+    """Return an error's message on one line, at most 200 characters of it."""
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 @contextmanager
 def as_input_error(reference: str) -> Iterator[None]:
-    """Let transformers be quiet, and turn its many errors, and panics of its libraries in Rust, into one line."""
+    """Silence transformers, and turn its errors and the panics of its Rust libraries into an InputError of one line."""
     from transformers.utils import logging
 
     verbosity = logging.get_verbosity()

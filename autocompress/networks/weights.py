@@ -1,4 +1,4 @@
-"""Weights as plain arrays with canonical names, and their file form (safetensors)."""
+"""Writes and reads weights, as arrays with canonical names, in safetensors files with a digest."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def save_weights(path: Path, arrays: Mapping[str, NDArray[np.float32]], meta: Ma
 
 
 def load_weights(path: Path) -> tuple[Arrays, dict[str, str]]:
-    """Arrays and metadata as ``save_weights`` wrote them; StudyError if the file is absent, not whole or changed."""
+    """Read arrays and metadata that ``save_weights`` wrote; StudyError if the file is absent, not whole or changed."""
     try:
         with safe_open(path, "numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -53,7 +53,7 @@ def load_weights(path: Path) -> tuple[Arrays, dict[str, str]]:
 
 
 def _digest(arrays: Mapping[str, NDArray[np.float32]], meta: Mapping[str, str]) -> str:
-    """SHA-256 of metadata and arrays, whatever their order."""
+    """Return the SHA-256 of metadata and arrays, independent of their order."""
     digest = hashlib.sha256(json.dumps(dict(meta), sort_keys=True).encode())
     for name in sorted(arrays):
         digest.update(json.dumps([name, str(arrays[name].dtype), arrays[name].shape]).encode())
@@ -62,10 +62,10 @@ def _digest(arrays: Mapping[str, NDArray[np.float32]], meta: Mapping[str, str]) 
 
 
 def layer_indices(names: Iterable[str]) -> list[int]:
-    """Indices of the encoder layers (those of the teacher) found among canonical names, increasing."""
+    """Return the indices of the encoder layers (as counted in the teacher) among canonical names, increasing."""
     return sorted({int(name.split(".")[1]) for name in names if name.startswith("layers.")})
 
 
 def head_indices(names: Iterable[str]) -> list[int]:
-    """Indices of the layers after which a head stands, increasing."""
+    """Return the indices of the layers after which a head stands, increasing."""
     return sorted({int(name.split(".")[1]) for name in names if name.startswith("heads.")})

@@ -15,7 +15,7 @@ from autocompress.domain.problem import Problem
 from autocompress.measurement.process import measure_in_fresh_process
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.requests import draw_requests, write_requests
-from autocompress.networks.families import import_encoder
+from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.preparation.inputs import Inputs
 from autocompress.students import STUDENTS
 from autocompress.students.emit import emit

@@ -1,4 +1,4 @@
-"""What a search starts from, read and checked: encoded data, a checkpoint, and what becomes of its head."""
+"""Reads and checks what a search starts from: encoded data, a checkpoint, and whether its trained head is used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from autocompress.distillation.class_order import choose_head
 from autocompress.domain.problem import Problem
 from autocompress.networks.checkpoint import Checkpoint, head_names, open_checkpoint
-from autocompress.networks.families import FAMILIES, import_encoder
+from autocompress.networks.families import FAMILIES
+from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.networks.loading import load_model, permute_outputs
 from autocompress.system.errors import InputError
 from autocompress.tasks.demo import demo_model_path
@@ -29,9 +30,9 @@ COUNTED_PARAMETERS, COUNTED_TOKENS = 10.6e6, 30.0
 
 @dataclass(frozen=True)
 class Inputs:
-    """A problem's data, encoded, and the checkpoint it starts from.
+    """The encoded data of a problem, and the checkpoint that its teacher is made from.
 
-    ``order`` holds the output of the checkpoint's trained head for each class in turn; None if a head is fitted here.
+    ``order[i]`` is the output of the checkpoint's trained head for class i; it is None if a head is to be trained.
     """
 
     data: EncodedDataset
@@ -40,9 +41,9 @@ class Inputs:
 
 
 def load_inputs(problem: Problem) -> Inputs:
-    """Read and check data and checkpoint, and decide what becomes of its head; nothing is trained or written.
+    """Read and check the data and the checkpoint of a problem, without training or writing anything.
 
-    InputError says what does not fit.
+    InputError says what is wrong with one of them, or does not fit together.
     """
     checkpoint = open_checkpoint(problem.model or str(demo_model_path()))
     texts = load_dataset(problem.data, problem.seed, checkpoint.declared_task)
@@ -58,7 +59,7 @@ def load_inputs(problem: Problem) -> Inputs:
 
 
 def load_start(inputs: Inputs) -> PreTrainedModel:
-    """The model that the teacher is made from, its outputs in the order of the task's classes."""
+    """Load the model that the teacher is made from, with its outputs in the order of the task's classes."""
     task = inputs.data.task
     model = load_model(inputs.checkpoint, task.num_outputs, task.label_names).model
     if inputs.order is not None:
@@ -67,10 +68,11 @@ def load_start(inputs: Inputs) -> PreTrainedModel:
 
 
 def _check_token_types(data: EncodedDataset, checkpoint: Checkpoint) -> None:
-    """A tokenizer's token types must have rows in the model's table; one row, or none, is taken for all of them."""
-    rows = int(getattr(checkpoint.config, "type_vocab_size", 0) or 0)
+    """Check that the model has a row for each token type of the tokenizer, where it tells token types apart."""
+    family = FAMILIES[checkpoint.config.model_type]
+    rows = family.size(checkpoint.config, "type_vocab_size")
     largest = max(int(split.type_ids.max(initial=0)) for split in data.splits.values())
-    if rows > 1 and largest >= rows:
+    if family.reads_token_types(checkpoint.config) and largest >= rows:
         raise InputError(
             f"every token type that the tokenizer gives must have a row in the model's table, but it gives type "
             f"{largest} and the table has {rows}; take the tokenizer that {checkpoint.reference} was trained with"
@@ -78,16 +80,17 @@ def _check_token_types(data: EncodedDataset, checkpoint: Checkpoint) -> None:
 
 
 def encoder_parameters(checkpoint: Checkpoint) -> int:
-    """Weights of the encoder's layers, which a token's cost is proportional to."""
-    sizes = FAMILIES[checkpoint.config.model_type].sizes(checkpoint.config)
-    layers, hidden = int(sizes["num_hidden_layers"]), int(sizes["hidden_size"])
-    return layers * hidden * (4 * hidden + 2 * int(sizes["intermediate_size"]))
+    """Return the number of weights in the encoder's linear layers, to which the cost of a token is proportional."""
+    family, config = FAMILIES[checkpoint.config.model_type], checkpoint.config
+    hidden, neurons = family.size(config, "hidden_size"), family.size(config, "intermediate_size")
+    return family.size(config, "num_hidden_layers") * hidden * (4 * hidden + 2 * neurons)
 
 
 def row_limits(time_budget_s: float, parameters: int, mean_tokens: float = COUNTED_TOKENS) -> dict[str, int]:
-    """Rows per split that a time budget can pass through an encoder.
+    """Return the number of rows per split that can be passed through an encoder within a time budget.
 
-    The rates were counted on MiniLM-L6 and rows of ``COUNTED_TOKENS`` tokens.
+    The rates were measured on MiniLM-L6 (``COUNTED_PARAMETERS`` weights) with rows of ``COUNTED_TOKENS`` tokens; they
+    fall in proportion to larger encoders and longer texts.
     """
     seconds = time_budget_s * min(COUNTED_PARAMETERS / parameters, 1.0) * min(COUNTED_TOKENS / mean_tokens, 1.0)
     evaluated = min(max(round(EVALUATION_ROWS_PER_SECOND * seconds), FEWEST_ROWS), MOST_EVALUATION_ROWS)
@@ -96,7 +99,7 @@ def row_limits(time_budget_s: float, parameters: int, mean_tokens: float = COUNT
 
 
 def _limited(data: EncodedDataset, problem: Problem, parameters: int) -> EncodedDataset:
-    """At most as many rows per split as the time budget can pass through the model; what is left out is noted."""
+    """Draw at most ``row_limits`` rows of each split, and add a note for each split of which rows are left out."""
     limits = row_limits(problem.time_budget_s, parameters, float(data.train.lengths.mean()))
     rng = np.random.default_rng(problem.seed)
     splits: dict[str, Any] = {}

@@ -16,7 +16,7 @@ from autocompress.distillation.teacher import predict_logits
 from autocompress.domain.shape import EncoderShape
 from autocompress.evaluation.compile import Compiled, serialise_describing
 from autocompress.networks.checkpoint import open_checkpoint
-from autocompress.networks.loading import load_classifier
+from autocompress.networks.loading import load_in_class_order
 from autocompress.preparation.labelling_state import LabellingState
 from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.study.prepared import Prepared
@@ -136,7 +136,7 @@ def _pytorch_logits(
     """Logits [n, C] of the teacher's checkpoint in PyTorch."""
     data = prepared.data
     checkpoint = open_checkpoint(str(prepared.checkpoint))
-    model, _ = load_classifier(checkpoint, data.task.num_outputs, data.task.label_names)
+    model, _ = load_in_class_order(checkpoint, data.task.num_outputs, data.task.label_names)
     chunks = _chunks(split, 0, listener, enough)
     return np.concatenate([predict_logits(model, chunk, data.pad_id) for _, chunk in chunks])
 

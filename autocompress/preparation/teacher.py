@@ -17,7 +17,7 @@ from autocompress.distillation.teacher import FineTuning, TeacherSettings, fine_
 from autocompress.domain.problem import Problem
 from autocompress.domain.shape import EncoderShape
 from autocompress.measurement.requests import draw_requests, write_requests
-from autocompress.networks.families import import_encoder
+from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.networks.weights import Arrays
 from autocompress.preparation.choose_compensation import CALIBRATION_ROWS, useful_compensation
 from autocompress.preparation.inputs import Inputs, load_start

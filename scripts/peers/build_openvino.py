@@ -9,7 +9,7 @@ import numpy as np
 import openvino
 import torch
 
-from autocompress.measurement.pytorch_worker import input_names, load_classifier
+from autocompress.measurement.pytorch_worker import input_names, load_pretrained
 from autocompress.measurement.requests import Request
 from peers.build import BuiltModel, Order, main
 from peers.worker import OpenVINOModel
@@ -32,7 +32,7 @@ class Logits(torch.nn.Module):
 
 def build(order: Order) -> list[BuiltModel]:
     """Convert from PyTorch, check the logits, quantize, and save both; ValueError if the logits differ too much."""
-    classifier = load_classifier(str(order.checkpoint))
+    classifier = load_pretrained(str(order.checkpoint))
     names, requests = input_names(classifier), order.requests()
     model = convert(classifier, names, requests[0])
     fp32 = save(model, order, FP32)

@@ -20,8 +20,8 @@ from autocompress.distillation.training import TrainingSettings
 from autocompress.distillation.transfer import TransferSet, with_augmented
 from autocompress.domain.problem import DataSource
 from autocompress.networks.checkpoint import open_checkpoint
-from autocompress.networks.families import import_encoder
-from autocompress.networks.loading import load_classifier
+from autocompress.networks.families.import_encoder import import_encoder
+from autocompress.networks.loading import load_in_class_order
 from autocompress.students import STUDENTS
 from autocompress.students.bilstm.configuration import BiLSTMConfiguration
 from autocompress.students.cnn.configuration import CNNConfiguration
@@ -40,7 +40,7 @@ def taught(tiny_checkpoint, tiny_data):
     """Data, teacher model and its quality."""
     checkpoint = open_checkpoint(tiny_checkpoint)
     data = encode(load_dataset(DataSource(**tiny_data)), checkpoint.tokenizer, max_positions=checkpoint.max_positions)
-    model, trained = load_classifier(checkpoint, 2, data.task.label_names)
+    model, trained = load_in_class_order(checkpoint, 2, data.task.label_names)
     assert not trained
     tuned = fine_tune(model, data, TeacherSettings(budget_s=60.0, max_epochs=12, learning_rate=2e-3))
     assert len(tuned.values) == 12 and tuned.epochs == 12 and not tuned.was_rising
@@ -150,7 +150,7 @@ def test_every_family_can_be_taught_and_imported(family, tiny_checkpoint, tiny_d
     checkpoint.tokenizer.save_pretrained(tmp_path)
     own = open_checkpoint(str(tmp_path))
     data = encode(load_dataset(DataSource(**tiny_data)), own.tokenizer, max_positions=own.max_positions)
-    model, trained = load_classifier(own, 2, data.task.label_names)
+    model, trained = load_in_class_order(own, 2, data.task.label_names)
     assert not trained
     fine_tune(model, data, TeacherSettings(budget_s=30.0, max_epochs=1))
     shape, arrays = import_encoder(model)
@@ -172,12 +172,12 @@ def test_a_trained_head_is_used_with_its_classes_in_the_order_of_the_data(tiny_c
     source.save_pretrained(tmp_path)
     open_checkpoint(tiny_checkpoint).tokenizer.save_pretrained(tmp_path)
     checkpoint = open_checkpoint(str(tmp_path))
-    model, trained = load_classifier(checkpoint, 2, ("negative", "positive"))
+    model, trained = load_in_class_order(checkpoint, 2, ("negative", "positive"))
     ids = torch.tensor([[2, 7, 9, 3]])
     with torch.inference_mode():
         assert trained and torch.allclose(model(ids).logits, source(ids).logits.flip(-1))
-    assert not load_classifier(checkpoint, 2, ("cat", "dog"))[1]
-    assert not load_classifier(checkpoint, 3, ("a", "b", "c"))[1]
+    assert not load_in_class_order(checkpoint, 2, ("cat", "dog"))[1]
+    assert not load_in_class_order(checkpoint, 3, ("a", "b", "c"))[1]
 
 
 @pytest.mark.parametrize("student", list(STUDENTS))

@@ -13,8 +13,8 @@ from autocompress.distillation.super_network import (
 from autocompress.distillation.training import TrainingSettings
 from autocompress.distillation.transfer import TransferSet
 from autocompress.networks.checkpoint import open_checkpoint
-from autocompress.networks.families import import_encoder
-from autocompress.networks.loading import load_classifier
+from autocompress.networks.families.import_encoder import import_encoder
+from autocompress.networks.loading import load_in_class_order
 from autocompress.students import STUDENTS
 from autocompress.students.bilstm.configuration import BiLSTMConfiguration
 from autocompress.students.cnn.configuration import CNNConfiguration
@@ -30,7 +30,7 @@ SETTINGS = DistillationSettings(TrainingSettings(5e-3, 20.0, 12.0), CLASSIFICATI
 @pytest.fixture(scope="module")
 def tiny_teacher(tiny_checkpoint):
     """Shape and weights, heads after every layer."""
-    model, _ = load_classifier(open_checkpoint(tiny_checkpoint), 2, ("a", "b"))
+    model, _ = load_in_class_order(open_checkpoint(tiny_checkpoint), 2, ("a", "b"))
     shape, arrays = import_encoder(model)
     return add_exit_heads(arrays, shape)
 

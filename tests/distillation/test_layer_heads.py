@@ -8,8 +8,8 @@ from torch.nn import functional as F
 from autocompress.distillation.layer_heads import head_outputs, train_layer_heads
 from autocompress.distillation.training import TrainingSettings
 from autocompress.networks.checkpoint import open_checkpoint
-from autocompress.networks.families import import_encoder
-from autocompress.networks.loading import load_classifier
+from autocompress.networks.families.import_encoder import import_encoder
+from autocompress.networks.loading import load_in_class_order
 from autocompress.students.elastic import masked_mean
 from autocompress.students.transformer.network import ElasticEncoder
 from autocompress.tasks.kinds.classification import CLASSIFICATION
@@ -46,7 +46,7 @@ def test_an_encoder_of_one_layer_has_no_lower_heads():
 
 
 def test_the_elastic_encoder_reads_the_heads_in_the_same_way(tiny_checkpoint):
-    model, _ = load_classifier(open_checkpoint(tiny_checkpoint), 2, ("a", "b"))
+    model, _ = load_in_class_order(open_checkpoint(tiny_checkpoint), 2, ("a", "b"))
     shape, arrays = import_encoder(model)
     encoder = ElasticEncoder(shape, arrays).eval()
     ids = torch.from_numpy(np.random.default_rng(0).integers(5, shape.vocab_size, (50, 7)))

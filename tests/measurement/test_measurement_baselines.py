@@ -3,39 +3,21 @@ import onnx
 import pytest
 import torch
 from measured_parts import random_rows
-from transformers import (
-    AutoModelForSequenceClassification,
-    BertConfig,
-    DistilBertConfig,
-    ElectraConfig,
-    RobertaConfig,
-)
 
 from autocompress.artifact.session import Session
 from autocompress.domain.problem import Target
 from autocompress.measurement.baselines import (
     BASELINES,
-    build_baselines,
     checkpoint_bytes,
     measure_baselines,
 )
 from autocompress.measurement.inference import predict
-from autocompress.measurement.pytorch_worker import PyTorchModel, load_classifier
+from autocompress.measurement.pytorch_worker import PyTorchModel, load_pretrained
 from autocompress.system.errors import MeasurementError
 from autocompress.tasks.batching import pad_rows
 from autocompress.tasks.task import Task
 
 SENTIMENT = Task("classification", ("text",), "label", ("negative", "positive"))
-SMALL = {"vocab_size": 120, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-WIDTH = {"intermediate_size": 64, "max_position_embeddings": 64}
-FAMILIES = {
-    "bert": BertConfig(**SMALL, **WIDTH),
-    "roberta": RobertaConfig(**SMALL, **WIDTH, type_vocab_size=1),
-    "electra": ElectraConfig(**SMALL, **WIDTH, embedding_size=16),
-    "distilbert": DistilBertConfig(
-        vocab_size=120, dim=32, n_layers=2, n_heads=2, hidden_dim=64, max_position_embeddings=64
-    ),
-}
 
 
 def test_attention_is_fused_and_int8_is_a_quarter(stock):
@@ -48,7 +30,7 @@ def test_attention_is_fused_and_int8_is_a_quarter(stock):
 
 def test_outputs_agree_with_pytorch(stock):
     rows = random_rows(12, vocabulary=30_000)
-    reference = load_classifier(str(stock.teacher_folder))
+    reference = load_pretrained(str(stock.teacher_folder))
     request = pad_rows(rows, np.arange(12), 0)
     with torch.inference_mode():
         expected = reference(**{name: torch.from_numpy(array) for name, array in request.items()}).logits.numpy()
@@ -71,18 +53,6 @@ def test_figures_of_all_three(stock, request_file, brief):
     assert figures["onnxruntime-fp32"].memory_bytes < figures["pytorch-fp32"].memory_bytes
     assert figures["onnxruntime-fp32"].validation.value == figures["pytorch-fp32"].validation.value
     assert all(one.test is None and one.validation.count == 40 and one.latency_ms.mean > 0 for one in figures.values())
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_is_exported_with_fused_attention(family, tmp_path):
-    torch.manual_seed(0)
-    model = AutoModelForSequenceClassification.from_config(FAMILIES[family])
-    model.save_pretrained(tmp_path / "teacher")
-    stock = build_baselines(tmp_path / "teacher", tmp_path / "out")
-    assert stock.fused.get("Attention") == 2
-    expected = ("input_ids", "attention_mask", *(("token_type_ids",) if family in ("bert", "electra") else ()))
-    assert set(Session(stock.fp32).input_names) == set(expected)
-    assert predict(Session(stock.int8), random_rows(3, vocabulary=120), 2, 0).shape == (3, 2)
 
 
 def test_a_folder_without_weights_is_refused(tmp_path):

@@ -45,7 +45,7 @@ def make(folder: Path, checkpoint: str, task: Task = ONE_TEXT, batch_size: int =
     import torch
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
-    from autocompress.networks.families import import_encoder
+    from autocompress.networks.families.import_encoder import import_encoder
 
     torch.manual_seed(1)
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)

@@ -9,7 +9,7 @@ import torch
 from tiny_models import CONFIGS, random_batch, random_model
 
 from autocompress.domain.shape import EncoderShape
-from autocompress.networks.families import import_encoder
+from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.networks.weights import Arrays
 from autocompress.students.transformer.exit_heads import add_exit_heads
 

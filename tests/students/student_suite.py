@@ -16,7 +16,7 @@ from transformers import BertConfig
 from autocompress.artifact.blocks import GraphInputs
 from autocompress.artifact.session import Session
 from autocompress.domain.shape import EncoderShape
-from autocompress.networks.families import import_encoder
+from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.networks.weights import Arrays
 from autocompress.students import STUDENTS, dimensions_of
 from autocompress.students.choice import RandomTrial

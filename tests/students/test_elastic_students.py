@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from autocompress.domain.shape import EncoderShape
-from autocompress.networks.families import import_encoder
+from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.networks.weights import Arrays
 from autocompress.students.bilstm.configuration import BiLSTMConfiguration
 from autocompress.students.bilstm.network import ElasticBiLSTM, initial_bilstm

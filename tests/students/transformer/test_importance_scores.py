@@ -13,7 +13,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from autocompress.compression.importance import reorder
-from autocompress.networks.families import import_encoder
+from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.students.transformer.importance import importance_scores
 from autocompress.students.transformer.network import ElasticEncoder
 

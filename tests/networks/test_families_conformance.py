@@ -1,53 +1,53 @@
-"""Imported encoders give the logits of transformers."""
+"""Every entry of ``FAMILIES``, and the toy family, keeps the contract of ``Family``."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import transformers
-from tiny_models import CONFIGS, SIZES, random_batch, random_model
+from family_checks import CHECKS, reference_inputs
+from tiny_models import CONFIGS, random_batch, random_model
 
-from autocompress.networks.families import import_encoder
+from autocompress.artifact.session import Session
+from autocompress.measurement.stock_models import build_baselines
+from autocompress.networks.families import FAMILIES
+from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.students.transformer.network import ElasticEncoder
 from autocompress.system.errors import InputError
 
-NO_TOKEN_TYPES = ("distilbert", "roberta")
+VARIANTS = (*CONFIGS, "toy")
+NAMES = (*FAMILIES, "toy")
+pytestmark = pytest.mark.usefixtures("toy")
 
 
-def reference_inputs(name: str, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {k: v for k, v in batch.items() if k != "token_type_ids" or name not in NO_TOKEN_TYPES}
+@pytest.mark.parametrize("family", NAMES)
+def test_every_family_has_a_tiny_model(family: str) -> None:
+    built = {make().model_type for make in CONFIGS.values()}
+    assert family in built, f"tests/tiny_models.py must build a tiny model of the family {family}; add it to CONFIGS"
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-def test_logits_equal_those_of_transformers(name: str) -> None:
-    model = random_model(CONFIGS[name]())
-    batch = random_batch(60, model.config.pad_token_id)
-    shape, arrays = import_encoder(model)
-    with torch.no_grad():
-        expected = model(**reference_inputs(name, batch)).logits
-        actual = ElasticEncoder(shape, arrays).logits(**batch)
-    assert actual.shape == (4, 3)
-    torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_tiny_model_of_the_family_passes(variant: str, check: str) -> None:
+    CHECKS[check](random_model(CONFIGS[variant]()))
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-def test_hidden_states_of_a_model_without_head_equal_those_of_transformers(name: str) -> None:
-    model = random_model(CONFIGS[name]()).base_model
-    batch = random_batch(60, model.config.pad_token_id)
-    shape, arrays = import_encoder(model)
-    assert not any(key.startswith("heads.") for key in arrays)
-    with torch.no_grad():
-        expected = model(**reference_inputs(name, batch), output_hidden_states=True).hidden_states
-        output = ElasticEncoder(shape, arrays)(**batch)
-    assert output.logits == {}
-    real = batch["attention_mask"].bool()
-    for mine, theirs in zip([output.embeddings, *output.hidden], expected, strict=True):
-        torch.testing.assert_close(mine[real], theirs[real], atol=1e-5, rtol=1e-5)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_standard_export_agrees_and_its_attention_is_fused(variant: str, tmp_path: Path) -> None:
+    """``build_baselines`` itself compares the logits of the float32 file with PyTorch's."""
+    model = random_model(CONFIGS[variant]())
+    model.save_pretrained(tmp_path / "teacher")
+    stock = build_baselines(tmp_path / "teacher", tmp_path / "out")
+    batch = {name: value.numpy() for name, value in reference_inputs(model, random_batch(60)).items()}
+    assert set(Session(stock.fp32).input_names) == set(batch)
+    assert Session(stock.int8).run(batch).shape == (4, 3)
+    assert stock.fused.get("Attention") == 3
 
 
 def test_the_real_minilm_equals_transformers() -> None:
@@ -95,29 +95,16 @@ def test_arrays_do_not_follow_the_model() -> None:
     np.testing.assert_array_equal(arrays["heads.2.out.weight"], before)
 
 
-def bert_with(**changes: Any) -> Any:
-    config = transformers.BertConfig(**SIZES)
-    for name, value in changes.items():
-        setattr(config, name, value)
-    return config
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"position_embedding_type": "relative_key"}, "absolute, but got 'relative_key'"),
-        ({"hidden_act": "silu"}, "one of gelu, relu, gelu_new, but got 'silu'"),
-        ({"is_decoder": True}, "must be an encoder"),
-    ],
-)
-def test_what_is_not_supported_is_refused(changes: dict[str, Any], message: str) -> None:
-    model = random_model(transformers.BertConfig(**SIZES))
-    model.config = bert_with(**changes)
-    with pytest.raises(InputError, match=message):
-        import_encoder(model)
-
-
 def test_another_family_is_refused_with_the_families_named() -> None:
     model = transformers.GPT2Model(transformers.GPT2Config(n_embd=8, n_layer=1, n_head=1, vocab_size=10))
-    with pytest.raises(InputError, match="bert, distilbert, roberta, electra, but got 'gpt2'"):
+    with pytest.raises(InputError, match=f"one of the families {', '.join(NAMES)}, but got 'gpt2'"):
         import_encoder(model)
+
+
+def test_the_names_of_families_need_no_torch() -> None:
+    code = (
+        "import sys; from autocompress.networks.families import FAMILIES;"
+        "print(*FAMILIES, *[name for name in ('torch', 'transformers', 'onnx', 'onnxruntime') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert [*done.stdout.split(), "toy"] == [*NAMES]
