@@ -33,7 +33,7 @@ from autocompress import open_study
 from autocompress.domain.problem import Target
 from autocompress.hardware.cores import pin, split_cores, usable_cores
 from autocompress.hardware.fingerprint import hardware_fingerprint
-from autocompress.measurement.process import measure_in_fresh_process
+from autocompress.measurement.process import Workload, measure_in_fresh_process
 from autocompress.measurement.protocol import FINAL
 from autocompress.measurement.statistics import summarise_latency
 from autocompress.system.files import read_json, write_json
@@ -104,7 +104,7 @@ def measured(
 ) -> list[dict[str, Any]]:
     """Measure all models once by the protocol of this kind; return a row for each."""
     rows = []
-    for name, one in measure_in_fresh_process(models, requests, target, PROTOCOLS[kind]).items():
+    for name, one in measure_in_fresh_process(Workload(models, requests, target.threads), PROTOCOLS[kind]).items():
         rounds = one.timing.rounds_ms.round(6).tolist()
         row = {"minutes": minutes, "protocol": kind, "model": name, **figure(rounds)}
         rows.append({**row, "rounds_ms": rounds, "disturbed": one.latency.disturbed})

@@ -12,7 +12,6 @@ largest difference of its output from that form's, relative to the largest outpu
 import argparse
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from autocompress.artifact.graph import GraphBuilder
 from autocompress.artifact.packing import stored_rows
 from autocompress.compression.quantization import dequantize, quantize
 from autocompress.hardware.fingerprint import hardware_fingerprint
-from autocompress.measurement.process import measure_in_fresh_process
+from autocompress.measurement.process import Workload, measure_in_fresh_process
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.study.prepared import REQUESTS
 
@@ -45,7 +44,6 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=5)
     arguments = parser.parse_args()
     study = open_study(arguments.study, arguments.studies_dir)
-    target = replace(study.summary.problem.target, threads=1)
     hardware = hardware_fingerprint(1)
     print(f"{hardware['cpu']}, ONNX Runtime {hardware['onnxruntime']}, requests of {study.name}\n")
     print("| piece | form | microseconds | against the one used | differs by |\n|---|---|---:|---:|---:|")
@@ -53,8 +51,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             paths = write_graphs(Path(folder), width, forms)
             differences = compare(paths)
-            requests = study.folder / "data" / REQUESTS
-            measured = measure_in_fresh_process(paths, requests, target, LatencyProtocol(blocks=arguments.blocks))
+            workload = Workload(paths, study.folder / "data" / REQUESTS)
+            measured = measure_in_fresh_process(workload, LatencyProtocol(rounds=arguments.blocks))
         means = {name: 1000 * found.latency.mean for name, found in measured.items()}
         taken = {name: mean - means[EMPTY] for name, mean in means.items() if name != EMPTY}
         used = next(time for name, time in taken.items() if name.endswith(USED))

@@ -8,7 +8,7 @@ import pytest
 
 from autocompress.domain import problem
 from autocompress.measurement import protocol
-from autocompress.pipeline import schedule, verify
+from autocompress.pipeline import schedule, verify_plan
 
 BUDGET_S, RESUMED_S = 60.0, 45.0
 """What is resumed finds what was prepared."""
@@ -25,10 +25,10 @@ from autocompress import api
 from autocompress.cli.main import main
 from autocompress.domain import problem
 from autocompress.measurement import protocol
-from autocompress.pipeline import schedule, verify
+from autocompress.pipeline import schedule, verify_plan
 
 api.LEAST_RESUME_S, problem.SHORTEST_BUDGET_S = {LEAST_RESUME_S}, {LEAST_RESUME_S}
-schedule.SHARES, protocol.SPAN_S, verify.SPAN_S = {SHARES}, {SPAN_S}, {SPAN_S}
+schedule.SHARES, protocol.SPAN_S, verify_plan.SPAN_S = {SHARES}, {SPAN_S}, {SPAN_S}
 main()
 """,
 ]
@@ -40,6 +40,6 @@ def time_for_trials() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(schedule, "SHARES", SHARES)
         patch.setattr(problem, "SHORTEST_BUDGET_S", LEAST_RESUME_S)
-        for module in (protocol, verify):
+        for module in (protocol, verify_plan):
             patch.setattr(module, "SPAN_S", SPAN_S)
         yield

@@ -16,7 +16,7 @@ from autocompress.domain.shape import EncoderShape
 from autocompress.evaluation.compile import serialise
 from autocompress.hardware.fingerprint import fingerprint_digest, hardware_fingerprint
 from autocompress.measurement.inference import predict
-from autocompress.measurement.process import measure_in_fresh_process
+from autocompress.measurement.process import Workload, measure_in_fresh_process
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.statistics import quality_of
 from autocompress.students.configuration import Configuration, configuration_from_json
@@ -68,7 +68,8 @@ class TrialEvaluator:
         folder = Path(request.folder)
         begin = time.perf_counter()
         built = read_sealed(folder / BUILT)
-        measured = measure_in_fresh_process({MODEL: folder / MODEL}, self.requests, self.target, self.protocol)[MODEL]
+        workload = Workload({MODEL: folder / MODEL}, self.requests, self.target.threads)
+        measured = measure_in_fresh_process(workload, self.protocol)[MODEL]
         figures = Figures(
             validation=Quality.from_json(built["quality"]),
             latency_ms=measured.latency,

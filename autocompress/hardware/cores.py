@@ -1,4 +1,4 @@
-"""Which processor cores measure and which do everything else."""
+"""Chooses the processor cores that measure and those that do everything else, and pins threads to them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from autocompress.system.errors import InputError
 
 @dataclass(frozen=True)
 class Cores:
-    """The last ``threads`` usable cores measure, the others build; without others, the two never run at once."""
+    """The cores that build trials and those that measure them; where they are the same, the two never run at once."""
 
     building: tuple[int, ...]
     measuring: tuple[int, ...]
 
     @property
     def apart(self) -> bool:
-        """Whether a build does not disturb a measurement."""
+        """Whether the two share no core, so that a build does not disturb a measurement."""
         return not set(self.building) & set(self.measuring)
 
 
 def split_cores(usable: Collection[int], threads: int) -> Cores:
-    """Divide the ``usable`` cores; InputError if there are fewer than ``threads``."""
+    """Let the last ``threads`` of the ``usable`` cores measure; InputError if there are fewer than that."""
     ordered = tuple(sorted(usable))
     if threads > len(ordered):
         raise InputError(f"threads must not exceed the machine's {len(ordered)} usable cores, but got {threads}")
@@ -35,14 +35,14 @@ def split_cores(usable: Collection[int], threads: int) -> Cores:
 
 
 def usable_cores() -> tuple[int, ...]:
-    """The cores this process may run on, no more of them than its control groups pay for."""
+    """Return the cores that this process may run on, no more of them than its control groups pay for."""
     cores = tuple(sorted(os.sched_getaffinity(0)))
     paid = paid_cores()
     return cores if paid is None else cores[: max(1, int(paid))]
 
 
 def paid_cores(root: Path = Path("/")) -> float | None:
-    """The least share of processor time, in cores, of the control groups that this process is in; None without limit.
+    """Return the processor time, in cores, that this process's control groups allow it; None without a limit.
 
     Version 2 has ``cpu.max`` in every group below its root, version 1 ``cpu.cfs_quota_us`` and ``cpu.cfs_period_us``;
     a container may see its own group as the root, whatever path /proc/self/cgroup says. ``root`` stands for the file
@@ -53,7 +53,7 @@ def paid_cores(root: Path = Path("/")) -> float | None:
 
 
 def _groups(root: Path) -> set[Path]:
-    """The folders of this process's groups and of those above them."""
+    """Return the folders of this process's control groups and of those above them."""
     mounted = root / "sys/fs/cgroup"
     groups = {mounted, mounted / "cpu", mounted / "cpu,cpuacct"}
     with suppress(OSError):
@@ -83,7 +83,7 @@ def _share_v1(folder: Path) -> float | None:
 
 
 def pin(cores: Collection[int]) -> None:
-    """Keep every thread of this process, and the processes they start from now on, to ``cores``."""
+    """Pin every thread of this process, and the processes they start from then on, to ``cores``."""
     try:
         threads = [int(thread.name) for thread in Path("/proc/self/task").iterdir()]
     except OSError:
@@ -95,7 +95,7 @@ def pin(cores: Collection[int]) -> None:
 
 @contextmanager
 def pinned(cores: Collection[int]) -> Iterator[None]:
-    """``pin`` for a while."""
+    """Pin as ``pin`` does, and undo it at the end of the block."""
     before = os.sched_getaffinity(0)
     pin(cores)
     try:

@@ -1,4 +1,4 @@
-"""What a measured figure depends on besides the file: the processor, the system and the library versions."""
+"""Describes what a measured figure depends on besides the file: processor, operating system, library versions."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ _MODEL_KEYS = ("vendor_id", "model name", "cpu family", "model", "stepping", "CP
 
 
 def hardware_fingerprint(threads: int) -> dict[str, Any]:
-    """A JSON object of what latency on this machine depends on; equal on every call between two upgrades.
+    """Return a JSON object of what latency on this machine depends on; equal on every call between two upgrades.
 
     Memory is rounded to GiB, since the kernel's own share changes from boot to boot.
     """
@@ -35,7 +35,7 @@ def hardware_fingerprint(threads: int) -> dict[str, Any]:
 
 
 def fingerprint_digest(fingerprint: Mapping[str, Any]) -> str:
-    """SHA-256 (hex, 16 digits) of the canonical JSON form."""
+    """Return the first 16 hexadecimal digits of the SHA-256 of the canonical JSON form."""
     canonical = json.dumps(fingerprint, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

@@ -1,4 +1,4 @@
-"""What the processor can do, as far as the system tells."""
+"""Reads what the processor can do, as far as the operating system tells."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def read_cpuinfo(path: Path = CPUINFO) -> dict[str, str]:
-    """Keys and values of the first processor in /proc/cpuinfo; empty where it cannot be read."""
+    """Return keys and values of the first processor in /proc/cpuinfo; empty where it cannot be read."""
     try:
         first = path.read_text(encoding="utf-8", errors="replace").split("\n\n", maxsplit=1)[0]
     except OSError:
@@ -25,14 +25,14 @@ def read_cpuinfo(path: Path = CPUINFO) -> dict[str, str]:
 
 
 def instruction_sets(told: Mapping[str, str]) -> list[str]:
-    """Those of ``INSTRUCTION_SETS`` that a processor has."""
+    """Return those of ``INSTRUCTION_SETS`` that the processor of ``read_cpuinfo`` has."""
     flags = set((told.get("flags") or told.get("Features") or "").split())
     return [name for name in INSTRUCTION_SETS if name in flags]
 
 
 @cache
 def saturates() -> bool:
-    """Whether sums of two products of 8 bits are cut off at 16 bits here: x86 without VNNI.
+    """Whether this processor cuts the sum of two 8-bit products off at 16 bits, as x86 does without VNNI.
 
     ONNX Runtime multiplies unsigned by signed bytes with VPMADDUBSW there (its documentation, "Quantize ONNX models",
     on the data types).

@@ -1,1 +1,1 @@
-"""Latency, memory and quality as the served file shows them: protocol, fresh processes, statistics, baselines."""
+"""Measures latency, memory and quality of served files: protocol, fresh processes, statistics, baselines."""

@@ -1,4 +1,4 @@
-"""Outputs of a model over a split, in requests as they will be served."""
+"""Predicts a split with a model, in requests as they will be served."""
 
 from typing import Protocol
 
@@ -11,20 +11,20 @@ from autocompress.tasks.batching import Split, pad_rows
 
 
 class Runnable(Protocol):
-    """What ``autocompress.artifact.session.Session`` offers, and whatever else can answer a request."""
+    """A model that answers requests, such as ``autocompress.artifact.session.Session``."""
 
     def run(self, batch: Request, /) -> NDArray[np.float32]:
-        """Logits [batch, num_outputs] of one request; inputs the model does not read are ignored."""
+        """Return the logits [batch, num_outputs] of one request; inputs that the model does not read are ignored."""
 
 
 def predict(
     session: Runnable, split: Split, batch_size: int, pad_id: int, *, by_length: bool = False
 ) -> NDArray[np.float32]:
-    """Outputs [n, num_outputs] in data order, from requests of ``batch_size`` rows (the last may be smaller).
+    """Return the outputs [n, num_outputs] in data order, from requests of ``batch_size`` rows, the last maybe smaller.
 
-    Requests are taken in data order, as they will be served: dynamic activation scales and early exits see a whole
-    request. ``by_length`` sorts rows by length first, which is faster and right only for models whose outputs do not
-    depend on what shares the request (fp32 without exits). InputError if the split is empty.
+    Requests are taken in data order, as they will be served: dynamic activation scales and early exits depend on a
+    whole request. ``by_length`` sorts the rows by length first, which is faster, and right only for models whose
+    output for a row does not depend on the rest of its request (fp32 without exits). InputError if the split is empty.
     """
     rows = len(split.offsets) - 1
     if rows < 1 or batch_size < 1:

@@ -1,9 +1,21 @@
-"""Takes attempts at a measurement and judges whether something else used the processor meanwhile.
+"""Times rounds of requests, and judges whether other work on the machine disturbed them.
 
-The core's speed is looked at after every stretch of some ten milliseconds, and a stretch beside which the core was
-slower than it can be is taken again: a neighbour on the other half of the core comes and goes by the tenth of a
-second. What the system tells (processor time, stolen time, context switches, the clock) is too coarse for that and is
-judged over a whole attempt. Neither looks at how long the model itself took, so that nothing is chosen by its outcome.
+The words, from small to large:
+
+- The *speed probe* is a fixed computation of half a millisecond (hardware/core_speed.py). The core is *slow* while the
+  probe takes more than ``LatencyProtocol.max_slowdown`` times its fastest.
+- A *stretch* is a run of consecutive requests, of ``STRETCH_NS`` or up to the last request of a cycle, with a probe
+  before and after it. It is slow if the core was slow at either end. A slow stretch is *discarded*: the same requests
+  are served and timed again. As long as the core is still slow they are served one by one, only to keep the model in
+  the caches. Once ``LatencyProtocol.max_waiting`` is used up, slow stretches are *kept*.
+- A *cycle* goes once over all requests. A *round* is one or more whole cycles of kept stretches.
+- A round is *interrupted* if the operating system tells of other work: processor time that the model did not get,
+  stolen time, context switches, a changed clock. It is *disturbed* if it was interrupted, or if too large a share of
+  its time was kept although it was slow.
+
+A neighbour on the other half of the core comes and goes within tenths of a second, which only the probe sees; what the
+system tells is too coarse for that, and is judged over a whole round. No judgement looks at how long the model took,
+so that no measurement is chosen by its outcome.
 """
 
 from __future__ import annotations
@@ -13,17 +25,17 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.hardware.conditions import Conditions, between, read_conditions
 from autocompress.hardware.core_speed import CoreSpeed
+from autocompress.hardware.counters import Conditions, between, read_conditions
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.requests import Request
-from autocompress.measurement.timing import Timing, joined
+from autocompress.measurement.timing import Timing, merge_timings
 
 Run = Callable[[Request], Any]
 Enough = Callable[[int, float], bool]
@@ -31,11 +43,11 @@ STRETCH_NS = 10_000_000
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """Whole cycles over the requests: samples [n], and the stretches that they were kept from [m].
+class Round:
+    """Samples [n] in milliseconds per request over whole cycles, and the stretches [m] that they come from.
 
-    ``probes_s`` are the seconds of the speed probe beside each stretch, the longer of before and after; ``served``
-    counts the requests of stretches that were taken again too.
+    ``probes_s`` are the seconds of the slower of the two probes of each stretch; ``served`` counts the requests of
+    discarded stretches too; ``cpu_share`` is the processor time used over that which the threads could have had.
     """
 
     samples_ms: NDArray[np.float64]
@@ -47,100 +59,139 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class _Stretch:
+    """Nanoseconds of each request and of all with the probe after them, and seconds of the slower of both probes."""
+
+    samples_ns: list[int]
+    taken_ns: int
+    probe_s: float
+
+
+@dataclass
+class _KeptSoFar:
+    """What a round has kept, how many requests it served for that, and how long it spent on what it discarded."""
+
+    samples_ns: list[int] = field(default_factory=list)
+    stretches_ns: list[int] = field(default_factory=list)
+    probes_s: list[float] = field(default_factory=list)
+    kept_ns: int = 0
+    discarded_ns: int = 0
+    served: int = 0
+
+    def keep(self, stretch: _Stretch) -> None:
+        self.samples_ns += stretch.samples_ns
+        self.stretches_ns.append(stretch.taken_ns)
+        self.probes_s.append(stretch.probe_s)
+        self.kept_ns += stretch.taken_ns
+        self.served += len(stretch.samples_ns)
+
+    def discard(self, stretch: _Stretch) -> None:
+        self.discarded_ns += stretch.taken_ns
+        self.served += len(stretch.samples_ns)
+
+
+@dataclass(frozen=True)
 class InterferenceMonitor:
-    """Makes attempts and judges them."""
+    """Times rounds of ``requests`` and judges them by the limits of ``protocol``."""
 
     requests: Sequence[Request]
     protocol: LatencyProtocol
     threads: int
     core_speed: CoreSpeed
 
-    def attempt(self, run: Run, enough: Enough) -> Attempt:
-        """Cycles until ``enough``, which is asked after each with the requests served and their seconds.
+    def time_round(self, run: Run, enough: Enough) -> Round:
+        """Serve whole cycles, stretch by stretch, until ``enough`` is true, and return what was kept.
 
-        Slow stretches are taken again, and while the core stays slow single requests are served and not counted, so
-        that the model stays in the caches.
+        ``enough`` is asked after each cycle, with the number of requests kept and the seconds that they took.
         """
-        clock, kept, stretches = time.perf_counter_ns, list[int](), list[tuple[int, float]]()
-        served = kept_ns = again_ns = 0
+        so_far = _KeptSoFar()
         with _no_garbage_collection():
-            earlier_s, before = self.core_speed.now_s(), read_conditions()
-            while not (kept and len(kept) % len(self.requests) == 0 and enough(len(kept), kept_ns / 1e9)):
-                waits = self._slow(earlier_s) and self._may_repeat(STRETCH_NS, again_ns, kept_ns)
-                begin = clock()
-                samples = self._stretch(run, len(kept), 0 if waits else STRETCH_NS)
-                later_s = self.core_speed.now_s()
-                taken_ns, probe_s, earlier_s = clock() - begin, max(earlier_s, later_s), later_s
-                served += len(samples)
-                if self._slow(probe_s) and self._may_repeat(taken_ns, again_ns, kept_ns):
-                    again_ns += taken_ns
-                    continue
-                kept += samples
-                kept_ns += taken_ns
-                stretches.append((taken_ns, probe_s))
+            probe_s, before = self.core_speed.probe_s(), read_conditions()
+            while not (self._ends_cycle(so_far) and enough(len(so_far.samples_ns), so_far.kept_ns / 1e9)):
+                only_waits = self._is_slow(probe_s) and self._may_discard(STRETCH_NS, so_far)
+                stretch, probe_s = self._serve_stretch(run, so_far, probe_s, least_ns=0 if only_waits else STRETCH_NS)
+                if self._is_slow(stretch.probe_s) and self._may_discard(stretch.taken_ns, so_far):
+                    so_far.discard(stretch)
+                else:
+                    so_far.keep(stretch)
             conditions = between(before, read_conditions())
-        share = conditions.cpu_seconds / (conditions.seconds * min(self.threads, _processors()))
-        stretches_ns, probes_s = (np.array(column) for column in zip(*stretches, strict=True))
-        samples_ms = np.array(kept, np.float64) / 1e6
-        return Attempt(samples_ms, stretches_ns, probes_s, served, min(share, 1.0), conditions)
-
-    def kept(self, attempts: Sequence[Attempt], fewest: int) -> list[Attempt]:
-        """Those that nothing disturbed; if there are not ``fewest``, those that were disturbed least."""
-        clean = [attempt for attempt in attempts if not self.disturbed(attempt)]
-        if len(clean) >= fewest:
-            return clean
-        least = sorted(range(len(attempts)), key=lambda place: self._disturbance(attempts[place]))[:fewest]
-        return [attempts[place] for place in sorted(least)]
-
-    def disturbed(self, attempt: Attempt) -> bool:
-        """Whether the core was slow for too much of it, or the system tells of another use of the processor."""
-        return self._slow_share(attempt) > self.protocol.max_slow_share or self.interrupted(attempt)
-
-    def interrupted(self, attempt: Attempt) -> bool:
-        """Whether the system tells of another use of the processor."""
-        return (
-            attempt.cpu_share < self.protocol.min_cpu_share
-            or attempt.conditions.stolen_share > self.protocol.max_stolen_share
-            or attempt.conditions.switches_per_s > self.protocol.max_switches_per_s
-            or attempt.conditions.clock_change > self.protocol.max_clock_change
+        cpu_share = conditions.cpu_seconds / (conditions.seconds * min(self.threads, _processors()))
+        return Round(
+            samples_ms=np.array(so_far.samples_ns, np.float64) / 1e6,
+            stretches_ns=np.array(so_far.stretches_ns),
+            probes_s=np.array(so_far.probes_s),
+            served=so_far.served,
+            cpu_share=min(cpu_share, 1.0),
+            conditions=conditions,
         )
 
-    def timing(self, attempts: Sequence[Attempt]) -> Timing:
-        """Each attempt as a round."""
-        return joined([self._round(attempt) for attempt in attempts])
+    def least_disturbed(self, rounds: Sequence[Round], fewest: int) -> list[Round]:
+        """Return the undisturbed rounds, or the ``fewest`` least disturbed if those are fewer; in order of time."""
+        undisturbed = [each for each in rounds if not self.is_disturbed(each)]
+        if len(undisturbed) >= fewest:
+            return undisturbed
+        least = sorted(range(len(rounds)), key=lambda place: self._disturbance(rounds[place]))[:fewest]
+        return [rounds[place] for place in sorted(least)]
 
-    def _stretch(self, run: Run, served: int, least_ns: int) -> list[int]:
-        """Nanoseconds of the next requests, until ``least_ns`` or the end of a cycle."""
-        clock, samples = time.perf_counter_ns, list[int]()
+    def is_disturbed(self, timed: Round) -> bool:
+        """Whether the round was interrupted, or the core slow for too large a share of it."""
+        return self._slow_share(timed) > self.protocol.max_slow_share or self.is_interrupted(timed)
+
+    def is_interrupted(self, timed: Round) -> bool:
+        """Whether the operating system tells of other work during the round."""
+        return (
+            timed.cpu_share < self.protocol.min_cpu_share
+            or timed.conditions.stolen_share > self.protocol.max_stolen_share
+            or timed.conditions.switches_per_s > self.protocol.max_switches_per_s
+            or timed.conditions.clock_change > self.protocol.max_clock_change
+        )
+
+    def timing(self, rounds: Sequence[Round]) -> Timing:
+        """Return the samples of all rounds as one timing."""
+        return merge_timings([self._timing_of(each) for each in rounds])
+
+    def _serve_stretch(
+        self, run: Run, so_far: _KeptSoFar, probe_before_s: float, least_ns: int
+    ) -> tuple[_Stretch, float]:
+        """Serve the requests after those kept, and probe; also return the seconds of that probe.
+
+        The stretch ends with the first request that completes ``least_ns``, at the latest with the cycle.
+        """
+        clock, samples_ns = time.perf_counter_ns, list[int]()
         begin = clock()
-        for request in self.requests[served % len(self.requests) :]:
+        for request in self.requests[len(so_far.samples_ns) % len(self.requests) :]:
             start = clock()
             run(request)
             end = clock()
-            samples.append(end - start)
+            samples_ns.append(end - start)
             if end - begin >= least_ns:
                 break
-        return samples
+        probe_after_s = self.core_speed.probe_s()
+        return _Stretch(samples_ns, clock() - begin, max(probe_before_s, probe_after_s)), probe_after_s
 
-    def _may_repeat(self, taken_ns: int, again_ns: int, kept_ns: int) -> bool:
-        return again_ns + taken_ns <= self.protocol.max_waiting * (kept_ns + taken_ns)
+    def _ends_cycle(self, so_far: _KeptSoFar) -> bool:
+        return len(so_far.samples_ns) > 0 and len(so_far.samples_ns) % len(self.requests) == 0
 
-    def _slow(self, probe_s: float) -> bool:
+    def _may_discard(self, taken_ns: int, so_far: _KeptSoFar) -> bool:
+        """Whether a stretch of ``taken_ns`` may still be discarded by ``LatencyProtocol.max_waiting``."""
+        return so_far.discarded_ns + taken_ns <= self.protocol.max_waiting * (so_far.kept_ns + taken_ns)
+
+    def _is_slow(self, probe_s: float) -> bool:
         return probe_s > self.protocol.max_slowdown * self.core_speed.fastest_s
 
-    def _slow_share(self, attempt: Attempt) -> float:
-        """The share of the kept time that was slow by what is the fastest now."""
-        slow = attempt.probes_s > self.protocol.max_slowdown * self.core_speed.fastest_s
-        return float(attempt.stretches_ns[slow].sum() / max(attempt.stretches_ns.sum(), 1))
+    def _slow_share(self, timed: Round) -> float:
+        """The share of the kept time that was slow, by the fastest probe until now."""
+        slow = timed.probes_s > self.protocol.max_slowdown * self.core_speed.fastest_s
+        return float(timed.stretches_ns[slow].sum() / max(timed.stretches_ns.sum(), 1))
 
-    def _disturbance(self, attempt: Attempt) -> float:
-        return self._slow_share(attempt) + attempt.conditions.stolen_share - attempt.cpu_share
+    def _disturbance(self, timed: Round) -> float:
+        """How much a round was disturbed, to be compared with other rounds of the same model."""
+        return self._slow_share(timed) + timed.conditions.stolen_share - timed.cpu_share
 
-    def _round(self, attempt: Attempt) -> Timing:
-        joules, samples_ms = attempt.conditions.joules, attempt.samples_ms
-        energy_mj = None if joules is None else 1000.0 * joules / attempt.served
-        means_ms, disturbed = samples_ms.mean(keepdims=True), self.disturbed(attempt)
-        return Timing(samples_ms, means_ms, attempt.cpu_share, disturbed, energy_mj)
+    def _timing_of(self, timed: Round) -> Timing:
+        joules, samples_ms = timed.conditions.joules, timed.samples_ms
+        energy_mj = None if joules is None else 1000.0 * joules / timed.served
+        return Timing(samples_ms, samples_ms.mean(keepdims=True), timed.cpu_share, self.is_disturbed(timed), energy_mj)
 
 
 def _processors() -> int:
@@ -149,7 +200,7 @@ def _processors() -> int:
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Collect now and not while the clock runs, as timeit does."""
+    """Collect garbage beforehand and not while the clock runs, as ``timeit`` does."""
     gc.collect()
     enabled = gc.isenabled()
     gc.disable()

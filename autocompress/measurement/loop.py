@@ -1,6 +1,6 @@
-"""The timing loop: warm-up until stable, then whole cycles over the same requests, of one model or of several in turn.
+"""Times one model, or several in turn: warm-up until stable, then rounds over the same requests.
 
-A disturbed attempt (``monitor``) is repeated, and marked where repeating does not help.
+A disturbed round (see ``interference``) is repeated, and marked where repeating does not help.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import partial
 from itertools import count
 
 from autocompress.hardware.core_speed import CoreSpeed
-from autocompress.measurement.interference import Attempt, InterferenceMonitor, Run
+from autocompress.measurement.interference import InterferenceMonitor, Round, Run
 from autocompress.measurement.protocol import ROUND_S, LatencyProtocol
 from autocompress.measurement.requests import Request
 from autocompress.measurement.timing import Timing
@@ -26,15 +26,18 @@ def measure(
     threads: int = 1,
     core_speed: CoreSpeed | None = None,
 ) -> Timing:
-    """Time ``run`` over ``requests``: the first attempt that nothing interrupts, or the least disturbed one."""
+    """Time ``run`` over ``requests`` in one round: the first that nothing interrupts, or else the least disturbed.
+
+    InputError without requests.
+    """
     _check(requests)
     warm_up(run, requests, protocol)
     monitor = InterferenceMonitor(requests, protocol, threads, core_speed or CoreSpeed())
     deadline = time.perf_counter() + protocol.max_seconds
-    attempts = [monitor.attempt(run, partial(_enough, protocol))]
-    while monitor.interrupted(attempts[-1]) and len(attempts) <= protocol.repeats and time.perf_counter() <= deadline:
-        attempts.append(monitor.attempt(run, partial(_enough, protocol)))
-    return monitor.timing(monitor.kept(attempts, 1))
+    rounds = [monitor.time_round(run, partial(_is_enough, protocol))]
+    while monitor.is_interrupted(rounds[-1]) and len(rounds) <= protocol.repeats and time.perf_counter() <= deadline:
+        rounds.append(monitor.time_round(run, partial(_is_enough, protocol)))
+    return monitor.timing(monitor.least_disturbed(rounds, 1))
 
 
 def measure_interleaved(
@@ -45,39 +48,43 @@ def measure_interleaved(
     threads: int = 1,
     core_speed: CoreSpeed | None = None,
 ) -> dict[str, Timing]:
-    """Time several models against each other, in rounds of one cycle each, or as many as fill a round's time.
+    """Time several models against each other, a round of each in turn: of one cycle, or as long as ``ROUND_S`` allows.
 
-    The models take turns in being first. Each block is warmed up on a few requests, since a cold cache is not what a
-    server has. Disturbed blocks are left out, and made up for by further rounds.
+    The models take turns in being first. A few requests warm each round up, since a server's cache is not cold.
+    Disturbed rounds are left out, and further ones make up for them. InputError without requests.
     """
     _check(requests)
     for run in runs.values():
         warm_up(run, requests, protocol)
     monitor, names = InterferenceMonitor(requests, protocol, threads, core_speed or CoreSpeed()), list(runs)
-    attempts: dict[str, list[Attempt]] = {name: [] for name in names}
+    rounds: dict[str, list[Round]] = {name: [] for name in names}
     slot_s = ROUND_S / len(names) if protocol.min_span_seconds else 0.0
     begin = time.perf_counter()
-    for block in count():
-        clean = min(len(of) - sum(map(monitor.disturbed, of)) for of in attempts.values())
-        if block > 0 and _over(protocol, block, clean, time.perf_counter() - begin, len(names)):
+    for number in count():
+        undisturbed = min(len(of) - sum(map(monitor.is_disturbed, of)) for of in rounds.values())
+        if number > 0 and _has_ended(protocol, number, undisturbed, time.perf_counter() - begin, len(names)):
             break
-        turn = block % len(names)
+        turn = number % len(names)
         for name in names[turn:] + names[:turn]:
             for request in requests[-protocol.warmup_requests :]:
                 runs[name](request)
-            attempts[name].append(monitor.attempt(runs[name], partial(_after, time.perf_counter() + slot_s)))
-    return {name: monitor.timing(monitor.kept(of, min(protocol.blocks, len(of)))) for name, of in attempts.items()}
+            rounds[name].append(monitor.time_round(runs[name], partial(_is_after, time.perf_counter() + slot_s)))
+    fewest = {name: min(protocol.rounds, len(of)) for name, of in rounds.items()}
+    return {name: monitor.timing(monitor.least_disturbed(of, fewest[name])) for name, of in rounds.items()}
 
 
-def _over(protocol: LatencyProtocol, block: int, clean: int, seconds: float, models: int) -> bool:
-    """Whether there were rounds enough, and ``protocol.blocks`` of them without a disturbance, or too many."""
-    more = 1.0 if clean >= protocol.blocks else 1.0 + protocol.repeats / 4
-    done = block >= more * protocol.blocks and seconds >= more * protocol.min_span_seconds
+def _has_ended(protocol: LatencyProtocol, rounds: int, undisturbed: int, seconds: float, models: int) -> bool:
+    """Whether there were enough rounds, ``protocol.rounds`` of them undisturbed, or as many as may be repeated."""
+    more = 1.0 if undisturbed >= protocol.rounds else 1.0 + protocol.repeats / 4
+    done = rounds >= more * protocol.rounds and seconds >= more * protocol.min_span_seconds
     return done or seconds > max(protocol.max_seconds * models, more * protocol.min_span_seconds)
 
 
 def warm_up(run: Run, requests: Sequence[Request], protocol: LatencyProtocol) -> int:
-    """Run windows of the first requests until their time is stable or too long; the number of requests run."""
+    """Serve the first requests again and again until their time is stable or the warm-up too long.
+
+    Returns the number of requests served.
+    """
     window = requests[: protocol.warmup_requests]
     started = time.perf_counter()
     previous, done = float("inf"), 0
@@ -94,12 +101,12 @@ def warm_up(run: Run, requests: Sequence[Request], protocol: LatencyProtocol) ->
         previous = elapsed
 
 
-def _enough(protocol: LatencyProtocol, served: int, seconds: float) -> bool:
-    reached = served >= protocol.min_requests and seconds >= protocol.min_seconds
+def _is_enough(protocol: LatencyProtocol, kept: int, seconds: float) -> bool:
+    reached = kept >= protocol.min_requests and seconds >= protocol.min_seconds
     return reached or seconds >= protocol.max_seconds
 
 
-def _after(moment: float, _served: int, _seconds: float) -> bool:
+def _is_after(moment: float, _kept: int, _seconds: float) -> bool:
     return time.perf_counter() >= moment
 
 

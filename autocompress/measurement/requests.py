@@ -1,6 +1,7 @@
-"""Requests as they will be served: real rows of the data, padded per request, in files a bare process can read.
+"""Draws requests as they will be served, real rows of the data padded per request, and stores them as npz files.
 
-A request is a dict of int64 arrays [batch, sequence]: ``input_ids``, ``attention_mask``, ``token_type_ids``.
+A process reads these files with numpy alone. A request is a dict of int64 arrays [batch, sequence]: ``input_ids``,
+``attention_mask``, ``token_type_ids``.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ Request = dict[str, NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class SplitArrays:
-    """A split without labels, as ``read_split`` gives it."""
+    """A split without labels, as ``read_split`` returns it."""
 
     tokens: NDArray[np.int32]
     type_ids: NDArray[np.int8]
@@ -32,7 +33,10 @@ class SplitArrays:
 def draw_requests(
     split: Split, *, batch_size: int, pad_id: int, count: int = REQUEST_COUNT, seed: int = 0
 ) -> list[Request]:
-    """``count`` requests of ``batch_size`` rows drawn by ``seed``: no row twice before every row came once."""
+    """Draw ``count`` requests of ``batch_size`` rows by ``seed``; no row comes twice before every row came once.
+
+    InputError if the split is empty.
+    """
     rows = len(split.offsets) - 1
     if rows < 1:
         raise InputError("requests are drawn from at least one row of data, but the split is empty; give it some rows")
@@ -43,7 +47,7 @@ def draw_requests(
 
 
 def write_requests(path: Path, requests: Sequence[Request]) -> None:
-    """Write requests as one npz of flat arrays, readable without pickle."""
+    """Write requests as one npz of flat arrays, readable without pickle; InputError if there are none."""
     if not requests:
         raise InputError("a request file holds at least one request, but got none; draw some first")
     arrays: dict[str, Any] = {"shapes": np.asarray([request["input_ids"].shape for request in requests], np.int64)}
@@ -53,7 +57,7 @@ def write_requests(path: Path, requests: Sequence[Request]) -> None:
 
 
 def read_requests(path: Path) -> list[Request]:
-    """The requests that ``write_requests`` wrote, in order."""
+    """Read the requests that ``write_requests`` wrote, in order."""
     with np.load(path, allow_pickle=False) as file:
         shapes = file["shapes"]
         flat = {name: file[name] for name in file.files if name != "shapes"}
@@ -71,7 +75,7 @@ def write_split(path: Path, split: Split) -> None:
 
 
 def read_split(path: Path) -> SplitArrays:
-    """The split that ``write_split`` wrote."""
+    """Read the split that ``write_split`` wrote."""
     with np.load(path, allow_pickle=False) as file:
         return SplitArrays(file["tokens"], file["type_ids"], file["offsets"])
 

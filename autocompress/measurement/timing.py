@@ -1,4 +1,4 @@
-"""What was timed of one model, raw, and what several rounds or processes measured of it as one."""
+"""Holds the raw times of one model, and merges those of several rounds or processes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from autocompress.measurement.statistics import summarise_latency
 
 @dataclass(frozen=True)
 class Timing:
-    """Raw samples [n] in milliseconds per request, whole cycles in the order of the requests.
+    """Raw samples [n] of one model in milliseconds per request: whole cycles in the order of the requests.
 
-    ``rounds_ms`` are the means of its rounds, one after the other in time.
+    ``rounds_ms`` [m] are the means of its rounds in order of time; ``cpu_share`` is the processor time used over that
+    which its threads could have had; ``disturbed`` is true if any of its rounds was; ``energy_mj`` are millijoules per
+    request, None where the system does not tell.
     """
 
     samples_ms: NDArray[np.float64]
@@ -26,7 +28,7 @@ class Timing:
     energy_mj: float | None = None
 
     def latency(self) -> Latency:
-        """The summary that is stored."""
+        """Summarise the samples as studies store them."""
         return summarise_latency(
             self.samples_ms,
             self.cpu_share,
@@ -36,8 +38,8 @@ class Timing:
         )
 
 
-def joined(timings: Sequence[Timing]) -> Timing:
-    """What several rounds or processes measured of one model, as one."""
+def merge_timings(timings: Sequence[Timing]) -> Timing:
+    """Concatenate the timings of one model from several rounds or processes; shares and energy weighted by samples."""
     counts = [timing.samples_ms.size for timing in timings]
     energies = [timing.energy_mj for timing in timings if timing.energy_mj is not None]
     return Timing(

@@ -1,8 +1,8 @@
-"""The process that serves a file and measures itself: ``python -m autocompress.measurement.worker --spec S --out O``.
+"""Serves files and measures itself doing so: ``python -m autocompress.measurement.worker --spec S --out O``.
 
-It imports numpy and ONNX Runtime only, so its peak memory is that of a lean server. The specification is the JSON
-form of ``process.Specification``; the answer is ``{"models": {name: timing}, "seen_s": s, "memory_bytes": n,
-"evaluated_s": s}`` or ``{"error": one line, "import_failed": bool}`` with a non-zero exit.
+The process imports numpy and ONNX Runtime only, so its peak memory is that of a lean server. The specification is the
+JSON form of ``worker_process.Specification``; the answer is ``{"models": {name: timing}, "fastest_probe_s": s,
+"memory_bytes": n, "evaluated_s": s}`` or ``{"error": one line, "import_failed": bool}`` with a non-zero exit code.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autocompress.hardware.core_speed import CoreSpeed
+from autocompress.hardware.counters import peak_memory_bytes
 from autocompress.measurement.inference import Runnable, predict
 from autocompress.measurement.loop import measure, measure_interleaved
 from autocompress.measurement.protocol import LatencyProtocol
@@ -32,14 +32,14 @@ Open = Callable[[str, int], Runnable]
 
 
 def open_session(path: str, threads: int) -> Runnable:
-    """The ONNX file at ``path``."""
+    """Load the ONNX file at ``path`` with ONNX Runtime."""
     from autocompress.artifact.session import Session
 
     return Session(Path(path), threads)
 
 
 def main(open_model: Open = open_session, arguments: Sequence[str] | None = None) -> int:
-    """Run one specification; the exit code."""
+    """Run the specification that the command line names, write the answer, and return the exit code."""
     parser = argparse.ArgumentParser(description="measure models in this process")
     parser.add_argument("--spec", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -48,7 +48,7 @@ def main(open_model: Open = open_session, arguments: Sequence[str] | None = None
     if options.end_with_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        write_json(options.out, work(read_json(options.spec), open_model))
+        write_json(options.out, serve_and_predict(read_json(options.spec), open_model))
     except Exception as error:
         message = " ".join(str(error).split()) or type(error).__name__
         write_json(options.out, {"error": message, "import_failed": isinstance(error, ImportError)})
@@ -57,53 +57,35 @@ def main(open_model: Open = open_session, arguments: Sequence[str] | None = None
     return 0
 
 
-def work(spec: Mapping[str, Any], open_model: Open) -> dict[str, Any]:
-    """Measure what the specification names; see ``process.Specification``."""
-    pinned, everywhere = spec["affinity"], os.sched_getaffinity(0)
-    os.sched_setaffinity(0, pinned or everywhere)
+def serve_and_predict(spec: Mapping[str, Any], open_model: Open) -> dict[str, Any]:
+    """Serve, time and predict what the specification names, and return the answer."""
     threads = spec["threads"]
     models = {name: open_model(path, threads) for name, path in spec["models"].items()}
     answer: dict[str, Any] = {"models": {}}
     if spec["requests"] is not None:
-        timings, answer["seen_s"] = _serve(models, read_requests(Path(spec["requests"])), spec)
-        answer["models"] = {name: _told(timing) for name, timing in timings.items()}
+        timings, answer["fastest_probe_s"] = _serve(models, read_requests(Path(spec["requests"])), spec)
+        answer["models"] = {name: _without_samples(timing) for name, timing in timings.items()}
         if spec["samples"] is not None:
             with replacing(Path(spec["samples"])) as temporary, temporary.open("wb") as stream:
                 np.savez(stream, **{name: timing.samples_ms for name, timing in timings.items()})  # type: ignore[arg-type]
     answer["memory_bytes"] = peak_memory_bytes()
     models.clear()
-    os.sched_setaffinity(0, everywhere)
     begun = time.monotonic()
     for evaluation in spec["evaluations"]:
-        _evaluate(evaluation, spec["models"][evaluation["model"]], open_model)
+        _write_outputs(evaluation, spec["models"][evaluation["model"]], open_model)
     return {**answer, "evaluated_s": time.monotonic() - begun}
-
-
-def peak_memory_bytes() -> int:
-    """Largest resident memory of this process so far.
-
-    From VmHWM: ru_maxrss would count the parent too, since it survives exec.
-    """
-    with suppress(OSError):
-        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _serve(
     models: Mapping[str, Runnable], requests: list[Request], spec: Mapping[str, Any]
 ) -> tuple[dict[str, Timing], float | None]:
-    """Timings by name, and the speed probe's fastest seconds in this process."""
+    """Serve the requests; return timings by model and the speed probe's fastest seconds in this process."""
     if not spec["latency"]:
         for model in models.values():
             for request in requests:
                 model.run(request)
         return {}, None
-    core_speed, threads = CoreSpeed(spec["known_s"] or math.inf), spec["threads"]
+    core_speed, threads = CoreSpeed(spec["known_fastest_s"] or math.inf), spec["threads"]
     protocol = LatencyProtocol(**spec["protocol"])
     runs = {name: model.run for name, model in models.items()}
     if len(runs) == 1 and not protocol.min_span_seconds:
@@ -112,15 +94,15 @@ def _serve(
         }
     else:
         timings = measure_interleaved(runs, requests, protocol, threads=threads, core_speed=core_speed)
-    return timings, core_speed.seen_s
+    return timings, core_speed.fastest_here_s
 
 
-def _told(timing: Timing) -> dict[str, Any]:
-    """A timing without its samples, which are many."""
+def _without_samples(timing: Timing) -> dict[str, Any]:
+    """Return the JSON form of a timing without its samples, which are many."""
     return {**vars(timing), "samples_ms": None, "rounds_ms": timing.rounds_ms.tolist()}
 
 
-def _evaluate(evaluation: Mapping[str, Any], path: str, open_model: Open) -> None:
+def _write_outputs(evaluation: Mapping[str, Any], path: str, open_model: Open) -> None:
     outputs = predict(
         open_model(path, evaluation["threads"]),
         read_split(Path(evaluation["split"])),
@@ -133,7 +115,7 @@ def _evaluate(evaluation: Mapping[str, Any], path: str, open_model: Open) -> Non
 
 
 def _end_with_parent() -> None:
-    """The parent holds the other end of standard input; when it dies, nobody waits for this measurement."""
+    """End this process when standard input closes: the parent, which holds its other end, has died."""
     while os.read(0, 1):
         pass
     os._exit(1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from autocompress.artifact.blocks import GraphInputs
 from autocompress.compression.vocabulary import vocabulary_order
 from autocompress.domain.problem import Problem
-from autocompress.measurement.process import measure_in_fresh_process
+from autocompress.measurement.process import Workload, measure_in_fresh_process
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.networks.families.import_encoder import import_encoder
@@ -53,7 +53,7 @@ def _check_measured(problem: Problem, inputs: Inputs, files: dict[str, Path], re
     drawn = draw_requests(data.validation, batch_size=target.batch_size, pad_id=data.pad_id, seed=problem.seed)
     write_requests(requests, drawn)
     known = dict.fromkeys(files, 0) if asked.max_memory_bytes is None else {}
-    measured = measure_in_fresh_process(files, requests, target, QUICK, known_memory=known).values()
+    measured = measure_in_fresh_process(Workload(files, requests, target.threads, known), QUICK).values()
     fastest = min(one.latency.statistic(target.latency_statistic) for one in measured)
     if asked.max_latency_ms is not None and fastest > SLACK * asked.max_latency_ms:
         raise InputError(

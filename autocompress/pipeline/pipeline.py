@@ -17,12 +17,13 @@ from autocompress.evaluation.trial import TrialEvaluator
 from autocompress.hardware.fingerprint import hardware_fingerprint
 from autocompress.measurement.preflight import check_runtimes
 from autocompress.measurement.stock_models import StockModels
-from autocompress.pipeline.baselines import early_baselines
+from autocompress.pipeline.baselines import prepare_baselines
 from autocompress.pipeline.refine import how_many, refine_points
 from autocompress.pipeline.repair import repair, repair_model, teacher_inputs
 from autocompress.pipeline.schedule import FIXED_S, Phase, Schedule
 from autocompress.pipeline.selection import finalists, to_refine
-from autocompress.pipeline.verify import Verifier, least_s
+from autocompress.pipeline.verify import Verifier, test_request_count
+from autocompress.pipeline.verify_plan import shortest_verification_s
 from autocompress.preparation.inputs import Inputs, load_inputs
 from autocompress.preparation.super_networks import prepare_super_networks
 from autocompress.preparation.surrogate import surrogate_of
@@ -51,7 +52,7 @@ from objectives.objective import Constraint
 from search_spaces import SEARCH_SPACES, SearchSpace
 
 REACH = 0.03
-USEFUL = 0.06
+FINALISTS_LOSE_AT_MOST = 0.06
 LOST = 0.005
 TEACHER_AT_MOST = 0.3
 """Of the time that is left, the most that fine-tuning takes where the rows are many or slow."""
@@ -91,8 +92,10 @@ class Pipeline:
         with self._phase("baselines"):
             if not self.store.results():
                 self._search(space, constraints, trials=1, deadline=None)
-            stock, baselines = early_baselines(self.evaluator, self.listener)
-        self.schedule.fixed_s["verify"] = least_s(self.evaluator, baselines, self.store.results()[:1])
+            stock, baselines = prepare_baselines(self.evaluator, self.listener)
+        self.schedule.fixed_s["verify"] = shortest_verification_s(
+            baselines, self.store.results()[:1], test_request_count(self.evaluator)
+        )
         with self._phase("super-network") as phase:
             prepare_super_networks(self.prepared, space, self.problem, phase.planned_s, self.listener)
         with self._phase("search") as phase:
@@ -197,7 +200,7 @@ class Pipeline:
         constraints: Sequence[Constraint],
         planned_s: float,
     ) -> None:
-        floor, lost = self.prepared.teacher_quality - USEFUL, set[int]()
+        floor, lost = self.prepared.teacher_quality - FINALISTS_LOSE_AT_MOST, set[int]()
         while True:
             results = [result for result in shipped_results(self.store) if result.trial not in lost]
             count, least = self._finalist_count(results), self.prepared.guessing_quality

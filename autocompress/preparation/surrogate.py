@@ -20,7 +20,7 @@ from autocompress.tasks.metrics import metric_of
 from autocompress.trials.surrogate import Origins, Region, Surrogate
 from search_spaces import SearchSpace
 
-USEFUL = 0.08
+PROPOSALS_LOSE_AT_MOST = 0.08
 ROWS = 256
 LOSSES = (0.0, 0.005, 0.015)
 
@@ -28,7 +28,7 @@ LOSSES = (0.0, 0.005, 0.015)
 def surrogate_of(problem: Problem, prepared: Prepared, space: SearchSpace) -> Surrogate:
     """Its models start from priors; how sure exits are is read from the teacher's heads and the super-network's."""
     asked = problem.constraints
-    floor = max(prepared.teacher_quality - USEFUL, asked.min_quality or 0.0)
+    floor = max(prepared.teacher_quality - PROPOSALS_LOSE_AT_MOST, asked.min_quality or 0.0)
     region = Region(floor, asked.max_latency_ms or np.inf, asked.max_size_bytes or np.inf)
     batch_size, confidences = problem.target.batch_size, {}
     policy = prepared.data.task.definition.exit_policy

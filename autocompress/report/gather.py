@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from autocompress.domain.figures import Baseline
-from autocompress.report.summary import TEACHER_BASELINE, FrontPoint, Phase, State, StudySummary, speedups
+from autocompress.report.summary import TEACHER_BASELINE, FrontPoint, PhaseTimes, State, StudySummary, speedups
 from autocompress.study.baselines import read_baselines, read_teacher_quality
 from autocompress.study.results import TrialResult
 from autocompress.study.shipped import shipped_results
@@ -91,9 +91,9 @@ def _point(
     )
 
 
-def _phases(progress: Progress) -> list[Phase]:
+def _phases(progress: Progress) -> list[PhaseTimes]:
     return [
-        Phase(name=name, planned_s=planned, used_s=progress.used_s.get(name))
+        PhaseTimes(name=name, planned_s=planned, used_s=progress.used_s.get(name))
         for name, planned in progress.planned_s.items()
     ]
 

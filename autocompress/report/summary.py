@@ -14,7 +14,7 @@ State = Literal["running", "interrupted", "finished"]
 TEACHER_BASELINE = "pytorch-fp32"
 
 
-class Phase(TypedDict):
+class PhaseTimes(TypedDict):
     """A phase's share of the time budget and what it took; ``used_s`` is None while it has not ended."""
 
     name: str
@@ -69,7 +69,7 @@ class StudySummary:
     dominated: Sequence[tuple[Figures, int]] = ()
     metric: str = "accuracy"
     notes: Sequence[str] = ()
-    phases: Sequence[Phase] = ()
+    phases: Sequence[PhaseTimes] = ()
     hardware: Mapping[str, Any] = field(default_factory=dict)
     updated: float | None = None
     teacher: float | None = None

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from autocompress.domain.figures import Latency, Quality
-from autocompress.domain.problem import Target
 from autocompress.hardware.fingerprint import fingerprint_digest, hardware_fingerprint
-from autocompress.measurement.process import Evaluation, measure_and_predict
+from autocompress.measurement.process import Evaluation, Workload, measure_and_predict
 from autocompress.measurement.protocol import FINAL, LatencyProtocol
 from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.measurement.statistics import quality_of
+from autocompress.measurement.worker_process import Worker
 from autocompress.report.manifest import MODEL, Artifact, Manifest, load_artifact
 from autocompress.system.errors import InputError, MeasurementError
 from autocompress.system.files import read_json, scratch
@@ -117,12 +117,10 @@ def _measure(
         requests = temporary / "requests.npz"
         write_requests(requests, draw_requests(split, batch_size=batch_size, pad_id=pad_id))
         measured, outputs = measure_and_predict(
-            {MODEL: artifact.model},
-            requests,
-            Target(batch_size, threads),
+            Workload({MODEL: artifact.model}, requests, threads),
+            [Evaluation(MODEL, split, batch_size, pad_id, threads)],
             protocol,
-            evaluations=[Evaluation(MODEL, split, batch_size, pad_id, threads)],
-            timeout_s=START_S + SECONDS_PER_ROW * len(split),
+            Worker(timeout_s=START_S + SECONDS_PER_ROW * len(split)),
         )
     if not np.isfinite(outputs[0]).all():
         raise MeasurementError(f"the outputs must be finite, but {artifact.model} gave NaN or infinity")

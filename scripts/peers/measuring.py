@@ -16,15 +16,9 @@ from numpy.typing import NDArray
 
 from autocompress.domain.problem import Target
 from autocompress.measurement.baselines import stock_evaluation
-from autocompress.measurement.process import (
-    ONNX_WORKER,
-    Evaluation,
-    MeasuredLatency,
-    Specification,
-    measure_and_predict,
-    run_worker,
-)
+from autocompress.measurement.process import Evaluation, MeasuredLatency, Workload, measure_and_predict
 from autocompress.measurement.stock_models import FP32, INT8, PYTORCH
+from autocompress.measurement.worker_process import ONNX_WORKER, Specification, Worker, run_worker
 from autocompress.study.prepared import REQUESTS, Prepared
 from autocompress.system.errors import BrokenInstallationError, MeasurementError
 from peers.environments import PeerError
@@ -98,7 +92,7 @@ def check_served(model: Model, prepared: Prepared, target: Target) -> None:
     requests = str(prepared.study_folder / "data" / REQUESTS)
     specification = Specification({model.name: str(model.path)}, target.threads, requests, latency=False)
     try:
-        run_worker(specification, TIMEOUT_S, worker=model.runtime.worker, python=model.runtime.python)
+        run_worker(specification, Worker(model.runtime.worker, model.runtime.python, TIMEOUT_S))
     except (MeasurementError, BrokenInstallationError) as error:
         raise PeerError(str(error)) from error
 
@@ -112,15 +106,10 @@ def measure_all(models: Sequence[Model], prepared: Prepared, target: Target) -> 
     for number in range(PASSES):
         for group in _groups(models):
             wishes = [_evaluation(model, prepared, target) for model in group] if number == 0 else []
-            measured, predicted = measure_and_predict(
-                {model.name: model.path for model in _with(group, anchor)},
-                prepared.study_folder / "data" / REQUESTS,
-                target,
-                evaluations=wishes,
-                timeout_s=TIMEOUT_S,
-                worker=group[0].runtime.worker,
-                python=group[0].runtime.python,
-            )
+            models_here = {model.name: model.path for model in _with(group, anchor)}
+            workload = Workload(models_here, prepared.study_folder / "data" / REQUESTS, target.threads)
+            worker = Worker(group[0].runtime.worker, group[0].runtime.python, TIMEOUT_S)
+            measured, predicted = measure_and_predict(workload, wishes, worker=worker)
             outputs.update(zip((wish.model for wish in wishes), predicted, strict=True))
             for model in group:
                 passes[model.name].append(measured[model.name])

@@ -1,7 +1,7 @@
 """Measures models that need another runtime: ``python -m peers.worker --spec S --out O``.
 
 It opens OpenVINO models, checkpoints and ONNX files, so that the anchor (uniform int8 in ONNX Runtime) can be timed
-between the blocks of a model that ONNX Runtime cannot run. It runs in the environment that has the runtime.
+between the rounds of a model that ONNX Runtime cannot run. It runs in the environment that has the runtime.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ import onnx
 import pytest
 from measured_parts import Rows, random_rows, tiny_model
 
-from autocompress.measurement.baselines import StockModels, build_baselines
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.requests import draw_requests, write_requests
+from autocompress.measurement.stock_models import StockModels, build_baselines
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def request_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def brief() -> LatencyProtocol:
     return LatencyProtocol(
-        min_requests=20, min_seconds=0.0, warmup_requests=4, warmup_max_seconds=0.2, repeats=0, blocks=2
+        min_requests=20, min_seconds=0.0, warmup_requests=4, warmup_max_seconds=0.2, repeats=0, rounds=2
     )
 
 

@@ -1,3 +1,6 @@
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -6,11 +9,7 @@ from measured_parts import random_rows
 
 from autocompress.artifact.session import Session
 from autocompress.domain.problem import Target
-from autocompress.measurement.baselines import (
-    BASELINES,
-    checkpoint_bytes,
-    measure_baselines,
-)
+from autocompress.measurement.baselines import BASELINE_NAMES, checkpoint_bytes, measure_baselines
 from autocompress.measurement.inference import predict
 from autocompress.measurement.pytorch_worker import PyTorchModel, load_pretrained
 from autocompress.system.errors import MeasurementError
@@ -44,9 +43,9 @@ def test_outputs_agree_with_pytorch(stock):
 
 
 def test_figures_of_all_three(stock, request_file, brief):
-    validation = random_rows(40, 1, 30_000)
-    baselines = measure_baselines(stock, SENTIMENT, validation, request_file, Target(), pad_id=0, protocol=brief)
-    assert tuple(baseline.name for baseline in baselines) == BASELINES
+    data: Any = SimpleNamespace(task=SENTIMENT, validation=random_rows(40, 1, 30_000), pad_id=0)
+    baselines = measure_baselines(stock, data, request_file, Target(), brief)
+    assert tuple(baseline.name for baseline in baselines) == BASELINE_NAMES
     figures = {baseline.name: baseline.figures for baseline in baselines}
     assert figures["pytorch-fp32"].size_bytes == (stock.teacher_folder / "model.safetensors").stat().st_size
     assert figures["onnxruntime-int8"].memory_bytes < figures["onnxruntime-fp32"].memory_bytes

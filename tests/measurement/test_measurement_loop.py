@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from autocompress.hardware.conditions import Reading
+from autocompress.hardware.counters import Reading
 from autocompress.measurement import interference, loop
 from autocompress.measurement.loop import measure, measure_interleaved, warm_up
 from autocompress.measurement.protocol import LatencyProtocol
@@ -34,7 +34,7 @@ class Machine:
         monkeypatch.setattr(interference, "time", clock)
         monkeypatch.setattr(interference, "read_conditions", self.reading)
         self.slow = 1.0
-        self.core_speed = SimpleNamespace(fastest_s=1.0, now_s=lambda: self.slow)
+        self.core_speed = SimpleNamespace(fastest_s=1.0, probe_s=lambda: self.slow)
         monkeypatch.setattr(loop, "CoreSpeed", lambda: self.core_speed)
         self.seen = []
 
@@ -60,7 +60,7 @@ class Machine:
 
 
 def rounds(seen: int, models: int = 2) -> int:
-    """In which round, from zero, the request of this number is; one request warms each block up."""
+    """In which round, from zero, the request of this number is; one request warms each round up."""
     return (seen - 1 - 2 * models) // (11 * models)
 
 
@@ -168,8 +168,8 @@ def test_slow_stretches_are_taken_again_when_the_core_is_fast(machine):
 
 
 def test_a_stretch_beside_a_slow_moment_on_either_side_is_slow(machine):
-    paces = iter([1.0, 1.0, 1.6] + [1.0] * 20)
-    machine.core_speed.now_s = lambda: next(paces)
+    probes = iter([1.0, 1.0, 1.6] + [1.0] * 20)
+    machine.core_speed.probe_s = lambda: next(probes)
     protocol = LatencyProtocol(min_requests=10, min_seconds=0.0, warmup_requests=1)
     assert not measure(machine.run(), REQUESTS, protocol).disturbed
     assert served(machine) == [0, 1, 2, 3, 4, 5, 4, 4, 5, 6, 7, 8, 9]
@@ -234,26 +234,26 @@ def test_processor_time_counts_per_thread_that_can_run(machine, monkeypatch):
     assert measure(machine.run(), REQUESTS, protocol, threads=2).disturbed
 
 
-def test_interleaving_goes_block_by_block_in_turning_order(machine):
-    protocol = LatencyProtocol(blocks=3, warmup_requests=2)
+def test_interleaving_goes_round_by_round_in_turning_order(machine):
+    protocol = LatencyProtocol(rounds=3, warmup_requests=2)
     runs = {"a": machine.run("a"), "b": machine.run("b", 2.0)}
     timings = measure_interleaved(runs, REQUESTS, protocol)
     assert list(timings) == ["a", "b"]
     np.testing.assert_allclose(timings["b"].samples_ms, 2 * timings["a"].samples_ms)
     assert timings["a"].samples_ms.size == 30
-    blocks = [name for name, _ in machine.seen[8:]]
-    assert blocks == ["a"] * 12 + ["b"] * 24 + ["a"] * 24 + ["b"] * 12
+    turns = [name for name, _ in machine.seen[8:]]
+    assert turns == ["a"] * 12 + ["b"] * 24 + ["a"] * 24 + ["b"] * 12
     assert [index for _, index in machine.seen[8:20]] == [8, 9, *range(10)]
 
 
-def test_interleaving_ends_by_time_after_a_whole_round(machine):
-    protocol = LatencyProtocol(blocks=5, warmup_requests=1, max_seconds=0.07)
+def test_interleaving_ends_by_time_after_a_whole_round_of_each(machine):
+    protocol = LatencyProtocol(rounds=5, warmup_requests=1, max_seconds=0.07)
     runs = {name: machine.run(name) for name in "ab"}
     assert {timing.samples_ms.size for timing in measure_interleaved(runs, REQUESTS, protocol).values()} == {20}
 
 
 def test_rounds_fill_the_span_with_whole_cycles(machine):
-    protocol = LatencyProtocol(blocks=2, warmup_requests=1, min_span_seconds=6.0)
+    protocol = LatencyProtocol(rounds=2, warmup_requests=1, min_span_seconds=6.0)
     timings = measure_interleaved({"a": machine.run("a"), "b": machine.run("b", 2.0)}, REQUESTS, protocol)
     assert 6.0 <= machine.now_ns / 1e9 <= 7.0
     assert {name: timing.samples_ms.size for name, timing in timings.items()} == {"a": 570, "b": 300}
@@ -261,9 +261,9 @@ def test_rounds_fill_the_span_with_whole_cycles(machine):
 
 
 def test_slow_models_have_the_fewest_rounds_and_no_more_than_the_deadline_allows(machine):
-    protocol = LatencyProtocol(blocks=3, warmup_requests=1, min_span_seconds=6.0, max_seconds=1000.0)
+    protocol = LatencyProtocol(rounds=3, warmup_requests=1, min_span_seconds=6.0, max_seconds=1000.0)
     assert measure_interleaved({"a": machine.run("a", 100.0)}, REQUESTS, protocol)["a"].rounds_ms.size == 3
-    protocol = LatencyProtocol(blocks=3, warmup_requests=1, min_span_seconds=6.0, max_seconds=7.0)
+    protocol = LatencyProtocol(rounds=3, warmup_requests=1, min_span_seconds=6.0, max_seconds=7.0)
     assert measure_interleaved({"a": machine.run("a", 100.0)}, REQUESTS, protocol)["a"].rounds_ms.size == 2
 
 
@@ -275,7 +275,7 @@ def test_the_mean_gives_rounds_of_equal_time_equal_weight(machine):
         for _ in range(4 if slow else 1):
             answer(request)
 
-    protocol = LatencyProtocol(blocks=1, warmup_requests=1, min_span_seconds=4.0)
+    protocol = LatencyProtocol(rounds=1, warmup_requests=1, min_span_seconds=4.0)
     timing = measure_interleaved({"a": run}, REQUESTS, protocol)["a"]
     assert timing.rounds_ms == pytest.approx([5.5, 22.0], rel=0.1)
     assert timing.latency().mean == pytest.approx(timing.rounds_ms.mean()) != pytest.approx(timing.samples_ms.mean())
@@ -287,8 +287,8 @@ def test_a_single_measurement_is_one_round(machine):
     np.testing.assert_allclose(timing.rounds_ms, [5.5])
 
 
-def test_disturbed_blocks_are_made_up_for_by_further_rounds(machine):
-    protocol = LatencyProtocol(blocks=4, warmup_requests=1)
+def test_disturbed_rounds_are_made_up_for_by_further_rounds(machine):
+    protocol = LatencyProtocol(rounds=4, warmup_requests=1)
     in_third = machine.run("a", share=lambda seen: 0.1 if rounds(seen) == 2 else 1.0)
     runs = {"a": in_third, "b": machine.run("b")}
     timings = measure_interleaved(runs, REQUESTS, protocol)
@@ -297,15 +297,15 @@ def test_disturbed_blocks_are_made_up_for_by_further_rounds(machine):
 
 
 def test_where_too_many_are_disturbed_the_least_disturbed_are_kept_and_marked(machine):
-    protocol = LatencyProtocol(blocks=4, warmup_requests=1)
+    protocol = LatencyProtocol(rounds=4, warmup_requests=1)
     run = machine.run("a", share=lambda seen: 0.1 + 0.1 * rounds(seen, models=1))
     timing = measure_interleaved({"a": run}, REQUESTS, protocol)["a"]
     assert timing.disturbed and timing.rounds_ms.size == 4
     assert timing.cpu_share == pytest.approx(np.mean([0.3, 0.4, 0.5, 0.6]), abs=0.03)
 
 
-def test_one_disturbed_block_marks_the_model(machine):
-    protocol = LatencyProtocol(blocks=2, warmup_requests=1, repeats=0)
+def test_one_disturbed_round_marks_the_model(machine):
+    protocol = LatencyProtocol(rounds=2, warmup_requests=1, repeats=0)
     runs = {"a": machine.run("a", share=lambda seen: 0.1 if seen < 20 else 1.0), "b": machine.run("b")}
     timings = measure_interleaved(runs, REQUESTS, protocol)
     assert timings["a"].disturbed

@@ -12,24 +12,22 @@ import psutil
 import pytest
 from measured_parts import random_rows, tiny_model
 
-from autocompress.domain.problem import Target
 from autocompress.measurement.process import (
-    ONNX_WORKER,
     Evaluation,
-    Specification,
+    Workload,
     measure_and_predict,
     measure_in_fresh_process,
     predict_in_fresh_process,
-    run_worker,
 )
 from autocompress.measurement.protocol import LatencyProtocol
+from autocompress.measurement.worker_process import ONNX_WORKER, Specification, Worker, run_worker
 from autocompress.system.errors import MeasurementError
 
 ENDLESS = LatencyProtocol(min_requests=1, min_seconds=600.0, max_seconds=600.0)
 
 
 def test_one_model(tiny_onnx, request_file, brief):
-    measured = measure_in_fresh_process({"tiny": tiny_onnx}, request_file, Target(), brief)["tiny"]
+    measured = measure_in_fresh_process(Workload({"tiny": tiny_onnx}, request_file), brief)["tiny"]
     assert measured.latency.count == measured.timing.samples_ms.size == 20
     assert measured.latency.mean == pytest.approx(measured.timing.samples_ms.mean())
     assert 0 < measured.latency.p50 <= measured.latency.p95
@@ -38,28 +36,30 @@ def test_one_model(tiny_onnx, request_file, brief):
 
 def test_memory_is_that_of_the_serving_process_and_not_of_its_parent(tiny_onnx, request_file, brief):
     ballast = np.ones(40_000_000)
-    measured = measure_in_fresh_process({"tiny": tiny_onnx}, request_file, Target(), brief)["tiny"]
+    measured = measure_in_fresh_process(Workload({"tiny": tiny_onnx}, request_file), brief)["tiny"]
     assert measured.memory_bytes < 200e6 < psutil.Process().memory_info().rss
     assert ballast[-1] == 1
 
 
-def test_several_models_are_interleaved_and_pinned(tiny_onnx, request_file, brief):
-    affinity = sorted(os.sched_getaffinity(0))[:1]
-    measured = measure_in_fresh_process(
-        {"a": tiny_onnx, "b": tiny_onnx}, request_file, Target(), brief, affinity=affinity
-    )
+def test_several_models_are_interleaved(tiny_onnx, request_file, brief):
+    measured = measure_in_fresh_process(Workload({"a": tiny_onnx, "b": tiny_onnx}, request_file), brief)
     assert list(measured) == ["a", "b"]
     assert {one.timing.samples_ms.size for one in measured.values()} == {40}
     assert all(20e6 < one.memory_bytes < 200e6 for one in measured.values())
+
+
+def test_known_memory_is_not_measured_again(tiny_onnx, request_file, brief):
+    workload = Workload({"a": tiny_onnx, "b": tiny_onnx}, request_file, known_memory={"a": 7})
+    measured = measure_in_fresh_process(workload, brief)
+    assert measured["a"].memory_bytes == 7 and 20e6 < measured["b"].memory_bytes < 200e6
 
 
 @pytest.mark.parametrize(("left_s", "processes"), [(0.0, 1), (60.0, 3)])
 def test_no_process_is_begun_that_would_end_too_late(tiny_onnx, request_file, brief, left_s, processes):
     protocol, deadline = replace(brief, processes=3), time.monotonic() + left_s
     wish = [Evaluation("a", random_rows(3), 1, 0)]
-    timings, outputs = measure_and_predict(
-        {"a": tiny_onnx, "b": tiny_onnx}, request_file, Target(), protocol, evaluations=wish, deadline=deadline
-    )
+    workload = Workload({"a": tiny_onnx, "b": tiny_onnx}, request_file)
+    timings, outputs = measure_and_predict(workload, wish, protocol, deadline=deadline)
     assert {one.timing.samples_ms.size for one in timings.values()} == {40 * processes}
     assert len(outputs) == 1 and all(one.memory_bytes > 20e6 for one in timings.values())
 
@@ -81,13 +81,13 @@ def test_a_file_that_is_no_model_is_one_line(tmp_path, request_file, brief):
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no model")
     with pytest.raises(MeasurementError, match=r"broken\.onnx") as caught:
-        measure_in_fresh_process({"broken": broken}, request_file, Target(), brief)
+        measure_in_fresh_process(Workload({"broken": broken}, request_file), brief)
     assert "\n" not in str(caught.value)
 
 
 def test_too_slow_is_killed(tiny_onnx, request_file):
     with pytest.raises(MeasurementError, match="within 1 s"):
-        measure_in_fresh_process({"tiny": tiny_onnx}, request_file, Target(), ENDLESS, timeout_s=1.0)
+        measure_in_fresh_process(Workload({"tiny": tiny_onnx}, request_file), ENDLESS, Worker(timeout_s=1.0))
     assert not psutil.Process().children()
 
 
@@ -103,7 +103,7 @@ def test_a_worker_that_dies_says_how(body, message, tmp_path, monkeypatch):
     (tmp_path / "dying_worker.py").write_text(body)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(MeasurementError, match=message):
-        run_worker(Specification({"tiny": "model.onnx"}, threads=1), 20.0, worker="dying_worker")
+        run_worker(Specification({"tiny": "model.onnx"}, threads=1), Worker("dying_worker", timeout_s=20.0))
 
 
 def test_the_worker_runs_in_the_interpreter_asked_for(tiny_onnx, request_file, brief, tmp_path):
@@ -111,8 +111,8 @@ def test_the_worker_runs_in_the_interpreter_asked_for(tiny_onnx, request_file, b
     other.write_text(f'#!/bin/sh\necho "$2" >> "{tmp_path}/used"\nexec "{sys.executable}" "$@"\n')
     other.chmod(0o755)
     wish = [Evaluation("a", random_rows(3), 1, 0)]
-    models = {"a": tiny_onnx, "b": tiny_onnx}
-    measure_and_predict(models, request_file, Target(), brief, evaluations=wish, python=str(other))
+    workload = Workload({"a": tiny_onnx, "b": tiny_onnx}, request_file)
+    measure_and_predict(workload, wish, brief, Worker(python=str(other)))
     assert (tmp_path / "used").read_text().splitlines() == [ONNX_WORKER] * 3
 
 
@@ -121,7 +121,8 @@ def test_the_worker_ends_with_its_parent(tiny_onnx, request_file, tmp_path):
         "from pathlib import Path\n"
         "from autocompress.measurement.process import *\n"
         "endless = LatencyProtocol(min_requests=1, min_seconds=600.0, max_seconds=600.0)\n"
-        f"measure_in_fresh_process({{'a': Path({str(tiny_onnx)!r})}}, Path({str(request_file)!r}), Target(), endless)\n"
+        f"workload = Workload({{'a': Path({str(tiny_onnx)!r})}}, Path({str(request_file)!r}))\n"
+        "measure_in_fresh_process(workload, endless)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], env={**os.environ, "TMPDIR": str(tmp_path)})
     workers: list[psutil.Process] = []

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from autocompress.domain.problem import Target
-from autocompress.measurement import process
+from autocompress.measurement import worker_process
 from autocompress.measurement.preflight import check_runtimes
 from autocompress.system.errors import BrokenInstallationError
 
 
 def test_a_sound_machine_passes(monkeypatch: pytest.MonkeyPatch):
     ran = []
-    true_worker = process._run
-    monkeypatch.setattr(process, "_run", lambda *given: ran.append(true_worker(*given)) or ran[-1])
+    true_worker = worker_process._run
+    monkeypatch.setattr(worker_process, "_run", lambda *given: ran.append(true_worker(*given)) or ran[-1])
     check_runtimes(Target())
     assert ran == [0]
 

@@ -1,13 +1,15 @@
-"""What the system tells of a measurement's conditions: read once before and once after, and the difference taken.
+"""Reads what the operating system counts: the conditions of a measurement, and the peak memory of this process.
 
-Whatever a system does not tell (stolen time and clocks outside Linux, energy without RAPL or the right to read it) is
-left out. RAPL: Intel 64 and IA-32 Software Developer's Manual, volume 3, section "Platform specific power management".
+Conditions are the difference of two readings, before and after. What a system does not tell (stolen time and clocks
+outside Linux, energy without RAPL or the right to read it) is left out. RAPL: Intel 64 and IA-32 Software Developer's
+Manual, volume 3, section "Platform specific power management".
 """
 
 from __future__ import annotations
 
 import os
 import resource
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,11 +20,11 @@ ROOT = Path("/")
 
 @dataclass(frozen=True)
 class Reading:
-    """The state at one moment: wall clock and this process's processor time, and counters.
+    """The counters at one moment; the clocks in nanoseconds, ``cpu_ns`` being this process's processor time.
 
-    ``stolen_s`` are the seconds that the hypervisor took, by processor that this process may use; ``switches`` the
-    times this process was made to wait for another; ``clock_khz`` by processor, now; ``energy_uj`` microjoules by
-    processor package, each with the value at which it starts again from zero.
+    ``switches`` counts how often this process had to give a processor to another. ``stolen_s`` are the seconds that
+    the hypervisor took, by processor that this process may use; ``clock_khz`` is the frequency by processor;
+    ``energy_uj`` are microjoules by processor package, each with the value at which it starts again from zero.
     """
 
     wall_ns: int
@@ -37,8 +39,8 @@ class Reading:
 class Conditions:
     """What happened between two readings.
 
-    ``stolen_share`` of the time, ``switches_per_s`` and ``clock_change`` (a fraction) are those of the processor that
-    fared worst; ``joules`` is what the processor packages used, None where that cannot be read.
+    ``stolen_share`` (of the time) and ``clock_change`` (a fraction of the clock) are those of the processor with the
+    most; ``joules`` is what the processor packages used, None where that cannot be read.
     """
 
     seconds: float
@@ -50,7 +52,7 @@ class Conditions:
 
 
 def read_conditions(root: Path = ROOT) -> Reading:
-    """Read the counters below ``root``."""
+    """Read now what conditions are told from; ``root`` stands for the root of the file system."""
     allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     return Reading(
         time.perf_counter_ns(),
@@ -63,7 +65,7 @@ def read_conditions(root: Path = ROOT) -> Reading:
 
 
 def between(before: Reading, after: Reading) -> Conditions:
-    """The conditions from one reading to a later one."""
+    """Return the conditions from one reading to a later one."""
     seconds = max(after.wall_ns - before.wall_ns, 1) / 1e9
     stolen = [after.stolen_s[name] - value for name, value in before.stolen_s.items() if name in after.stolen_s]
     clocks = [
@@ -82,6 +84,20 @@ def between(before: Reading, after: Reading) -> Conditions:
         clock_change=max(clocks, default=0.0),
         joules=sum(used) / 1e6 if used else None,
     )
+
+
+def peak_memory_bytes(root: Path = ROOT) -> int:
+    """Return the largest resident memory that this process has had so far, in bytes.
+
+    Linux tells it as ``VmHWM``. Where that cannot be read, ``ru_maxrss`` is taken, which survives ``exec`` and may
+    therefore be that of the parent.
+    """
+    with suppress(OSError):
+        for line in (root / "proc/self/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _stolen(root: Path, allowed: list[int]) -> dict[str, float]:
@@ -104,7 +120,7 @@ def _clocks(root: Path, allowed: list[int]) -> dict[str, float]:
 
 
 def _energy(root: Path) -> dict[str, tuple[int, int]]:
-    """RAPL's package domains, ``intel-rapl:N`` on AMD too; their parts (``intel-rapl:N:M``) are counted in them."""
+    """Read RAPL's package domains, ``intel-rapl:N`` on AMD too; they include their parts (``intel-rapl:N:M``)."""
     found = {}
     for domain in sorted((root / "sys/class/powercap").glob("intel-rapl:*")):
         if domain.name.count(":") == 1:

@@ -1,20 +1,30 @@
 """Readings of a made-up system's files, and of this one."""
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from autocompress.hardware.conditions import Reading, between, read_conditions
+from autocompress.hardware.counters import Reading, between, peak_memory_bytes, read_conditions
 
 MINE = min(os.sched_getaffinity(0))
+PROGRAM = """
+from autocompress.hardware.counters import peak_memory_bytes
+before = peak_memory_bytes()
+ballast = b"x" * 100_000_000
+del ballast
+print(before, peak_memory_bytes())
+"""
 
 
 @pytest.fixture
 def system(tmp_path: Path) -> Path:
     """A system with one package of a wrapping counter, a part of it, and the clock and stolen time of one processor."""
     files = {
+        "proc/self/status": "Name:\tpython\nVmPeak:\t 900 kB\nVmHWM:\t 12 kB\n",
         "proc/stat": f"cpu 9 9 9 9 9 9 9 9\ncpu{MINE} 1 2 3 4 5 6 7 {5 * os.sysconf('SC_CLK_TCK')} 0\n",
         f"sys/devices/system/cpu/cpu{MINE}/cpufreq/scaling_cur_freq": "2600000\n",
         "sys/class/powercap/intel-rapl:0/energy_uj": "900\n",
@@ -68,3 +78,18 @@ def test_this_system_is_read():
     sum(range(10**5))
     conditions = between(before, read_conditions())
     assert conditions.cpu_seconds > 0 and conditions.stolen_share >= 0 and conditions.switches_per_s >= 0
+
+
+def test_peak_memory_counts_what_was_given_back_and_not_the_parent():
+    ballast = b"x" * 300_000_000
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, timeout=60)
+    before, after = (int(value) for value in done.stdout.split())
+    assert len(ballast) > after >= before + 90_000_000
+
+
+def test_linux_tells_peak_memory_in_kibibytes(system: Path):
+    assert peak_memory_bytes(system) == 12 * 1024
+
+
+def test_where_the_kernel_tells_no_peak_memory_the_resource_module_does(tmp_path: Path):
+    assert peak_memory_bytes(tmp_path) > 1_000_000
