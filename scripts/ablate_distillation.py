@@ -35,7 +35,8 @@ from autocompress.students.cutting import cut
 from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.students.transformer.exit_heads import add_exit_heads
 from autocompress.students.transformer.network import ElasticEncoder
-from autocompress.study.prepared import TEACHER, Prepared
+from autocompress.study.prepared import Prepared
+from autocompress.study.prepared_files import TEACHER
 from autocompress.system.events import silent
 from autocompress.tasks.kinds.classification import CLASSIFICATION
 

@@ -19,7 +19,8 @@ from autocompress.preparation.choose_compensation import unpadded_texts
 from autocompress.students.configuration import describe
 from autocompress.students.transformer.compensation import RECONSTRUCTION, ROUNDING, Compensation, input_grams
 from autocompress.students.transformer.configuration import TransformerConfiguration
-from autocompress.study.prepared import TEACHER, Prepared
+from autocompress.study.prepared import Prepared
+from autocompress.study.prepared_files import TEACHER
 from autocompress.system.units import human_size
 from autocompress.tasks.metrics import metric_of, unexplained
 

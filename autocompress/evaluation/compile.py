@@ -7,6 +7,7 @@ import numpy as np
 from autocompress.artifact.blocks import GraphInputs
 from autocompress.artifact.session import Session
 from autocompress.domain.shape import EncoderShape
+from autocompress.evaluation.cut import cut_weights
 from autocompress.hardware.cores import usable_cores
 from autocompress.measurement.inference import predict
 from autocompress.students.configuration import Configuration
@@ -29,7 +30,7 @@ def serialise(
 
 def serialise_describing(prepared: Prepared, configuration: TransformerConfiguration) -> bytes:
     """The bytes of a graph that gives the hidden states of every layer after the logits."""
-    arrays, shape = prepared.weights(configuration)
+    arrays, shape = cut_weights(prepared, configuration)
     content: bytes = emit_describing(arrays, configuration, shape, _inputs(prepared)).SerializeToString()
     return content
 

@@ -14,13 +14,14 @@ from autocompress.domain.figures import Figures, Quality
 from autocompress.domain.problem import Target
 from autocompress.domain.shape import EncoderShape
 from autocompress.evaluation.compile import serialise
+from autocompress.evaluation.cut import cut_weights
 from autocompress.hardware.fingerprint import fingerprint_digest, hardware_fingerprint
 from autocompress.measurement.inference import predict
 from autocompress.measurement.process import Workload, measure_in_fresh_process
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.statistics import quality_of
 from autocompress.students.configuration import Configuration, configuration_from_json
-from autocompress.study.prepared import REQUESTS, Prepared
+from autocompress.study.prepared import Prepared
 from autocompress.study.results import TrialResult
 from autocompress.study.shipped import MODEL
 from autocompress.system.errors import MeasurementError
@@ -43,7 +44,7 @@ class TrialEvaluator:
         """Cut, compile, read the quality on the validation split; leaves model.onnx and built.json in the folder."""
         configuration = configuration_from_json(request.configuration)
         begin = time.perf_counter()
-        arrays, shape = self.prepared.weights(configuration)
+        arrays, shape = cut_weights(self.prepared, configuration)
         cut_s = time.perf_counter() - begin
         self.compile(arrays, shape, configuration, Path(request.folder), cut_s)
 
@@ -68,7 +69,7 @@ class TrialEvaluator:
         folder = Path(request.folder)
         begin = time.perf_counter()
         built = read_sealed(folder / BUILT)
-        workload = Workload({MODEL: folder / MODEL}, self.requests, self.target.threads)
+        workload = Workload({MODEL: folder / MODEL}, self.prepared.requests, self.target.threads)
         measured = measure_in_fresh_process(workload, self.protocol)[MODEL]
         figures = Figures(
             validation=Quality.from_json(built["quality"]),
@@ -99,11 +100,6 @@ class TrialEvaluator:
             return quality
         expected = data.task.definition.expected_quality(outputs, self.prepared.validation_outputs, split.labels)
         return replace(quality, expected=expected)
-
-    @property
-    def requests(self) -> Path:
-        """The fixed set of requests, drawn from the validation split, that every latency is measured on."""
-        return self.prepared.study_folder / "data" / REQUESTS
 
 
 def quality_json(quality: Quality) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def prepare_baselines(evaluator: TrialEvaluator, listener: Listener) -> tuple[St
     if not known:
         with attempt("the ONNX Runtime baselines cannot be measured", listener):
             known = measure_baselines(
-                stock, prepared.data, evaluator.requests, evaluator.target, ROUGH, workers=(ONNX_WORKER,)
+                stock, prepared.data, evaluator.prepared.requests, evaluator.target, ROUGH, workers=(ONNX_WORKER,)
             )
         write_baselines(prepared.study_folder, known, prepared.teacher_quality)
     return stock, known

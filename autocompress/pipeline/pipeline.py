@@ -13,6 +13,7 @@ from pathlib import Path
 
 from autocompress.domain.figures import Baseline
 from autocompress.domain.problem import Problem
+from autocompress.evaluation.cut import is_available, source_of
 from autocompress.evaluation.trial import TrialEvaluator
 from autocompress.hardware.fingerprint import hardware_fingerprint
 from autocompress.measurement.preflight import check_runtimes
@@ -32,7 +33,8 @@ from autocompress.students import STUDENTS
 from autocompress.students.configuration import Configuration, describe
 from autocompress.study.baselines import write_baselines
 from autocompress.study.database import check_place
-from autocompress.study.prepared import TEACHER, TRANSFER, Prepared
+from autocompress.study.prepared import Prepared
+from autocompress.study.prepared_files import TEACHER, TRANSFER
 from autocompress.study.results import TrialResult
 from autocompress.study.reuse import remember, reuse
 from autocompress.study.shipped import is_intact, shipped_folder, shipped_results
@@ -162,7 +164,7 @@ class Pipeline:
         return None
 
     def _is_available(self, configuration: Configuration) -> bool:
-        return self.prepared.has(self.prepared.source_of(configuration))
+        return is_available(self.prepared, configuration)
 
     def _on_trial(self, event: TrialEvent) -> None:
         if event.result is None:
@@ -248,7 +250,7 @@ class Pipeline:
     def _needs_no_refining(self, result: TrialResult) -> bool:
         """Whether training is slow and for no gain: what is the teacher's own, whole layers or almost its quality."""
         configuration = result.configuration
-        if result.figures is None or self.prepared.source_of(configuration) != TEACHER:
+        if result.figures is None or source_of(self.prepared, configuration) != TEACHER:
             return False
         near = result.figures.validation.estimate >= self.prepared.teacher_quality - LOST
         kind = STUDENTS[configuration.student]

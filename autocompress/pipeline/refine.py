@@ -10,10 +10,11 @@ from pathlib import Path
 from autocompress.distillation.recipes import NEAR_TEACHER, training_settings
 from autocompress.distillation.refine import refine
 from autocompress.distillation.super_network import DistillationSettings
+from autocompress.evaluation.cut import cut_weights, source_of
 from autocompress.evaluation.trial import TrialEvaluator
 from autocompress.students import STUDENTS
 from autocompress.students.configuration import configuration_to_json, describe
-from autocompress.study.prepared import TEACHER
+from autocompress.study.prepared_files import TEACHER
 from autocompress.study.results import TrialResult
 from autocompress.study.shipped import REFINED
 from autocompress.system.attempts import ENDING, reason_of
@@ -66,8 +67,8 @@ def _refine_one(
     evaluator: TrialEvaluator, result: TrialResult, folder: Path, budget_s: float, seed: int, listener: Listener
 ) -> TrialResult:
     prepared, configuration = evaluator.prepared, result.configuration
-    arrays, shape = prepared.weights(configuration)
-    near = prepared.source_of(configuration) == TEACHER
+    arrays, shape = cut_weights(prepared, configuration)
+    near = source_of(prepared, configuration) == TEACHER
     recipe = NEAR_TEACHER if near else STUDENTS[configuration.student].alone
     training = training_settings(recipe, budget_s, prepared.transfer, seed)
     arrays = refine(

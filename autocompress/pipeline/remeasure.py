@@ -93,7 +93,7 @@ class Remeasurer:
         self, models: Mapping[str, Path], worker: str, protocol: LatencyProtocol, deadline: float
     ) -> Remeasured:
         known_memory = {name: memory for name, memory in self.known_memory.items() if name in models}
-        workload = Workload(models, self.evaluator.requests, self.evaluator.target.threads, known_memory)
+        workload = Workload(models, self.evaluator.prepared.requests, self.evaluator.target.threads, known_memory)
         evaluations = [self._test_evaluation(name) for name in models if name not in self.tested]
         process = Worker(worker, timeout_s=TIMEOUT_S)
         latencies, outputs = measure_and_predict(workload, evaluations, protocol, process, deadline)

@@ -17,7 +17,8 @@ from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.preparation.inputs import Inputs, load_inputs
 from autocompress.preparation.teacher import save_data
 from autocompress.students.configuration import configuration_to_json
-from autocompress.study.prepared import TEACHER, Prepared
+from autocompress.study.prepared import Prepared
+from autocompress.study.prepared_files import TEACHER
 from autocompress.study.results import TrialResult
 from autocompress.study.reuse import KEYS, damaged, is_remembered
 from autocompress.study.shipped import MODEL, REFINED, is_intact, shipped_folder

@@ -19,11 +19,13 @@ from autocompress.distillation.training import TrainingReport, TrainingSettings
 from autocompress.distillation.training_state import TrainingState
 from autocompress.distillation.transfer import REAL_PASSES, TransferSet
 from autocompress.domain.problem import Problem
+from autocompress.evaluation.cut import source_of
 from autocompress.preparation.transfer_set import prepare_transfer
 from autocompress.students import STUDENTS
 from autocompress.students.configuration import Configuration
 from autocompress.students.elastic import ElasticNetwork
-from autocompress.study.prepared import TEACHER, TRANSFER, Prepared
+from autocompress.study.prepared import Prepared
+from autocompress.study.prepared_files import TEACHER, TRANSFER, write_source
 from autocompress.study.reuse import remember, reuse, training_state
 from autocompress.system.attempts import attempt
 from autocompress.system.events import Event, Listener, silent
@@ -147,7 +149,7 @@ def prepare_super_network(
             f"{student} super-network: {passes:.1f} passes over {len(texts.split):,} texts in {report.seconds:.0f} s",
         )
     )
-    prepared.save(student, network.to_arrays(), network.shape)
+    write_source(prepared.folder, student, network.to_arrays(), network.shape)
     state.discard()
 
 
@@ -192,7 +194,7 @@ def super_network_shares(prepared: Prepared, space: SearchSpace) -> dict[str, fl
     Students without attention do as well as sub-networks on single texts, and far worse on pairs.
     """
     pair = prepared.data.task.pair
-    needed = {prepared.source_of(configuration) for configuration in drawn(space)} - {TEACHER}
+    needed = {source_of(prepared, configuration) for configuration in drawn(space)} - {TEACHER}
     return {n: kind.shares.pair if pair else kind.shares.single for n, kind in STUDENTS.items() if n in needed}
 
 

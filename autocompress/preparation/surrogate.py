@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 
 from autocompress.distillation.batches import head_logits, tensor_batch
 from autocompress.domain.problem import Problem
+from autocompress.evaluation.cut import source_of
 from autocompress.preparation.exit_sweep import cheapest, confidences_of, sweep
 from autocompress.students import STUDENTS
 from autocompress.students.cutting import cut
 from autocompress.students.dimension import Confidences
 from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
 from autocompress.students.transformer.exits import THRESHOLDS
-from autocompress.study.prepared import TEACHER, Prepared
+from autocompress.study.prepared import Prepared
+from autocompress.study.prepared_files import TEACHER
 from autocompress.tasks.metrics import metric_of
 from autocompress.trials.surrogate import Origins, Region, Surrogate
 from search_spaces import SearchSpace
@@ -37,7 +40,7 @@ def surrogate_of(problem: Problem, prepared: Prepared, space: SearchSpace) -> Su
             confidences[TransformerConfiguration.student] = exit_confidences(prepared, batch_size, policy)
         if prepared.layer_heads.arrays:
             confidences[TEACHER] = confidences_of(layer_outputs(prepared), batch_size, policy)
-    origins = Origins(prepared.source_of, confidences, prepared.has)
+    origins = Origins(partial(source_of, prepared), confidences, prepared.has)
     requests = len(prepared.data.validation) // batch_size
     return Surrogate(space, region, origins, requests, exit_designs(prepared, batch_size))
 

@@ -24,7 +24,8 @@ from autocompress.preparation.inputs import Inputs, load_start
 from autocompress.students.transformer.compensation import Compensation
 from autocompress.students.transformer.importance import importance_scores
 from autocompress.students.transformer.network import ElasticEncoder
-from autocompress.study.prepared import REQUESTS, TEACHER, Prepared
+from autocompress.study.prepared import REQUESTS, Prepared
+from autocompress.study.prepared_files import TEACHER, write_compensation, write_outputs, write_source
 from autocompress.study.reuse import training_state
 from autocompress.system.attempts import attempt
 from autocompress.system.events import Event, Listener
@@ -71,7 +72,7 @@ def prepare_teacher(
     checkpoint, data = _save_checkpoint(prepared, model, inputs), inputs.data
     shape, arrays = import_encoder(model)
     order = vocabulary_order(data.train.tokens, shape.vocab_size, data.special_ids)
-    prepared.save_outputs(predict_logits(model, data.validation, data.pad_id, exact=True), order)
+    write_outputs(prepared.folder, predict_logits(model, data.validation, data.pad_id, exact=True), order)
     _save_weights(prepared, arrays, shape, data, calibration_rows(problem.time_budget_s), listener)
     shutil.rmtree(prepared.checkpoint, ignore_errors=True)
     checkpoint.replace(prepared.checkpoint)
@@ -101,8 +102,8 @@ def _save_weights(
     compensation = Compensation({}, frozenset())
     with attempt("what is cut from the teacher is not reconstructed", listener):
         compensation = useful_compensation(prepared, ordered, shape, rows)
-    prepared.save_compensation(compensation)
-    prepared.save(TEACHER, ordered, shape)
+    write_compensation(prepared.folder, compensation)
+    write_source(prepared.folder, TEACHER, ordered, shape)
 
 
 def calibration_rows(time_budget_s: float) -> int:

@@ -13,7 +13,8 @@ from autocompress.distillation.transfer import with_augmented
 from autocompress.domain.problem import Problem
 from autocompress.preparation.labelling import TeacherOutputs, teacher_outputs
 from autocompress.preparation.labelling_state import LabellingState
-from autocompress.study.prepared import TEACHER, TRANSFER, Prepared
+from autocompress.study.prepared import Prepared
+from autocompress.study.prepared_files import TEACHER, TRANSFER, write_layer_heads, write_transfer
 from autocompress.study.reuse import content_key
 from autocompress.system.attempts import attempt
 from autocompress.system.errors import MeasurementError
@@ -43,9 +44,9 @@ def prepare_transfer(
     heads = NO_HEADS
     with attempt("no heads after the teacher's lower layers", listener):
         heads = _layer_heads(prepared, outputs, listener)
-    prepared.save_layer_heads(heads)
+    write_layer_heads(prepared.folder, heads)
     real_texts = int((usable < len(train)).sum())
-    prepared.save_transfer(split.subset(usable), outputs.logits, outputs.hidden, real_texts)
+    write_transfer(prepared.folder, split.subset(usable), outputs.logits, outputs.hidden, real_texts)
     state.discard()
 
 

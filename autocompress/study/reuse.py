@@ -11,7 +11,8 @@ from typing import Any
 
 from autocompress.distillation.training_state import TrainingState
 from autocompress.domain.problem import Problem
-from autocompress.study.prepared import TEACHER, TRANSFER, Prepared
+from autocompress.study.prepared import Prepared
+from autocompress.study.prepared_files import TEACHER, TRANSFER, files_of
 from autocompress.system.events import Event, Listener
 from autocompress.system.files import read_sealed, sha256, write_sealed
 
@@ -72,7 +73,7 @@ def reuse(prepared: Prepared, source: str, problem: Problem, listener: Listener)
         other = Prepared(path.parent.parent)
         if other.folder == prepared.folder or not _offers(other, source, key):
             continue
-        for name in prepared.files(source):
+        for name in files_of(source):
             _link(other.folder / name, prepared.folder / name)
         remember(prepared, source, problem)
         study = other.study_folder.name
@@ -91,7 +92,7 @@ def _offers(other: Prepared, source: str, key: str) -> bool:
 
 def _digests(prepared: Prepared, source: str) -> dict[str, str]:
     """SHA-256 of each file of a source, by its path in the folder of what is prepared."""
-    paths = [prepared.folder / name for name in prepared.files(source)]
+    paths = [prepared.folder / name for name in files_of(source)]
     files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
     return {file.relative_to(prepared.folder).as_posix(): sha256(file) for file in files if file.is_file()}
 

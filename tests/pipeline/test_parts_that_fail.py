@@ -15,7 +15,8 @@ from autocompress.evaluation.compile import Compiled
 from autocompress.pipeline import baselines, pipeline
 from autocompress.pipeline import refine as refinement
 from autocompress.preparation import super_networks, transfer_set
-from autocompress.study.prepared import TRANSFER, Prepared
+from autocompress.study.prepared import Prepared
+from autocompress.study.prepared_files import TRANSFER
 from autocompress.study.shipped import MODEL, shipped_results
 from autocompress.study.store import StudyStore
 from autocompress.system.errors import MeasurementError, NoFeasibleError

@@ -19,6 +19,7 @@ from short_search import BUDGET_S, PROGRAM, RESUMED_S
 import autocompress
 from autocompress.evaluation import trial
 from autocompress.evaluation.compile import Compiled, serialise
+from autocompress.evaluation.cut import cut_weights, source_of
 from autocompress.evaluation.trial import TrialEvaluator
 from autocompress.preparation import labelling
 from autocompress.preparation.labelling import teacher_outputs
@@ -30,7 +31,8 @@ from autocompress.students.configuration import (
     describe,
 )
 from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
-from autocompress.study.prepared import TEACHER, Prepared
+from autocompress.study.prepared import Prepared
+from autocompress.study.prepared_files import TEACHER
 from autocompress.study.results import TrialResult
 from autocompress.study.store import StudyStore
 from autocompress.system.errors import InputError, StorageError, StudyError
@@ -97,7 +99,7 @@ def test_a_file_that_cannot_serve_fails_its_trial(
     monkeypatch.setattr(trial, "serialise", lambda *parts: harms[harm](serialise(*parts)))
     evaluator, request = trial_0_again(study, tmp_path)
     if harm == "NaN":
-        arrays, shape = evaluator.prepared.weights(configuration_from_json(request.configuration))
+        arrays, shape = cut_weights(evaluator.prepared, configuration_from_json(request.configuration))
         broken = {name: np.full_like(array, np.nan) for name, array in arrays.items()}
         monkeypatch.setattr(Prepared, "weights", lambda *_: (broken, shape))
     with warnings.catch_warnings():
@@ -220,21 +222,21 @@ def test_lower_layers_and_exits_are_cut_from_the_teacher_and_answer_as_its_heads
     lower = TransformerConfiguration.uniform(shape, 32, layers=(0,))
     with_exit = TransformerConfiguration.uniform(shape, 32, exit=ExitConfiguration((0,), 0.5))
     for configuration in (lower, with_exit):
-        assert prepared.source_of(configuration) == TEACHER
-        arrays, _ = prepared.weights(configuration)
+        assert source_of(prepared, configuration) == TEACHER
+        arrays, _ = cut_weights(prepared, configuration)
         found = Compiled(prepared, serialise(prepared, arrays, shape, configuration)).outputs(data.validation)
         assert unexplained(found, outputs[0]) < 0.02
     for elsewhere in (
         TransformerConfiguration.uniform(shape, layers=(1,)),
         TransformerConfiguration.uniform(shape, layers=(0,), hidden_size=shape.hidden_size // 2),
     ):
-        assert prepared.source_of(elsewhere) == "transformer"
+        assert source_of(prepared, elsewhere) == "transformer"
 
 
 def test_exit_designs_are_measured_after_the_spaces_own(study: autocompress.Study):
     prepared = Prepared(study.folder)
     designs = exit_designs(prepared, 1)
-    assert designs and all(prepared.source_of(design) == TEACHER for design in designs)
+    assert designs and all(source_of(prepared, design) == TEACHER for design in designs)
     measured = {result.digest for result in study.store.results()}
     assert {configuration_digest(design) for design in designs[:1]} <= measured
 

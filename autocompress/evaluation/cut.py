@@ -1,0 +1,41 @@
+"""Decides which prepared weights a configuration is cut from, and cuts it out."""
+
+from __future__ import annotations
+
+from autocompress.domain.shape import EncoderShape
+from autocompress.networks.weights import Arrays
+from autocompress.students import STUDENTS
+from autocompress.students.configuration import Configuration
+from autocompress.students.cutting import cut
+from autocompress.students.transformer.configuration import TransformerConfiguration
+from autocompress.study.prepared import Prepared
+from autocompress.study.prepared_files import TEACHER
+from autocompress.system.errors import MeasurementError
+
+
+def source_of(prepared: Prepared, configuration: Configuration) -> str:
+    """``teacher`` where its own weights are the better start, else the student type, whose super-network is meant."""
+    has_heads = bool(prepared.layer_heads.arrays)
+    kind = STUDENTS[configuration.student]
+    near = kind.is_near_teacher(configuration, prepared.teacher_shape, has_heads)
+    return TEACHER if near else configuration.student
+
+
+def is_available(prepared: Prepared, configuration: Configuration) -> bool:
+    """Whether the weights that a configuration is cut from are prepared."""
+    return prepared.has(source_of(prepared, configuration))
+
+
+def cut_weights(prepared: Prepared, configuration: Configuration) -> tuple[Arrays, EncoderShape]:
+    """The configuration's weights, and the shape (with its kind of head) of what they are cut from.
+
+    Cuts of the teacher are compensated where that was found to help, since no training has followed. MeasurementError
+    if the source could not be prepared.
+    """
+    source = source_of(prepared, configuration)
+    if not prepared.has(source):
+        raise MeasurementError(f"the {source} that the configuration is cut from must be there, but is not trained")
+    arrays, shape = prepared.source(source)
+    if source == TEACHER and isinstance(configuration, TransformerConfiguration):
+        return prepared.compensation.cut(arrays | prepared.layer_heads.arrays, shape, configuration), shape
+    return cut(arrays, shape, configuration), shape
