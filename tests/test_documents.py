@@ -171,3 +171,12 @@ def test_tables_are_those_that_the_scripts_make(monkeypatch: pytest.MonkeyPatch)
         assert f"{loss_curve.HEADER}\n{rows}" in text_of(f"studies/{task}/README.md")
         assert text_of(f"studies/peers-{task}/table.md").strip() in text_of(f"studies/peers-{task}/README.md")
     assert marks_table.HEADER in results
+
+
+def test_the_examples_of_contributing_are_code_that_the_suites_run():
+    text = text_of("CONTRIBUTING.md")
+    sources = [text_of(link) for link in LINK.findall(text) if Path(link).name.startswith("toy_")]
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) >= 4 and len(sources) == 4
+    for block in blocks:
+        assert any(block.rstrip() in source for source in sources), block
