@@ -9,17 +9,17 @@ TYPE_CHECKING = False  # known to type checkers; importing it would import a typ
 if TYPE_CHECKING:
     from typing import Any
 
-    from autocompress.api import Study as Study
     from autocompress.api import open_study as open_study
     from autocompress.api import resume as resume
     from autocompress.api import search as search
+    from autocompress.report.study import Study as Study
 
 __version__ = "0.1.0"
 __all__ = ["Study", "open_study", "resume", "search"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the heavy parts (torch, transformers, ray) only when they are asked for."""
+    """Import the interface at its first use, so that ``import autocompress`` alone costs nothing."""
     if name in __all__:
         from autocompress import api
 

@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def _open_streams() -> None:
-    """Have something behind standard input, output and error where the shell closed them."""
+    """Open the null device in place of standard streams that the shell closed."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)

@@ -21,13 +21,12 @@ PROGRAM = [
     sys.executable,
     "-c",
     f"""
-from autocompress import api
 from autocompress.cli.main import main
 from autocompress.domain import problem
 from autocompress.measurement import protocol
-from autocompress.pipeline import schedule, verify_plan
+from autocompress.pipeline import runs, schedule, verify_plan
 
-api.LEAST_RESUME_S, problem.SHORTEST_BUDGET_S = {LEAST_RESUME_S}, {LEAST_RESUME_S}
+runs.LEAST_RESUME_S, problem.SHORTEST_BUDGET_S = {LEAST_RESUME_S}, {LEAST_RESUME_S}
 schedule.SHARES, protocol.SPAN_S, verify_plan.SPAN_S = {SHARES}, {SPAN_S}, {SPAN_S}
 main()
 """,

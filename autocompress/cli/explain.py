@@ -1,4 +1,4 @@
-"""The line and the exit code that a user gets for an error."""
+"""Turns an error into the line and the exit code that a user gets."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _KINDS: tuple[tuple[type[BaseException], int, str], ...] = (
 
 
 def explain(error: BaseException) -> tuple[str, int]:
-    """What to print and the exit code; with AUTOCOMPRESS_DEBUG set, the traceback is printed too.
+    """Return the line to print and the exit code; with AUTOCOMPRESS_DEBUG set, the traceback is printed too.
 
-    Errors of this program say themselves what is wrong. Those of the system are the machine's, wherever they come up;
-    the rest is a bug.
+    The errors of this program have a message and a code of their own, those of the machine (memory, disk, packages)
+    get one here; any other is a bug.
     """
     if os.environ.get("AUTOCOMPRESS_DEBUG"):
         traceback.print_exception(error)
@@ -52,9 +52,9 @@ def explain(error: BaseException) -> tuple[str, int]:
 
 
 def _of_the_system(error: BaseException) -> tuple[str, int] | None:
-    """The line and the code if the error, or what it was raised from, is of a kind in ``_KINDS``.
+    """Return the line and the code if the error, or its cause, is of a kind in ``_KINDS``.
 
-    torch and ONNX Runtime have no class for memory that runs out, only words.
+    torch and ONNX Runtime raise a RuntimeError if memory runs out, which only its message tells.
     """
     for one in (error, error.__cause__):
         without_room = isinstance(one, RuntimeError) and any(words in str(one) for words in _NO_MEMORY)
@@ -65,7 +65,10 @@ def _of_the_system(error: BaseException) -> tuple[str, int] | None:
 
 
 def _at_import(error: BaseException) -> tuple[str, int] | None:
-    """The line and the code if the error came up while another package was loaded: a variable may be set against it."""
+    """Return the line and the code if another package raised the error when it was imported.
+
+    An environment variable that the package reads may be the reason.
+    """
     for frame, _ in traceback.walk_tb(error.__traceback__):
         package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
         if frame.f_code.co_name == "<module>" and package not in ("__main__", "autocompress"):

@@ -1,4 +1,4 @@
-"""The entry point: commands, and the one place where errors become a line and an exit code."""
+"""The entry point: it holds the commands, and turns every error into a line and an exit code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from autocompress.cli.verify import verify
 from autocompress.system.errors import StorageError
 
 UNREAD = 1
-"""As typer ends where nobody reads the output."""
+"""Exit code where nobody reads the output, as typer's."""
 app = typer.Typer(
     name="autocompress",
     help="Make Transformer models small and fast enough to ship, automatically.",
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """The exit code of a command; every error is one line on standard error, without a traceback."""
+    """Run a command and return its exit code; every error is one line on standard error, without a traceback."""
     try:
         check_arguments(sys.argv[1:] if arguments is None else arguments)
         outcome = typer.main.get_command(app).main(arguments, prog_name="autocompress", standalone_mode=False)
@@ -69,7 +69,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _output_failed(error: OSError, code: int) -> int:
-    """Nobody reads the output any more, which is no error to tell of; or it has no room, which is one."""
+    """Return the exit code if standard output cannot be written; without a reader that is not reported as an error."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)

@@ -1,4 +1,4 @@
-"""What a finished search or resume prints."""
+"""Prints what a search or resume found."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from autocompress.system.command_line import command_line
 from autocompress.system.errors import NoFeasibleError
 
 if TYPE_CHECKING:
-    from autocompress.api import Study
+    from autocompress.report.study import Study
 
 MOST = 12
 
 
 def show_outcome(study: Study, export_to: Path | None = None) -> None:
-    """Print the front; NoFeasibleError, after the nearest misses, where nothing meets the constraints.
+    """Print the front; if nothing meets the constraints, print the nearest misses and raise NoFeasibleError.
 
-    With ``export_to`` the fastest point close to the teacher is exported there; the lines that serve it are printed.
+    With ``export_to`` the fastest point close to the teacher is exported there, and the lines that serve it are
+    printed.
     """
     from autocompress.report.misses import nearest_misses
     from autocompress.report.serving import serving_example

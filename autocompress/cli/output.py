@@ -1,4 +1,4 @@
-"""Where commands print: results on standard output, everything else on standard error."""
+"""Prints results on standard output and everything else on standard error."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ PIPED_WIDTH = 120
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leave it to the caller what follows from a reader that is gone: it does not end a search."""
+        """Raise to the caller instead of ending the process: a search goes on without a reader."""
         self.quiet = True
         raise  # noqa: PLE0704
 
 
 def results() -> Console:
-    """Standard output, wide enough for a table when it is no terminal."""
+    """Make a console on standard output, wide enough for a table if it is not a terminal."""
     return _console(stderr=False)
 
 
 def messages() -> Console:
-    """Standard error."""
+    """Make a console on standard error."""
     return _console(stderr=True)
 
 
 @contextmanager
 def _written() -> Iterator[None]:
-    """StorageError where standard output has no room; BrokenPipeError, where nobody reads it, stays."""
+    """Raise StorageError if standard output cannot be written; BrokenPipeError, where nobody reads, stays as it is."""
     try:
         yield
     except BrokenPipeError:
@@ -47,13 +47,16 @@ def _written() -> Iterator[None]:
 
 
 def say(line: str) -> None:
-    """A line, or several, on standard output as it is: names and commands in it can be copied."""
+    """Print lines on standard output, unwrapped and without markup: names and commands can be copied."""
     with _written():
         results().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on standard output, in ASCII where the output's encoding is not Unicode's or a text is half."""
+    """Print one JSON object on standard output.
+
+    It is in ASCII if the output's encoding lacks a character, or a text holds half a surrogate pair.
+    """
     text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
@@ -64,7 +67,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(table: RenderableType) -> None:
-    """A table on standard output."""
+    """Print a table on standard output."""
     with _written():
         results().print(table)
 

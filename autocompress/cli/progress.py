@@ -1,4 +1,4 @@
-"""Shows what a search tells: a bar on a terminal, plain lines elsewhere."""
+"""Shows the events of a search: a progress bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ class InterruptedRunError(AutocompressError):
 @contextmanager
 def interruptible(study: str, studies_dir: Path) -> Iterator[None]:
     """Turn Ctrl-C into InterruptedRunError, whose message says how to go on; a second one ends the process at once."""
-    way = f"every finished trial is kept: go on with {command_line('resume', study, studies_dir)}"
+    resuming = f"every finished trial is kept: go on with {command_line('resume', study, studies_dir)}"
     try:
-        with _impatient(f"error: stopped at once; {way}"):
+        with _impatient(f"error: stopped at once; {resuming}"):
             yield
     except KeyboardInterrupt as error:
         if not (studies_dir / study).is_dir():
             raise InterruptedRunError("interrupted before the study began: nothing was written") from error
-        raise InterruptedRunError(f"interrupted; {way}") from error
+        raise InterruptedRunError(f"interrupted; {resuming}") from error
 
 
 @contextmanager
 def _impatient(last_words: str) -> Iterator[None]:
-    """The first SIGINT raises KeyboardInterrupt; one while that is being dealt with ends the process."""
+    """Raise KeyboardInterrupt at the first SIGINT; at a second one write ``last_words`` and end the process."""
     before = signal.getsignal(signal.SIGINT)
     if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
         yield
@@ -68,9 +68,9 @@ def _impatient(last_words: str) -> Iterator[None]:
 
 @contextmanager
 def progress(console: Console) -> Iterator[Listener]:
-    """A listener that draws on ``console`` (standard error) while the block runs.
+    """Give a listener that draws events on ``console`` while the block runs.
 
-    Once nobody reads there any more it is silent: what a search finds is in its study.
+    It is silent once nobody reads there any more: what a search finds is in its study.
     """
     if console.is_terminal:
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))

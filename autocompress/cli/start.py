@@ -1,4 +1,4 @@
-"""Before the first command: what the shell, the user and the variables leave out or set against this program."""
+"""Prepares the process before the first command, whatever the shell and the variables are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autocompress.system.errors import InputError
 
 
 def mend_process() -> None:
-    """Streams that can print every name, a user with a home, warnings that end nothing, thread counts that can be."""
+    """Make streams print every name, warnings harmless and thread counts possible, and give the user a home."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -31,7 +31,7 @@ def mend_process() -> None:
 
 
 def check_arguments(arguments: list[str]) -> None:
-    """InputError for a name in bytes that are no text, and for a current folder that is gone."""
+    """Raise InputError for an argument whose bytes are not text, and if the current folder is gone."""
     for argument in arguments:
         try:
             argument.encode("utf-8")

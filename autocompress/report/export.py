@@ -1,19 +1,15 @@
-"""Write one measured model as a folder that serves without autocompress, whole or not at all."""
+"""Exports a measured model as a folder that serves without autocompress."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from dataclasses import dataclass
-from glob import escape
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
 from typing import Any
 
 import onnx
-import psutil
 from tokenizers import Tokenizer
 
 from autocompress.artifact.runtime import least_onnxruntime
@@ -23,6 +19,7 @@ from autocompress.report.serving import model_card
 from autocompress.report.summary import FrontPoint, StudySummary
 from autocompress.system.errors import InputError, StorageError, StudyError
 from autocompress.system.files import read_json, replacing, sha256, write_bytes
+from autocompress.system.folders import replacing_folder
 from autocompress.tasks.task import Task
 from autocompress.tasks.tokenizing import truncation_side
 
@@ -33,11 +30,11 @@ PACKAGES = ("onnxruntime", "numpy", "tokenizers", "torch", "transformers", "auto
 
 @dataclass(frozen=True)
 class ExportSource:
-    """What an export is made from.
+    """Names the files and facts that an export is made from.
 
-    ``model`` is the ONNX file and ``model_digest`` the SHA-256 it had when it was measured; ``checkpoint`` is the
-    teacher's folder, whose tokenizer is the model's; texts are cut at ``max_length`` tokens.
-    ``fingerprint`` is the digest of the hardware fingerprint at the measurement; empty is taken for this machine's.
+    ``model`` is the ONNX file and ``model_digest`` the SHA-256 it had when it was measured. ``checkpoint`` is the
+    teacher's folder, whose tokenizer the model uses; texts are truncated at ``max_length`` tokens. ``fingerprint`` is
+    the digest of the hardware fingerprint at the measurement; an empty one stands for this machine's.
     """
 
     point: FrontPoint
@@ -50,44 +47,28 @@ class ExportSource:
 
 
 def write_export(source: ExportSource, summary: StudySummary, directory: Path, *, force: bool = False) -> Path:
-    """Write the folder ``directory`` under another name, then rename it; on any error nothing of it stays.
+    """Export a model to ``directory`` and return it; after an error the folder is as it was before.
 
-    With ``force`` an earlier export is replaced with all that lies in its folder. InputError if something else is
+    With ``force`` an earlier export is replaced, with all that lies in its folder. InputError if something else is
     there, StudyError if the study's files are not those that were measured, StorageError if writing fails.
     """
     place = directory.resolve()
     _check_place(directory, place, force)
     _check_source(source)
-    work: Path | None = None
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}.{os.getpid()}."))
-        new = work / "new"
-        new.mkdir()
-        _build(source, summary, new)
-        _put(new, place, work / "old")
-        _sweep(place)
+        with replacing_folder(place) as folder:
+            _build(source, summary, folder)
     except (OSError, StorageError) as error:
         reason = error if isinstance(error, OSError) else error.__cause__ or error
         raise StorageError(
             f"{directory} must be writable, but {getattr(reason, 'strerror', None) or reason}; "
             "free some space or choose another folder"
         ) from error
-    finally:
-        if work is not None:
-            shutil.rmtree(work, ignore_errors=True)
     return directory
 
 
-def _sweep(place: Path) -> None:
-    """Remove what exports to the same place left behind whose processes were killed."""
-    for path in place.parent.glob(f".{escape(place.name)}.*.*"):
-        owner = path.name.removeprefix(f".{place.name}.").partition(".")[0]
-        if owner.isdigit() and not psutil.pid_exists(int(owner)):
-            shutil.rmtree(path, ignore_errors=True)
-
-
 def _check_place(directory: Path, place: Path, force: bool) -> None:
+    """Raise InputError unless ``place``, called ``directory`` by the user, is free or an export to be replaced."""
     if place.exists() and not place.is_dir():
         raise InputError(f"an export needs a folder, but {directory} is a file; choose another name")
     if not place.is_dir() or not any(place.iterdir()):
@@ -102,7 +83,7 @@ def _check_place(directory: Path, place: Path, force: bool) -> None:
 
 
 def _is_export(place: Path) -> bool:
-    """Whether the folder holds a manifest of any version; other programs have files of that name too."""
+    """Tell whether the folder holds a manifest of any version; other programs have files of that name too."""
     try:
         files = read_json(place / MANIFEST)["files"]
     except (OSError, ValueError, TypeError, KeyError):
@@ -117,6 +98,7 @@ def _check_source(source: ExportSource) -> None:
 
 
 def _build(source: ExportSource, summary: StudySummary, folder: Path) -> None:
+    """Write model, tokenizer, README and, last, the manifest."""
     with replacing(folder / MODEL) as temporary:
         shutil.copyfile(source.model, temporary)
     found = sha256(folder / MODEL)
@@ -137,7 +119,7 @@ def _build(source: ExportSource, summary: StudySummary, folder: Path) -> None:
 
 
 def _serving_tokenizer(path: Path, max_length: int) -> Tokenizer:
-    """The tokenizer as ``tasks.tokenizing`` uses it, with its limit in the file."""
+    """Read the tokenizer and set it to truncate as ``tasks.tokenizing`` does, without padding."""
     try:
         tokenizer: Tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
         tokenizer.no_padding()
@@ -152,7 +134,7 @@ def _serving_tokenizer(path: Path, max_length: int) -> Tokenizer:
 
 
 def _side(config: Path, tokenizer: Tokenizer) -> str:
-    """The side on which texts are cut: as tokenizer_config.json says, or else the tokenizer's own file."""
+    """Return the truncation side that tokenizer_config.json names, or else the tokenizer's own."""
     try:
         said = read_json(config)["truncation_side"]
     except (OSError, ValueError, TypeError, KeyError):
@@ -180,7 +162,7 @@ def _manifest(source: ExportSource, summary: StudySummary, files: dict[str, str]
 
 
 def _fingerprint(source: ExportSource, threads: int) -> dict[str, Any]:
-    """This machine's where the model was measured on it as it is; else only the digest is known."""
+    """Return this machine's fingerprint if the model was measured under it; else only its digest is known."""
     here = hardware_fingerprint(threads)
     if source.fingerprint in ("", fingerprint_digest(here)):
         return here
@@ -192,16 +174,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "absent"
-
-
-def _put(new: Path, place: Path, old: Path) -> None:
-    """Rename ``new`` to ``place``; what is there goes to ``old``, and comes back if the second rename fails."""
-    if not place.exists():
-        new.rename(place)
-        return
-    place.rename(old)
-    try:
-        new.rename(place)
-    except BaseException:
-        old.rename(place)
-        raise

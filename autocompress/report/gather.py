@@ -1,18 +1,21 @@
-"""Read a study's folder, running or not, into the one value that tables, plots and JSON are made from."""
+"""Reads a study's folder, running or not, into a ``StudySummary``.
+
+This imports neither torch nor Ray nor Optuna: ``autocompress show`` and ``studies`` answer at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from autocompress.domain.figures import Baseline
-from autocompress.report.summary import TEACHER_BASELINE, FrontPoint, PhaseTimes, State, StudySummary, speedups
+from autocompress.report.summary import FrontPoint, PhaseTime, StudySummary, measured_teacher, speedups
 from autocompress.study.baselines import read_baselines, read_teacher_quality
 from autocompress.study.results import TrialResult
 from autocompress.study.shipped import shipped_results
-from autocompress.study.store import HARDWARE, Progress, StudyStore
+from autocompress.study.store import HARDWARE, PROBLEM, STATE, Progress, StudyStore
 from autocompress.system.errors import StudyError
 from autocompress.system.files import read_sealed
 from autocompress.trials.pareto import non_dominated
@@ -21,10 +24,10 @@ from objectives.objective import Constraint
 
 
 def gather(store: StudyStore) -> StudySummary:
-    """The summary of a study as it is on disk.
+    """Summarize a study as it is on disk; StudyError names a damaged file.
 
-    Its front is, once finalists were verified, those of them that are non-dominated in the verified figures; before
-    that, the non-dominated among all measured results, whose feasibility is not known yet.
+    The front is the non-dominated set of the verified results; before the first is verified, that of all measured
+    results, whose feasibility is not known yet.
     """
     baselines, problem = read_baselines(store.folder), store.problem
     results, verified = shipped_results(store), store.results("verify")
@@ -36,7 +39,7 @@ def gather(store: StudyStore) -> StudySummary:
     progress = store.progress()
     return StudySummary(
         study=store.name,
-        state=cast(State, store.state()),
+        state=store.state(),
         problem=problem,
         baselines=baselines,
         trials=store.counts(),
@@ -52,13 +55,13 @@ def gather(store: StudyStore) -> StudySummary:
 
 
 def teacher_of(store: StudyStore, baselines: Sequence[Baseline]) -> float | None:
-    """The teacher's validation quality, which a drop is held against; None before it is known."""
-    measured = [b.figures.validation.value for b in baselines if b.name == TEACHER_BASELINE]
-    return measured[0] if measured else read_teacher_quality(store.folder)
+    """Read the teacher's validation quality, from which ``max_drop`` counts; None before it is known."""
+    measured = measured_teacher(baselines)
+    return read_teacher_quality(store.folder) if measured is None else measured
 
 
 def front_point(result: TrialResult, store: StudyStore) -> FrontPoint:
-    """One measured result with its speedups; its feasibility is known if it was verified."""
+    """Make a front point of one measured result; its feasibility is known if the result is a verified one."""
     baselines = read_baselines(store.folder)
     known = constraints_for(store.problem, teacher_of(store, baselines)) if result.stage == "verify" else None
     return _point(result, store, baselines, known)
@@ -91,9 +94,9 @@ def _point(
     )
 
 
-def _phases(progress: Progress) -> list[PhaseTimes]:
+def _phases(progress: Progress) -> list[PhaseTime]:
     return [
-        PhaseTimes(name=name, planned_s=planned, used_s=progress.used_s.get(name))
+        PhaseTime(name=name, planned_s=planned, used_s=progress.used_s.get(name))
         for name, planned in progress.planned_s.items()
     ]
 
@@ -113,5 +116,5 @@ def _notes(store: StudyStore) -> Sequence[str]:
 
 
 def _updated(store: StudyStore) -> float:
-    paths = [store.folder / "problem.json", store.folder / "state.json"]
+    paths = [store.folder / PROBLEM, store.folder / STATE]
     return max(path.stat().st_mtime for path in paths if path.exists())

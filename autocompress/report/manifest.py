@@ -1,4 +1,4 @@
-"""The artefact on disk: a folder with model.onnx, the tokenizer, and manifest.json that says what was measured."""
+"""Reads and writes an artefact: a folder with model.onnx, its tokenizer and manifest.json."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ MANIFEST, MODEL, TOKENIZER = "manifest.json", "model.onnx", "tokenizer.json"
 
 @dataclass(frozen=True)
 class Manifest(Stored):
-    """What an artefact is, what was measured of it, where, and from which study and trial it comes.
+    """Describes an artefact: what it is, what was measured of it and where, and which trial it comes from.
 
     ``task`` is the JSON form of the task (kind, columns, labels); ``max_length`` counts tokens; ``fingerprint``
     describes the hardware and ``versions`` the libraries; ``files`` maps names in the folder to their SHA-256.
     ``least_onnxruntime`` is the oldest version that serves the model, such as ``1.23``; empty in older exports.
+    InputError if a number is below 1, or ``files`` lacks the model or leads out of the folder.
     """
 
     configuration: StoredConfiguration
@@ -50,7 +51,7 @@ class Manifest(Stored):
             _inside(name)
 
     def to_json(self) -> dict[str, Any]:
-        """The versioned JSON form; ``from_json`` gives the equal value back."""
+        """Return the versioned JSON form, from which ``from_json`` makes an equal value."""
         return {
             "version": VERSION,
             **super().to_json(),
@@ -59,7 +60,7 @@ class Manifest(Stored):
 
     @classmethod
     def from_json(cls, data: Any) -> Manifest:
-        """Read the JSON form; InputError if it is of another version or not a manifest."""
+        """Make a manifest of its JSON form; InputError if it is of another version or not a manifest."""
         try:
             return super().from_json(fields_of(data, "manifest", VERSION))
         except InputError as error:
@@ -68,7 +69,7 @@ class Manifest(Stored):
 
 @dataclass(frozen=True)
 class Artifact:
-    """A folder whose files are the ones its manifest names."""
+    """Names a folder whose files are those of its manifest, as ``load_artifact`` has checked."""
 
     folder: Path
     manifest: Manifest
@@ -80,22 +81,22 @@ class Artifact:
 
     @property
     def tokenizer(self) -> Path:
-        """The tokenizer as one file of the tokenizers library."""
+        """The tokenizer, one JSON file of the tokenizers library."""
         return self.folder / TOKENIZER
 
 
 def file_digests(folder: Path, names: tuple[str, ...] = (MODEL, TOKENIZER)) -> dict[str, str]:
-    """SHA-256 (hex) of those files of ``folder``, for ``Manifest.files``; InputError if one is missing."""
+    """Compute the SHA-256 (hex) of files in ``folder``, by name; InputError if one is missing."""
     return {name: _digest(folder, name) for name in names}
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write manifest.json atomically, as the last file of the folder; StorageError if that fails."""
+    """Write manifest.json atomically, after all other files of the folder; StorageError if that fails."""
     write_sealed(folder / MANIFEST, manifest.to_json())
 
 
 def load_artifact(folder: Path) -> Artifact:
-    """The artefact in ``folder``; InputError if a file is missing or is not the one the manifest names."""
+    """Open the artefact in ``folder``; InputError if a file is missing or has not the digest in the manifest."""
     path = folder / MANIFEST
     if not path.is_file():
         raise InputError(f"an exported model is a folder with {MANIFEST}, but {folder} has none; name such a folder")

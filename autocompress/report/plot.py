@@ -1,4 +1,4 @@
-"""The trade-off plot: quality against latency, size as marker area, constraints as lines, baselines marked."""
+"""Draws quality against latency: file size as marker area, constraints as lines, baselines beside the front."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ BASELINE_MARKERS = ("s", "X", "^", "v", "P")
 
 @dataclass(frozen=True)
 class Mark:
-    """A point of the plot: latency in ms, quality as a fraction on validation data, and its label."""
+    """A point of the plot: latency in milliseconds, expected quality as a fraction, file size, label.
+
+    ``interval`` is the 95% interval of the validation quality, drawn for members of the front.
+    """
 
     latency_ms: float
     quality: float
@@ -40,7 +43,11 @@ class Mark:
 
 @dataclass(frozen=True)
 class PlotData:
-    """What is drawn, apart from how. ``statistic`` is the latency on the horizontal axis; ``None`` draws no line."""
+    """Holds what is drawn; ``draw`` decides how.
+
+    ``statistic`` names the latency on the horizontal axis. ``max_latency_ms`` and ``min_quality`` are drawn as lines,
+    unless they are None.
+    """
 
     title: str
     metric: str
@@ -53,7 +60,7 @@ class PlotData:
 
 
 def plot_data(summary: StudySummary) -> PlotData:
-    """The marks and lines of a study; the tighter of the two quality constraints is the one drawn."""
+    """Collect the marks and lines of a study; of two quality constraints the tighter one is drawn."""
     target, constraints = summary.problem.target, summary.problem.constraints
     statistic = target.latency_statistic
     floors = [
@@ -78,7 +85,10 @@ def plot_data(summary: StudySummary) -> PlotData:
 
 
 def write_plot(summary: StudySummary, path: Path) -> Path:
-    """Draw the study to ``path``, PNG or SVG by its suffix; InputError for another suffix or nothing measured."""
+    """Draw a study to ``path``, PNG or SVG by its suffix, and return ``path``.
+
+    InputError for another suffix or if nothing has been measured, StorageError if the file cannot be written.
+    """
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"a plot is written as .png or .svg, but got {path.name!r}; choose for example front.png")
     data = plot_data(summary)
@@ -91,7 +101,7 @@ def write_plot(summary: StudySummary, path: Path) -> Path:
 
 
 def draw(data: PlotData) -> Figure:
-    """A figure of 10 x 6 inches at 150 dots per inch, made without a display or global state."""
+    """Draw a figure of 10 x 6 inches at 150 dots per inch, without a display or matplotlib's global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -134,7 +144,7 @@ def _style(axes: Axes, data: PlotData) -> None:
 
 
 def _quality_range(data: PlotData) -> tuple[float, float]:
-    """The front and the baselines decide what is seen; the worst dominated points may fall off the bottom."""
+    """Return the vertical range: all of the front and the baselines; the worst dominated points may lie below."""
     kept = [m.quality for m in (*data.front, *data.baselines)] or [m.quality for m in data.dominated]
     low, high = min(kept), max(kept)
     if data.min_quality is not None:
@@ -167,7 +177,7 @@ def _scatter(axes: Axes, data: PlotData) -> None:
 
 
 def _steps(front: Sequence[Mark]) -> list[Mark]:
-    """The marks that no faster one matches in quality: what the line joins. The others are there for their size."""
+    """Return the marks that no faster one matches in quality, which the line joins; others are there for their size."""
     best: list[Mark] = []
     for mark in sorted(front, key=lambda m: (m.latency_ms, -m.quality)):
         if not best or mark.quality > best[-1].quality:
@@ -206,7 +216,7 @@ def _limits(axes: Axes, data: PlotData) -> None:
 
 
 def _size_legend(axes: Axes, data: PlotData) -> list[object]:
-    """Handles for the kinds of marks and for two or three file sizes."""
+    """Make the legend's handles: one per kind of mark, and up to three file sizes."""
 
     def handle(label: str, area: float, **style: object) -> object:
         return axes.scatter([], [], s=area, label=label, **style)  # type: ignore[arg-type]
@@ -234,6 +244,6 @@ def _all(data: PlotData) -> list[Mark]:
 
 
 def _area(mark: Mark, data: PlotData) -> float:
-    """Marker area in points squared, proportional to the file size; the largest file is 420, none is below 8."""
+    """Return a marker's area in points squared, proportional to the file size: 420 for the largest, 8 at least."""
     largest = max(m.size_bytes for m in _all(data))
     return max(8.0, 420.0 * mark.size_bytes / largest)

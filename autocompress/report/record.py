@@ -1,4 +1,4 @@
-"""The small files that say what a study found: summary.json, front.csv and front.png, beside the heavy ones."""
+"""Writes what a study found as small files in its folder: summary.json, front.csv and front.png."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SUMMARY, FRONT, PLOT = "summary.json", "front.csv", "front.png"
 
 
 def write_record(summary: StudySummary, folder: Path) -> None:
-    """Write the three files of a study with at least one measured trial into ``folder``."""
+    """Write the three files to ``folder``; InputError if nothing has been measured, StorageError without room."""
     write_json(folder / SUMMARY, summary.to_json())
     write_bytes(folder / FRONT, front_csv(summary).encode())
     write_plot(summary, folder / PLOT)
 
 
 def front_csv(summary: StudySummary) -> str:
-    """Baselines, then the front in order of mean latency, one row each; milliseconds and bytes."""
+    """Return a CSV table: the baselines, then the front in order of mean latency; milliseconds and bytes."""
     rows = [_row(b.name, "", None, figures_to_json(b.figures)) for b in summary.baselines]
     for point in summary.front:
         row = _row(str(point.trial), describe(point.configuration), point.feasible, figures_to_json(point.figures))

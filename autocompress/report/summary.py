@@ -1,21 +1,21 @@
-"""A study as one value that tables, plots and JSON are made from."""
+"""A study's figures as one value, from which tables, plots and JSON are made."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict
 
 from autocompress.domain.figures import Baseline, Figures
 from autocompress.domain.problem import Problem
 from autocompress.students.configuration import Configuration, configuration_to_json, describe
+from autocompress.study.store import State
 
-State = Literal["running", "interrupted", "finished"]
 TEACHER_BASELINE = "pytorch-fp32"
 
 
-class PhaseTimes(TypedDict):
-    """A phase's share of the time budget and what it took; ``used_s`` is None while it has not ended."""
+class PhaseTime(TypedDict):
+    """Wall-clock seconds that a phase was given and that it took; ``used_s`` is None while it has not ended."""
 
     name: str
     planned_s: float
@@ -24,10 +24,23 @@ class PhaseTimes(TypedDict):
 
 @dataclass(frozen=True)
 class FrontPoint:
-    """One non-dominated artefact.
+    """One measured artefact, as a rule a member of the Pareto front.
 
-    ``feasible`` is None until the point was verified; ``speedup`` is a baseline's mean latency over this point's
-    (above 1 is faster); ``stage`` is search, refine or verify, the last at which it was measured.
+    ``feasible`` says whether it meets all constraints and is None until it was verified. ``speedup`` maps a baseline's
+    name to that baseline's mean latency over this point's: above 1 this point is faster. ``stage`` is the last at
+    which it was measured, ``search``, ``refine`` or ``verify``; ``refined`` says whether it was distilled further on
+    its own.
+
+    Example:
+        >>> point = autocompress.open_study("whole").front[0]
+        >>> point.trial, point.feasible, point.stage
+        (23, True, 'verify')
+        >>> point.figures.validation.value, point.figures.validation.metric
+        (0.9166666666666666, 'accuracy')
+        >>> round(point.figures.latency_ms.mean, 4), round(point.speedup["onnxruntime-int8"], 2)
+        (0.0197, 3.27)
+        >>> point.to_json()["description"]
+        'cnn L1 H64 K1 E32 w8 e4 v33'
     """
 
     trial: int
@@ -39,7 +52,7 @@ class FrontPoint:
     refined: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """The object that stands in the ``front`` of ``autocompress show --json``."""
+        """Return the object that stands in ``front`` of ``autocompress show --json``."""
         return {
             "trial": self.trial,
             "feasible": self.feasible,
@@ -54,10 +67,22 @@ class FrontPoint:
 
 @dataclass(frozen=True)
 class StudySummary:
-    """Everything a report says of a study.
+    """Holds all that a report says of a study.
 
-    ``front`` is in order of mean latency; ``dominated`` holds (figures, trial) of the other measured trials, for the
-    plot; ``trials`` counts trials by state; ``updated`` is the time of the last change in seconds since the epoch.
+    ``front`` is in order of mean latency, the fastest first; ``dominated`` holds (figures, trial) of the other measured
+    trials; ``trials`` counts trials by state. ``updated`` is the time of the last change in seconds since the epoch.
+    ``teacher`` is the teacher's validation quality, for a study whose baselines were not measured.
+
+    Example:
+        >>> summary = autocompress.open_study("whole").summary
+        >>> summary.state, summary.metric, summary.trials["complete"]
+        ('finished', 'accuracy', 32)
+        >>> [baseline.name for baseline in summary.baselines]
+        ['pytorch-fp32', 'onnxruntime-fp32', 'onnxruntime-int8']
+        >>> round(summary.teacher_quality, 3), len(summary.front), len(summary.dominated)
+        (0.867, 9, 23)
+        >>> summary.phases[0]
+        {'name': 'teacher', 'planned_s': 14.4, 'used_s': 3.7}
     """
 
     study: str
@@ -69,19 +94,19 @@ class StudySummary:
     dominated: Sequence[tuple[Figures, int]] = ()
     metric: str = "accuracy"
     notes: Sequence[str] = ()
-    phases: Sequence[PhaseTimes] = ()
+    phases: Sequence[PhaseTime] = ()
     hardware: Mapping[str, Any] = field(default_factory=dict)
     updated: float | None = None
     teacher: float | None = None
 
     @property
     def teacher_quality(self) -> float | None:
-        """The teacher's validation quality in float32; None before it is known."""
-        values = [b.figures.validation.value for b in self.baselines if b.name == TEACHER_BASELINE]
-        return values[0] if values else self.teacher
+        """The teacher's validation quality in float32, a fraction; None before it is known."""
+        measured = measured_teacher(self.baselines)
+        return self.teacher if measured is None else measured
 
     def to_json(self) -> dict[str, Any]:
-        """The object that ``autocompress show --json`` prints."""
+        """Return the object that ``autocompress show --json`` prints."""
         return {
             "study": self.study,
             "state": self.state,
@@ -103,13 +128,21 @@ class StudySummary:
         }
 
 
+def measured_teacher(baselines: Sequence[Baseline]) -> float | None:
+    """Return the validation quality of the teacher's float32 baseline; None if it was not measured."""
+    return next((b.figures.validation.value for b in baselines if b.name == TEACHER_BASELINE), None)
+
+
 def speedups(figures: Figures, baselines: Sequence[Baseline]) -> dict[str, float]:
-    """Each baseline's mean latency over that of ``figures``; above 1 is faster than the baseline."""
+    """Divide each baseline's mean latency by that of ``figures``; above 1 these are faster than the baseline."""
     return {b.name: b.figures.latency_ms.mean / figures.latency_ms.mean for b in baselines}
 
 
 def figures_to_json(figures: Figures) -> dict[str, Any]:
-    """The measured fields as front points and baselines carry them; ``interval`` is that of the validation value."""
+    """Return the measured fields in the JSON form of front points and baselines.
+
+    ``interval`` is that of the validation value; latencies are milliseconds, sizes bytes.
+    """
     latency = figures.latency_ms
     return {
         "quality": {

@@ -1,4 +1,4 @@
-"""Every trial of a study as its files say, so that anyone can check from outside what became of each."""
+"""Lists every trial of a study as its files hold it, so that each can be checked from outside."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LATER_STAGES = ("refine", "verify")
 
 
 def all_trials(store: StudyStore) -> list[dict[str, Any]]:
-    """One object per trial that was started, in order; a duplicate of another trial is never started.
+    """Return one JSON object per trial that was started, in order; a duplicate of another is never started.
 
     ``state`` is complete, failed, or running or interrupted where there is no result yet. ``digest`` is that of the
     configuration, ``attempts`` how often it was tried, ``reason`` why it failed (else None). A measured trial has its

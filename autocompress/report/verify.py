@@ -1,4 +1,4 @@
-"""Measure an exported folder again and hold it against its manifest."""
+"""Measures an exported model again and compares it with its manifest."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ PADDING = ("pad_token", "unk_token")
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What was measured now.
+    """Holds the new measurement of an export and how it differs from the manifest.
 
-    ``differences`` are sentences, those because of which ``matches_manifest`` is false first; others are only noted.
+    ``differences`` are sentences: first those that make ``matches_manifest`` false, then those that are only noted.
     """
 
     quality: Quality
@@ -46,7 +46,7 @@ class VerifyReport:
     differences: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The object that ``autocompress verify --json`` prints."""
+        """Return the object that ``autocompress verify --json`` prints."""
         quality = self.quality
         return {
             "quality": {
@@ -93,7 +93,7 @@ def _tokenizer(artifact: Artifact) -> Tokenizer:
 
 
 def _pad_id(folder: Path, tokenizer: Tokenizer) -> int:
-    """The id that the study padded with: dynamic activation scales see the padding of a request too."""
+    """Return the padding id of the study: dynamic activation scales depend on the padding of a request too."""
     path = folder / "tokenizer_config.json"
     try:
         settings = read_json(path) if path.is_file() else {}
@@ -111,7 +111,7 @@ def _pad_id(folder: Path, tokenizer: Tokenizer) -> int:
 def _measure(
     artifact: Artifact, split: EncodedSplit, pad_id: int, protocol: LatencyProtocol
 ) -> tuple[Latency, NDArray[np.float32]]:
-    """Latency over requests drawn from ``split``, and the outputs [n, num_outputs] on all of it."""
+    """Measure the latency of requests drawn from ``split`` and the outputs [n, num_outputs] on all of it."""
     batch_size, threads = artifact.manifest.batch_size, artifact.manifest.threads
     with scratch() as temporary:
         requests = temporary / "requests.npz"
@@ -128,7 +128,7 @@ def _measure(
 
 
 def _compare(manifest: Manifest, quality: Quality, latency: Latency, size: int) -> tuple[list[str], list[str]]:
-    """What fails and what is only noted."""
+    """Return the differences that fail and those that are only noted."""
     failing, noted = [], []
     if size != manifest.figures.size_bytes:
         failing.append(f"{MODEL} has {size:,} bytes, but the manifest says {manifest.figures.size_bytes:,}")
@@ -154,6 +154,7 @@ def _compare(manifest: Manifest, quality: Quality, latency: Latency, size: int) 
 
 
 def _quality_difference(manifest: Manifest, quality: Quality) -> str | None:
+    """Return a sentence if the quality is not the manifest's, as ``verify_export`` defines it; else None."""
     figures = manifest.figures
     splits = [split for split in (figures.test, figures.validation) if split is not None]
     if any(quality.count == split.count and abs(quality.value - split.value) < SAME for split in splits):

@@ -1,4 +1,4 @@
-"""The Optuna study of a search, in one SQLite file that survives kill -9."""
+"""Keeps the Optuna study of a search in one SQLite file that survives ``kill -9``."""
 
 from __future__ import annotations
 
@@ -18,20 +18,18 @@ from autocompress.system.files import scratch
 from objectives.objective import Direction
 
 STUDY_NAME = "search"
-
-
-class DamagedError(StudyError):
-    """A study's database is not what was written."""
-
-
 _TIMEOUT_S = 60
 
 
-def open_study(path: Path, directions: Sequence[Direction]) -> optuna.Study:
-    """Create or open the study at ``path``; only the process that holds the study's lock may.
+class DamagedError(StudyError):
+    """The SQLite file of a study fails its integrity check."""
 
-    Write-ahead log with ``synchronous=FULL``: what was committed is on disk. DamagedError if the file is damaged,
-    StudyError if it is of other directions, StorageError if it cannot be written.
+
+def open_study(path: Path, directions: Sequence[Direction]) -> optuna.Study:
+    """Open the Optuna study in the file ``path``, or create it; the caller must hold the lock of the study's folder.
+
+    The file has a write-ahead log and ``synchronous=FULL``: a committed transaction is on disk. DamagedError if the
+    file is damaged, StudyError if it was made with other directions, StorageError if it cannot be written.
     """
     if path.exists():
         _check_integrity(path)
@@ -57,15 +55,16 @@ def open_study(path: Path, directions: Sequence[Direction]) -> optuna.Study:
 
 
 def check_place(folder: Path) -> None:
-    """StorageError if the file system of ``folder`` cannot hold a study's database, as some network file systems."""
+    """Raise StorageError if the file system of ``folder`` cannot hold a study's database, as some on a network."""
     with scratch(folder, ".check-") as place:
         close_study(open_study(place / "study.db", ["minimize"]))
 
 
 def add_running(study: optuna.Study, chosen: FixedTrial, attributes: dict[str, Any]) -> tuple[int, int]:
-    """Store a trial with its parameters and user attributes in one transaction; its number and Optuna's identifier.
+    """Store a running trial with its parameters and user attributes; return its number and Optuna's trial id.
 
-    ``ask`` takes one transaction per parameter. ValueError if the study knows other options of a parameter.
+    This is one transaction, where ``Study.ask`` takes one per parameter. ValueError if the study holds the parameter
+    with another distribution.
     """
     template = optuna.trial.create_trial(
         state=TrialState.RUNNING, params=chosen.params, distributions=chosen.distributions, user_attrs=attributes
@@ -75,12 +74,12 @@ def add_running(study: optuna.Study, chosen: FixedTrial, attributes: dict[str, A
 
 
 def stored_trial(study: optuna.Study, identifier: int) -> FrozenTrial:
-    """A trial as it is stored, without reading the others."""
+    """Read one trial by Optuna's trial id, without reading the others."""
     return study._storage.get_trial(identifier)
 
 
 def close_study(study: optuna.Study) -> None:
-    """Close the connections to the file."""
+    """Close all connections to the study's file."""
     storage: Any = study._storage
     backend = getattr(storage, "_backend", storage)
     backend.remove_session()
@@ -88,7 +87,7 @@ def close_study(study: optuna.Study) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """Open the file by its path, for in a URL some letters of a name mean something else; the pool changes threads."""
+    """Connect by path, since some characters of a name mean something else in a URL; the pool changes threads."""
     return sqlite3.connect(path.absolute(), timeout=_TIMEOUT_S, check_same_thread=False)
 
 

@@ -1,4 +1,4 @@
-"""The result of a trial, as its file holds it."""
+"""The result of a trial and its JSON form."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class TrialResult(Stored):
-    """The content of a result file: one configuration, compiled once and measured, or why that failed.
+    """Holds what was measured of one compiled configuration, or the reason why that failed.
 
-    ``artifact_digest`` is the SHA-256 of model.onnx, ``fingerprint`` the digest of the hardware fingerprint,
-    ``seconds`` the time of each step (cut, compile, quality, latency), ``stage`` one of search, refine, verify.
+    ``figures`` is None for a failed trial, whose ``reason`` says why; ``attempt`` counts from 0. ``artifact_digest``
+    is the SHA-256 of model.onnx, ``fingerprint`` the digest of the hardware fingerprint, ``seconds`` the wall-clock
+    time of each step (cut, compile, quality, latency), ``stage`` one of ``search``, ``refine``, ``verify``.
     """
 
     trial: int
@@ -37,7 +38,7 @@ class TrialResult(Stored):
         return configuration_digest(self.configuration)
 
     def to_json(self) -> dict[str, Any]:
-        """The versioned JSON form, with the configuration's digest."""
+        """Return the versioned JSON form, which includes the configuration's digest."""
         own = {"configuration": configuration_to_json(self.configuration), "digest": self.digest}
         return {"version": VERSION, **super().to_json(), **own}
 

@@ -1,4 +1,4 @@
-"""Which of a trial's files ships, from the search or refined, and whether it is still the one that was measured."""
+"""Chooses which file of a trial ships: the one that the search compiled, or the refined one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ REFINED = "refined"
 
 
 def shipped_results(store: StudyStore) -> list[TrialResult]:
-    """Per measured trial the better of its result and its refined result."""
+    """Read, per measured trial, its refined result where that is at least as good, else the search's."""
     return [better_of(r, store.result(r.trial, "refine")) for r in store.results() if r.figures is not None]
 
 
 def shipped_folder(store: StudyStore, result: TrialResult) -> Path:
-    """Where the model.onnx of a result is."""
+    """Return the folder that holds the model.onnx of a result."""
     folder = store.trial_folder(result.trial)
     refined = store.result(result.trial, "refine")
     ships_refined = refined is not None and refined.artifact_digest == result.artifact_digest
@@ -26,13 +26,13 @@ def shipped_folder(store: StudyStore, result: TrialResult) -> Path:
 
 
 def is_intact(store: StudyStore, result: TrialResult) -> bool:
-    """Whether the model.onnx of a result is there and the one that was measured."""
+    """Tell whether the model.onnx of a result exists and has the SHA-256 that was measured."""
     path = shipped_folder(store, result) / MODEL
     return path.is_file() and sha256(path) == result.artifact_digest
 
 
 def better_of(result: TrialResult, refined: TrialResult | None) -> TrialResult:
-    """The refined result where its validation quality is at least as good, else the one from the search."""
+    """Return the refined result if its expected validation quality is at least as good, else the search's."""
     if refined is None or refined.figures is None or result.figures is None:
         return result
     return refined if refined.figures.validation.estimate >= result.figures.validation.estimate else result

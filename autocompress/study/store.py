@@ -1,38 +1,39 @@
-"""A study's folder: problem, state, lock and one result file per trial."""
+"""A study's folder: its problem, its state, its lock, its database and the result files of its trials."""
 
 from __future__ import annotations
 
-import fcntl
 import itertools
-import json
-import os
 import shutil
-import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
-
-import optuna
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Literal
 
 from autocompress.domain.problem import Problem
-from autocompress.study.database import close_study, open_study
+from autocompress.study.lock import is_locked, take_lock
 from autocompress.study.results import TrialResult
 from autocompress.system.command_line import command_line
 from autocompress.system.errors import InputError, StorageError, StudyError
-from autocompress.system.files import read_json, read_sealed, write_sealed
+from autocompress.system.files import read_sealed, write_sealed
 from objectives.objective import Direction
 
-HARDWARE = "hardware.json"
+if TYPE_CHECKING:
+    import optuna
+    from filelock import FileLock
+
+PROBLEM, STATE, DATABASE, HARDWARE = "problem.json", "state.json", "study.db", "hardware.json"
+State = Literal["running", "interrupted", "finished"]
 RESULT_FILES = {"search": "result.json", "refine": "refined/result.json", "verify": "verified.json"}
-_LOCK_WAIT_S = 2.0
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a study came: its phase, and per phase the seconds planned and used."""
+    """How far a study came.
+
+    ``phase`` is the one entered last, ``finished`` whether the last one ended; ``planned_s`` and ``used_s`` are
+    wall-clock seconds by phase, of which ``used_s`` holds the phases that have ended.
+    """
 
     phase: str = "new"
     finished: bool = False
@@ -41,7 +42,7 @@ class Progress:
 
 
 def check_name(name: str) -> str:
-    """``name`` if it can be a study's (one plain folder name); else InputError."""
+    """Return ``name`` if a study can have it: one plain folder name of at most 200 bytes. Else InputError."""
     bad = not name.strip() or name.startswith(".") or len(name.encode()) > 200
     if bad or any(character in "/\\" or not character.isprintable() for character in name):
         raise InputError(
@@ -51,16 +52,33 @@ def check_name(name: str) -> str:
 
 
 def study_names(studies_dir: Path) -> list[str]:
-    """The studies under ``studies_dir``, by name; a folder that does not exist has none. InputError if it is a file."""
+    """List the names of the studies in a folder, sorted; a folder that does not exist has none.
+
+    InputError if ``studies_dir`` is a file.
+    """
     if studies_dir.exists() and not studies_dir.is_dir():
         raise InputError(f"--studies-dir must be a folder, but {studies_dir} is a file; name another")
-    return sorted(path.parent.name for path in studies_dir.glob("*/problem.json"))
+    return sorted(path.parent.name for path in studies_dir.glob(f"*/{PROBLEM}"))
 
 
 class StudyStore:
-    """One study on disk. ``create`` and ``resume`` take its lock and may write; ``read`` does neither.
+    """Reads and writes the folder of one study.
 
-    The lock is an OS file lock, so it is free as soon as its holder is dead, however that came about.
+    ``create`` and ``resume`` lock the folder and may write until ``close``; ``read`` takes no lock and cannot write.
+    The lock is a file lock of the operating system, so it is free as soon as its holder is dead. Only a writer opens
+    the Optuna database: to read a study, neither Optuna nor SQLAlchemy is imported.
+
+    Example:
+        >>> store = StudyStore.read(Path("studies"), "whole")
+        >>> store.state(), store.counts()
+        ('finished', {'complete': 32, 'failed': 0, 'interrupted': 0})
+        >>> store.result(23).figures.size_bytes
+        22498
+        >>> store.result(23, "verify").stage, store.result(99)
+        ('verify', None)
+        >>> store.write_progress(Progress("search"))
+        Traceback (most recent call last):
+        autocompress.system.errors.StudyError: study 'whole' is open for reading only; resume it to change it
     """
 
     def __init__(self, folder: Path, problem: Problem, lock: FileLock | None) -> None:
@@ -71,20 +89,23 @@ class StudyStore:
 
     @classmethod
     def create(cls, studies_dir: Path, name: str, problem: Problem) -> StudyStore:
-        """Make the folder of a new study and lock it; StudyError if the study exists."""
+        """Make the folder of a new study, lock it and write the problem.
+
+        StudyError if the study exists, InputError if it cannot have that name, StorageError if nothing can be written.
+        """
         folder = studies_dir / check_name(name)
-        if (folder / "problem.json").exists():
+        if (folder / PROBLEM).exists():
             raise StudyError(
                 f"study {name!r} must be new, but {folder} exists; resume it "
                 f"({command_line('resume', name, studies_dir)}) or choose another --study"
             )
-        lock = _take_lock(folder)
+        lock = take_lock(folder)
         try:
-            if (folder / "problem.json").exists():
+            if (folder / PROBLEM).exists():
                 raise StudyError(
                     f"study {name!r} must be new, but another process just made it; choose another --study"
                 )
-            write_sealed(folder / "problem.json", problem.to_json())
+            write_sealed(folder / PROBLEM, problem.to_json())
         except BaseException:
             lock.release()
             raise
@@ -92,9 +113,9 @@ class StudyStore:
 
     @classmethod
     def resume(cls, studies_dir: Path, name: str) -> StudyStore:
-        """Open a study and lock it; StudyError if there is none, or another process holds it (it is named)."""
+        """Open a study to write and lock it; StudyError if there is none, or names the process that has it open."""
         folder = _existing(studies_dir, name)
-        lock = _take_lock(folder)
+        lock = take_lock(folder)
         try:
             return cls(folder, _read_problem(folder), lock)
         except BaseException:
@@ -103,54 +124,57 @@ class StudyStore:
 
     @classmethod
     def read(cls, studies_dir: Path, name: str) -> StudyStore:
-        """Open a study to look at, also while another process works on it; nothing in it is changed."""
+        """Open a study to read, also while another process writes; StudyError if there is none or it is damaged."""
         folder = _existing(studies_dir, name)
         return cls(folder, _read_problem(folder), None)
 
     @property
     def name(self) -> str:
-        """The folder's name."""
+        """The study's name, which is that of its folder."""
         return self.folder.name
 
-    def state(self) -> str:
-        """``running`` while a live process holds the lock, else ``finished`` or ``interrupted``."""
-        if self._lock is not None or _is_locked(self.folder / "lock"):
+    def state(self) -> State:
+        """Return ``running`` while a live process holds the lock, else ``finished`` or ``interrupted``."""
+        if self._lock is not None or is_locked(self.folder):
             return "running"
         return "finished" if self.progress().finished else "interrupted"
 
     def progress(self) -> Progress:
-        """The last written progress; that of a new study if there is none."""
+        """Read the progress written last; that of a new study before the first. StudyError if it is damaged."""
         try:
-            return Progress(**read_sealed(self.folder / "state.json"))
+            return Progress(**read_sealed(self.folder / STATE))
         except FileNotFoundError:
             return Progress()
         except (TypeError, ValueError) as error:
-            raise StudyError(f"{self.folder / 'state.json'} is not a study's state: {error}") from error
+            raise StudyError(f"{self.folder / STATE} is not a study's state: {error}") from error
 
     def write_progress(self, progress: Progress) -> None:
-        """Store ``progress``."""
+        """Write ``progress`` to state.json; StudyError without the lock."""
         self._must_hold_lock()
-        write_sealed(self.folder / "state.json", asdict(progress))
+        write_sealed(self.folder / STATE, asdict(progress))
 
     def optuna_study(self, directions: Sequence[Direction]) -> optuna.Study:
-        """The Optuna study in study.db, made or opened at the first call; for the holder of the lock alone."""
+        """Open the Optuna study in study.db, or create it; later calls return the same one.
+
+        StudyError without the lock or with other directions, StorageError if the file cannot be written.
+        """
+        from autocompress.study.database import open_study
+
         self._must_hold_lock()
         if self._study is None:
-            self._study = open_study(self.folder / "study.db", directions)
+            self._study = open_study(self.folder / DATABASE, directions)
         return self._study
 
     def set_database_aside(self) -> Path:
-        """Close study.db and rename it, so that a new one can be made; where it is now."""
+        """Close study.db and rename it, so that a new one can be made; return where it is then."""
         self._must_hold_lock()
-        if self._study is not None:
-            close_study(self._study)
-            self._study = None
+        self._close_database()
         for suffix in ("-wal", "-shm"):
-            (self.folder / f"study.db{suffix}").unlink(missing_ok=True)
-        return self.set_aside(self.folder / "study.db")
+            (self.folder / f"{DATABASE}{suffix}").unlink(missing_ok=True)
+        return self.set_aside(self.folder / DATABASE)
 
     def set_aside(self, path: Path) -> Path:
-        """Rename a damaged file or folder of the study to a free name that ends in ``.damaged``; where it is now."""
+        """Rename a damaged file or folder of the study to a free name in ``.damaged``; return where it is then."""
         self._must_hold_lock()
         names = (path.with_name(f"{path.name}{count or ''}.damaged") for count in itertools.count())
         aside = next(name for name in names if not name.exists())
@@ -158,11 +182,11 @@ class StudyStore:
         return aside
 
     def trial_folder(self, number: int) -> Path:
-        """Where trial ``number`` keeps its files."""
+        """Return the folder of trial ``number``, whether it exists or not."""
         return self.folder / "trials" / f"{number:05d}"
 
     def make_trial_folder(self, number: int) -> Path:
-        """The folder of trial ``number``, made if need be; StorageError if that fails."""
+        """Make the folder of trial ``number`` where it is missing and return it; StorageError if that fails."""
         folder = self.trial_folder(number)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -171,18 +195,18 @@ class StudyStore:
         return folder
 
     def remove_given_up(self) -> None:
-        """Remove the folders of trials without a result: once a search has ended, nobody comes back to them."""
+        """Remove the folders of trials without a result, which no search will finish once it has ended."""
         self._must_hold_lock()
         for number in self.trial_numbers():
             if not self.result_path(number).exists():
                 shutil.rmtree(self.trial_folder(number), ignore_errors=True)
 
     def result_path(self, number: int, stage: str = "search") -> Path:
-        """The result file of a stage (search, refine, verify) of trial ``number``."""
+        """Return the path of a trial's result file for a stage: ``search``, ``refine`` or ``verify``."""
         return self.trial_folder(number) / RESULT_FILES[stage]
 
     def result(self, number: int, stage: str = "search") -> TrialResult | None:
-        """What was measured; None without a file. StudyError if the file is not that trial's result."""
+        """Read what a stage measured of a trial; None without a file. StudyError if it is not that trial's result."""
         path = self.result_path(number, stage)
         try:
             result = TrialResult.from_json(read_sealed(path))
@@ -195,22 +219,22 @@ class StudyStore:
         return result
 
     def write_result(self, result: TrialResult) -> None:
-        """Store a result at the place of its trial and stage."""
+        """Write a result to the file of its trial and stage."""
         write_sealed(self.result_path(result.trial, result.stage), result.to_json())
 
     def results(self, stage: str = "search") -> list[TrialResult]:
-        """All results of a stage, by trial number, failed ones (``figures`` is None) among them."""
+        """Read all results of a stage, by trial number; ``figures`` of a failed trial is None."""
         found = (self.result(number, stage) for number in self.trial_numbers())
         return [result for result in found if result is not None]
 
     def trial_numbers(self) -> Iterator[int]:
-        """The trials that have a folder, in order; a duplicate has none."""
+        """Iterate over the numbers of the trials that have a folder, in order; a duplicate of a trial has none."""
         folder = self.folder / "trials"
         names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
         return (int(name) for name in names if name.isdigit())
 
     def counts(self) -> dict[str, int]:
-        """Trials by state: ``complete``, ``failed``, and ``running`` or ``interrupted`` (started, without a result)."""
+        """Count trials by state: ``complete``, ``failed``, and ``running`` or ``interrupted`` (no result yet)."""
         numbers = list(self.trial_numbers())
         results = self.results()
         complete = sum(result.figures is not None for result in results)
@@ -222,10 +246,8 @@ class StudyStore:
         }
 
     def close(self) -> None:
-        """Close study.db and free the lock; closing twice does nothing."""
-        if self._study is not None:
-            close_study(self._study)
-            self._study = None
+        """Close study.db and release the lock; closing twice does nothing."""
+        self._close_database()
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -238,6 +260,13 @@ class StudyStore:
     ) -> None:
         self.close()
 
+    def _close_database(self) -> None:
+        if self._study is not None:
+            from autocompress.study.database import close_study
+
+            close_study(self._study)
+            self._study = None
+
     def _must_hold_lock(self) -> None:
         if self._lock is None:
             raise StudyError(f"study {self.name!r} is open for reading only; resume it to change it")
@@ -245,7 +274,7 @@ class StudyStore:
 
 def _existing(studies_dir: Path, name: str) -> Path:
     folder = studies_dir / check_name(name)
-    if not (folder / "problem.json").is_file():
+    if not (folder / PROBLEM).is_file():
         known = study_names(studies_dir)
         hint = f"there are {', '.join(known)}" if known else f"there are none in {studies_dir}"
         raise StudyError(f"study {name!r} must exist, but {hint}")
@@ -253,48 +282,8 @@ def _existing(studies_dir: Path, name: str) -> Path:
 
 
 def _read_problem(folder: Path) -> Problem:
-    path = folder / "problem.json"
+    path = folder / PROBLEM
     try:
         return Problem.from_json(read_sealed(path))
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise StudyError(f"{path} must be a study's problem, but reading it failed: {error}") from error
-
-
-def _take_lock(folder: Path) -> FileLock:
-    path = folder / "lock"
-    lock = FileLock(path, thread_local=False)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=_LOCK_WAIT_S, poll_interval=0.1)
-    except Timeout:
-        raise StudyError(f"study {folder.name!r} is in use by {_holder(path)}; wait for it or stop it") from None
-    except OSError as error:
-        raise StorageError(
-            f"{folder} must be writable, but {error.strerror or error}; choose another --studies-dir"
-        ) from error
-    holder = {"pid": os.getpid(), "host": socket.gethostname()}
-    path.write_text(json.dumps(holder), encoding="utf-8")
-    return lock
-
-
-def _holder(path: Path) -> str:
-    try:
-        holder: dict[str, Any] = read_json(path)
-        return f"process {holder['pid']} on {holder['host']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
-
-
-def _is_locked(path: Path) -> bool:
-    """Whether a live process holds the lock, asked by a shared lock that is given back at once."""
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(handle)
-    return False

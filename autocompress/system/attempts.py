@@ -1,4 +1,4 @@
-"""After the teacher no part of a search ends all of it: what fails is noted with its reason, and the rest goes on."""
+"""Lets a search go on when one of its parts fails: the failure is reported as a note with its reason."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from autocompress.system.errors import BrokenInstallationError, StorageError
 from autocompress.system.events import Event, Listener
 
 ENDING = (StorageError, BrokenInstallationError)
-"""What ends a search all the same: a full disk keeps nothing more, and without a package every part fails."""
+"""Errors that end a search all the same: a full disk keeps nothing more, and without a package every part fails."""
 
 
 @contextmanager
 def attempt(what: str, listener: Listener) -> Iterator[None]:
-    """Run the block; if it fails, tell the listener ``what`` could not be done and why. Errors of ``ENDING`` pass."""
+    """Run the block; if it fails, send the listener a note of ``what`` was tried and why it failed.
+
+    Errors of ``ENDING`` are raised.
+    """
     try:
         yield
     except ENDING:
@@ -24,7 +27,7 @@ def attempt(what: str, listener: Listener) -> Iterator[None]:
 
 
 def reason_of(error: BaseException) -> str:
-    """One line of at most 300 characters: the kind of error where it is no error of this program, and its message."""
+    """Describe an error in one line: its message, at most 300 characters, after its class unless it is one of ours."""
     message = " ".join(str(error).split())[:300]
     name = type(error).__name__
     if not message:

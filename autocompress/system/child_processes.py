@@ -1,4 +1,4 @@
-"""How this program starts processes of its own: what lies in the user's folder or variables must not change them."""
+"""Starts processes of this program so that the user's current folder and variables do not change what they run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autocompress.system.errors import BrokenInstallationError
 ROOT = Path(__file__).resolve().parents[2]
 """The folder that this package is imported from."""
 INSTALLED = ROOT.name in ("site-packages", "dist-packages")
-"""Whether every Python process looks there; else it is a source checkout."""
+"""Whether every Python process imports from there; else it is a source checkout."""
 _KEPT = {
     *("PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONUSERBASE", "PYTHONNOUSERSITE"),
     *("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED"),
@@ -24,15 +24,15 @@ _IMPORT_ERRORS = ("ImportError: ", "ModuleNotFoundError: ")
 
 
 def module_command(module: str, *arguments: str, python: str = sys.executable) -> list[str]:
-    """The command that runs a module of this package; to be started with ``child_environment``."""
+    """Return the command that runs a module of this package; to be started with ``child_environment``."""
     return [python, "-m", module, *arguments]
 
 
 def child_environment(home: Path, **settings: str) -> dict[str, str]:
-    """This process's variables with what could harm a child left out, and ``settings``.
+    """Return this process's variables without those that could harm a child, and ``settings``.
 
-    A child finds this package where it was found here, and nothing in the current folder. Of Python's own variables
-    those that say where it is installed stay. ``home`` is the child's home where the user has none.
+    A child imports this package from where it was imported here, and nothing from the current folder. Of Python's own
+    variables those that say where it is installed stay. ``home`` is the child's home where the user has none.
     """
     harmful = harmful_variables() | {name for name in os.environ if name.startswith("PYTHON") and name not in _KEPT}
     kept = {name: value for name, value in os.environ.items() if name not in harmful}
@@ -41,7 +41,7 @@ def child_environment(home: Path, **settings: str) -> dict[str, str]:
 
 
 def harmful_variables() -> set[str]:
-    """Names of variables that bind threads to cores behind this program's back, or count more of them than there are.
+    """Return the names of set variables that pin threads to cores, or ask for more threads than there are cores.
 
     A library ends the process if it cannot start as many threads as it is told to.
     """
@@ -55,7 +55,7 @@ def _is_count(value: str, most: int) -> bool:
 
 
 def missing_user(home: str) -> dict[str, str]:
-    """HOME and USER for a user whom the system does not know, as in a container; empty where both are known."""
+    """Return HOME and USER for a user whom the system does not know, as in a container; empty if both are known."""
     missing = {}
     try:
         known = os.environ.get("HOME", "?") != "" and Path.home().is_absolute()
@@ -71,7 +71,7 @@ def missing_user(home: str) -> dict[str, str]:
 
 
 def temporary_folder() -> str:
-    """``tempfile.gettempdir()``, or the current folder where no folder for temporary files can be written."""
+    """Return ``tempfile.gettempdir()``, or the current folder if no folder for temporary files is writable."""
     try:
         return tempfile.gettempdir()
     except OSError:
@@ -79,13 +79,13 @@ def temporary_folder() -> str:
 
 
 def last_line(log: Path) -> str:
-    """The last line that a child wrote to its standard error; empty if it wrote none."""
+    """Return the last line that a child wrote to its log; empty if it wrote none."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
     return lines[-1] if lines else ""
 
 
 def refuse_import_error(text: str) -> None:
-    """BrokenInstallationError if an import failed in the process that wrote ``text``: trying again would not help."""
+    """Raise BrokenInstallationError if a process's output tells of a failed import: a retry would not help."""
     for line in reversed(text.splitlines()):
         for name in _IMPORT_ERRORS:
             if name in line:
@@ -93,7 +93,7 @@ def refuse_import_error(text: str) -> None:
 
 
 def broken_installation(cause: object) -> BrokenInstallationError:
-    """The error for a package that cannot be imported."""
+    """Make the error for a package that cannot be imported."""
     return BrokenInstallationError(
         f"the packages that autocompress needs must be importable, but one is not ({cause}); install autocompress "
         "anew, and look for files on PYTHONPATH that have a package's name"
@@ -101,6 +101,6 @@ def broken_installation(cause: object) -> BrokenInstallationError:
 
 
 def _python_path() -> str:
-    """PYTHONPATH without entries that stand for the current folder, and with this package's folder where needed."""
+    """Return PYTHONPATH without entries that mean the current folder, and with this package's folder if needed."""
     given = [str(Path(entry).absolute()) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     return os.pathsep.join(given if INSTALLED or str(ROOT) in given else [*given, str(ROOT)])

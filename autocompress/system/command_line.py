@@ -1,4 +1,4 @@
-"""Command lines in messages, written so that a shell reads them as they are meant."""
+"""Writes command lines for messages, quoted so that they can be copied into a shell."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ DEFAULT_STUDIES = Path("studies")
 
 
 def command_line(command: str, study: str | None, studies_dir: Path, *options: str) -> str:
-    """``autocompress COMMAND STUDY OPTIONS`` with ``--studies-dir`` where it is needed, quoted for a shell.
+    """Return ``autocompress COMMAND STUDY OPTIONS`` with ``--studies-dir`` where it is needed, quoted for a shell.
 
-    ``options`` stand as they are, for they may hold a word in capitals that the user replaces.
+    ``options`` are not quoted, for they may hold a word in capitals that the user replaces.
     """
     words = [*options] if studies_dir == DEFAULT_STUDIES else [*options, "--studies-dir", quoted(str(studies_dir))]
     if study is not None:
@@ -21,7 +21,7 @@ def command_line(command: str, study: str | None, studies_dir: Path, *options: s
 
 
 def quoted(word: str) -> str:
-    """``word`` for a shell; with characters that cannot be printed as bash and zsh write them."""
+    """Quote a word for a shell; characters that cannot be printed are escaped as in bash and zsh (``$'\\x1b'``)."""
     if word.isprintable():
         return shlex.quote(word)
     escaped = (chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}" for byte in os.fsencode(word))

@@ -1,11 +1,11 @@
-"""Errors a user can cause or has to know of, each with the exit code of the command line.
+"""Errors that a user can cause or has to know of, each with the command line's exit code.
 
 A message states the rule, then the value found, then what to do.
 """
 
 
 class AutocompressError(Exception):
-    """Base of all errors that are told in one line, without a traceback."""
+    """Base of all errors that the command line prints in one line, without a traceback."""
 
     exit_code = 1
 
@@ -17,7 +17,7 @@ class InputError(AutocompressError):
 
 
 class NoFeasibleError(AutocompressError):
-    """The search is over and no measured artefact meets the constraints."""
+    """A search has ended, and no measured artefact meets the constraints."""
 
     exit_code = 3
 
@@ -35,7 +35,7 @@ class MeasurementError(AutocompressError):
 
 
 class BrokenInstallationError(AutocompressError):
-    """A package that is needed cannot be imported, here or in a process that was started."""
+    """A needed package cannot be imported, here or in a child process."""
 
     exit_code = 5
 

@@ -1,4 +1,4 @@
-"""What a running search tells whoever listens: the command line draws it, a library user may log it."""
+"""Events of a running search, for a listener: the command line draws them, a user of the library may log them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Event:
-    """``kind`` is phase (one starts), progress (``fraction`` of the phase is done), note, or trial (one is done)."""
+    """Something that happened in a search.
+
+    ``kind`` is ``phase`` (one starts), ``progress`` (``fraction``, from 0 to 1, of the phase is done), ``note``, or
+    ``trial`` (one is done). ``seconds_left`` is the expected rest of the phase in seconds, where it is known.
+    """
 
     kind: str
     message: str
@@ -18,4 +22,4 @@ Listener = Callable[[Event], None]
 
 
 def silent(event: Event) -> None:
-    """Listen to nothing."""
+    """Ignore an event."""

@@ -1,7 +1,7 @@
-"""Python files that add entries to the registries (dimensions, student types, families, kinds of task).
+"""Imports Python files that add entries to the registries (dimensions, student types, families, kinds of task).
 
 The variable ``AUTOCOMPRESS_EXTENSIONS`` names them, separated as in ``PATH``. Every process of a search reads it, so
-that a worker knows what its controller knows. Each registry loads them when it is imported itself.
+that a worker has the entries that its controller has. Each registry calls this when it is imported itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writing files so that a crash leaves the old one or the new one, never half of one."""
+"""Reads and writes files so that a crash leaves the old one or the new one, never half of one."""
 
 import fcntl
 import hashlib
@@ -19,13 +19,13 @@ SCRATCH = "autocompress-scratch-"
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write to a temporary name beside ``path``, fsync, rename, fsync the folder; StorageError if that fails."""
+    """Write ``content`` to ``path`` atomically and sync it to the disk; StorageError if that fails."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as indented JSON (NaN and infinity refused), atomically."""
+    """Write ``value`` as indented JSON, atomically; ValueError for NaN and infinity, StorageError if writing fails."""
     text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
     if any("\ud800" <= letter <= "\udfff" for letter in text):  # half a character, from a file's name in bytes
         text = json.dumps(value, indent=2, allow_nan=False)
@@ -33,7 +33,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON value in ``path``; ValueError if there is none in it."""
+    """Read the JSON value in ``path``; ValueError if its content is not JSON."""
     try:
         return json.loads(path.read_bytes(), parse_constant=_refuse)
     except RecursionError as error:
@@ -41,12 +41,12 @@ def read_json(path: Path) -> Any:
 
 
 def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
-    """``write_json`` of an object with the digest of its content as one more entry, ``sha256``."""
+    """Write an object as JSON with the SHA-256 of its content as one more entry, ``sha256``."""
     write_json(path, {**value, SEAL: _seal(value)})
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
-    """The object that ``write_sealed`` wrote; ValueError if it is none or was changed since."""
+    """Read an object that ``write_sealed`` wrote, without the digest; ValueError if it was changed since."""
     value = read_json(path)
     if not isinstance(value, dict) or value.pop(SEAL, None) != _seal(value):
         raise ValueError(f"its content must have the digest it was written with ({SEAL}), but was changed or damaged")
@@ -62,14 +62,17 @@ def _seal(value: Mapping[str, Any]) -> str:
 
 
 def sha256(path: Path) -> str:
-    """Hex SHA-256 of a file's content."""
+    """Compute the hexadecimal SHA-256 of a file's content."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write; on success it is fsynced and renamed to ``path``, else it is removed."""
+    """Give a temporary path beside ``path`` to write; on success it is synced and renamed, else it is removed.
+
+    StorageError if the file system refuses.
+    """
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,17 +94,17 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a process that was killed left half-written in ``folder``; nobody else may be writing there."""
+    """Remove the temporary files that a killed process left in ``folder``; no other process may be writing there."""
     for path in folder.rglob(".*.tmp"):
         path.unlink(missing_ok=True)
 
 
 @contextmanager
 def scratch(within: Path | None = None, prefix: str = SCRATCH) -> Iterator[Path]:
-    """Give a folder for temporary files, which is removed afterwards; those that killed processes left go first.
+    """Give a folder for temporary files and remove it afterwards; those that killed processes left are removed first.
 
-    It is in ``within``, by default where the system keeps such files. Its owner has a lock on it, which ends with the
-    process, however that comes about. StorageError without room.
+    It is made in ``within``, by default in the system's folder for temporary files. Its owner holds a lock on it that
+    ends with the process. StorageError if it cannot be made.
     """
     folder, handle = _new_scratch(Path(temporary_folder()) if within is None else within, prefix)
     try:
@@ -114,7 +117,10 @@ def scratch(within: Path | None = None, prefix: str = SCRATCH) -> Iterator[Path]
 
 
 def _new_scratch(within: Path, prefix: str) -> tuple[Path, int]:
-    """A folder, and the handle that holds its lock; another process may have swept it away before it was locked."""
+    """Make a folder and lock it; return it and the handle that holds the lock.
+
+    Tries again where another process removes the folder before it is locked.
+    """
     try:
         while True:
             folder = Path(tempfile.mkdtemp(prefix=prefix, dir=within))
@@ -131,7 +137,7 @@ def _new_scratch(within: Path, prefix: str) -> tuple[Path, int]:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove a scratch folder that no living process has locked; others' are not ours to open."""
+    """Remove a scratch folder that no living process has locked; one of another user cannot be opened and stays."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:

@@ -1,4 +1,4 @@
-"""Values that are kept as JSON: frozen dataclasses that read a file with the types of their fields, or refuse it."""
+"""Converts frozen dataclasses to JSON and back, with every field checked against its type."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from autocompress.system.errors import InputError
 
 
 class Stored:
-    """Base of such dataclasses: no unknown fields, nothing converted, no NaN or infinity."""
+    """Base of dataclasses that are kept as JSON: unknown fields, other types, NaN and infinity are refused."""
 
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields in JSON's types; ``from_json`` gives the equal value back."""
+        """Return the fields in JSON's types, from which ``from_json`` makes an equal value."""
         fields: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # type: ignore[call-overload]
         return fields
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
-        """The value of a JSON object; InputError says which field is unknown, missing, or of another type."""
+        """Make a value of a JSON object; InputError names a field that is unknown, missing or of another type."""
         value: Self = parsed(cls, data)
         return value
 
 
 def parsed(kind: Any, data: Any) -> Any:
-    """``data``, made of JSON's types, as a value of type ``kind``; InputError names the first field that is not."""
+    """Convert ``data``, made of JSON's types, to ``kind``; InputError names the first field that does not fit."""
     try:
         return _adapter(kind).validate_json(json.dumps(data, allow_nan=False))
     except ValidationError as error:
@@ -43,7 +43,7 @@ def parsed(kind: Any, data: Any) -> Any:
 
 
 def fields_of(data: Any, what: str, version: int) -> dict[str, Any]:
-    """The fields of a JSON object that names its version; InputError if it is none, or of another version."""
+    """Return the fields of a versioned JSON object without the version; InputError if that is not ``version``."""
     fields = dict(data) if isinstance(data, Mapping) else {}
     found = fields.pop("version", None)
     if type(found) is not int or found != version:

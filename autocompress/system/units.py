@@ -1,7 +1,7 @@
-"""Durations and sizes as people write them, and back.
+"""Parses and formats durations and sizes such as ``20ms`` and ``10MB``.
 
 Inside the program a duration is a float in milliseconds or seconds and a size is an int in bytes, with the unit in
-the name; the strings exist only at the edge.
+the name; the strings exist only on the command line and in messages.
 """
 
 import re
@@ -26,12 +26,12 @@ _QUANTITY = re.compile(r"\s*([0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})\s*([A-
 
 
 def parse_duration_ms(text: str) -> float:
-    """Milliseconds in ``text``, such as ``20ms``, ``850us``, ``1.5s``, ``15m``; raises InputError."""
+    """Parse a duration such as ``20ms``, ``850us``, ``1.5s`` or ``15m`` into milliseconds; InputError if it is none."""
     return float(_parse(text, {**MILLISECONDS, **_OTHER_DURATIONS}, "a duration", "20ms"))
 
 
 def parse_size_bytes(text: str) -> int:
-    """Bytes in ``text``, such as ``10MB`` or ``8MiB``, rounded to the nearest; raises InputError."""
+    """Parse a size such as ``10MB`` or ``8MiB`` into bytes, rounded to the nearest; InputError if it is none."""
     size = round(_parse(text, {**BYTES, **_OTHER_SIZES}, "a size", "10MB"))
     if size < 1:
         raise InputError(f"a size must be at least 1B, but got {text!r}; write for example 10MB")
@@ -39,19 +39,19 @@ def parse_size_bytes(text: str) -> int:
 
 
 def format_duration_ms(milliseconds: float) -> str:
-    """The shortest string that ``parse_duration_ms`` reads back to exactly ``milliseconds``, such as ``90s``."""
+    """Write a duration as the shortest string that ``parse_duration_ms`` reads back exactly, such as ``90s``."""
     spellings = _spellings(milliseconds, MILLISECONDS)
     return min((text for text in spellings if _reads_as(text, milliseconds, parse_duration_ms)), key=_plainness)
 
 
 def format_size_bytes(size: int) -> str:
-    """The shortest string that ``parse_size_bytes`` reads back to exactly ``size``, such as ``8MiB``."""
+    """Write a size as the shortest string that ``parse_size_bytes`` reads back exactly, such as ``8MiB``."""
     spellings = _spellings(size, BYTES)
     return min((text for text in spellings if _reads_as(text, size, parse_size_bytes)), key=_plainness)
 
 
 def human_size(size: float) -> str:
-    """``size`` in bytes for a table: three significant digits, decimal units."""
+    """Write a size in bytes for a table, with three significant digits and decimal units: ``22.5 kB``."""
     for unit in ("GB", "MB", "kB"):
         if size >= BYTES[unit]:
             return f"{size / BYTES[unit]:.3g} {unit}"
@@ -59,7 +59,7 @@ def human_size(size: float) -> str:
 
 
 def human_seconds(seconds: float) -> str:
-    """``seconds`` for a message: ``45 s``, ``3 min 20 s`` or ``2 h 5 min``."""
+    """Write a duration in seconds for a message: ``45 s``, ``3 min 20 s`` or ``2 h 5 min``."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -86,7 +86,7 @@ def _parse(text: str, units: Mapping[str, Fraction | int], what: str, example: s
 
 
 def _spellings(value: float, units: Mapping[str, Fraction | int]) -> list[str]:
-    """One candidate a unit, of which the base unit's is exact; computed from the decimal that ``value`` is shown as."""
+    """Write ``value`` in each unit, from the decimal that Python shows for it; that in the base unit is exact."""
     decimal = Fraction(value if isinstance(value, int) else repr(float(value)))
     return [f"{_fixed(decimal / scale)}{unit}" for unit, scale in units.items()]
 

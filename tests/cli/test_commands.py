@@ -143,6 +143,22 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]):
     assert all(name in out for name in ("search", "resume", "studies", "show", "plot", "export", "verify"))
 
 
+@pytest.mark.parametrize(
+    "arguments", [["studies"], ["show", "good"], ["show", "good", "--json", "--all"], ["show", "good", "--trial", "3"]]
+)
+def test_reading_a_study_imports_nothing_that_searches_or_draws(arguments: list[str], studies: Path):
+    heavy = ("torch", "ray", "transformers", "optuna", "sqlalchemy", "onnx", "onnxruntime", "sklearn", "scipy")
+    heavy += ("matplotlib", "pandas", "pyarrow", "datasets", "tokenizers")
+    code = (
+        "import sys; from autocompress.cli.main import run\n"
+        "code = run(sys.argv[1:])\n"
+        f"sys.exit(str([code, *(name for name in {heavy!r} if name in sys.modules)]))"
+    )
+    command = [sys.executable, "-c", code, *arguments, "--studies-dir", str(studies)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == "[0]" and done.stdout
+
+
 def test_help_needs_nothing_heavy():
     code = (
         "import sys; from autocompress.cli.main import run; run(['search', '--help'])\n"

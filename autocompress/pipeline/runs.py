@@ -1,0 +1,108 @@
+"""Checks, plans, starts and continues a search: from a problem to a finished study on disk."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from autocompress.domain.problem import Problem, differences
+from autocompress.pipeline.feasibility import check_feasible
+from autocompress.pipeline.pipeline import Pipeline, hosted_ray
+from autocompress.pipeline.schedule import Schedule
+from autocompress.preparation.inputs import Inputs, load_inputs, load_start
+from autocompress.study.store import StudyStore, check_name, study_names
+from autocompress.system.command_line import command_line
+from autocompress.system.errors import InputError, StudyError
+from autocompress.system.events import Event, Listener
+from autocompress.system.units import human_seconds
+from autocompress.tasks.kinds import task_kind
+from autocompress.tasks.valid_text import shown
+from autocompress.trials.ray_cluster import Resources, check_cluster
+from autocompress.trials.samplers import SAMPLERS
+from search_spaces import SEARCH_SPACES
+
+LEAST_RESUME_S = 60.0
+"""What an interrupted study has at least, however much of its own budget it used."""
+
+
+def start(problem: Problem, name: str, studies_dir: Path, begun: float, listener: Listener) -> None:
+    """Check the problem, create the study and run the search to its end.
+
+    The time budget counts from ``begun``, a reading of ``time.monotonic``.
+    """
+    schedule = Schedule(problem.time_budget_s, begun)
+    _check_request(problem, name, studies_dir)
+    folder, asked = studies_dir / name, problem.constraints
+    with ExitStack() as stack:
+        # Ray starts while the data are read, unless that would disturb the measurement that impossible limits take.
+        early = asked.max_latency_ms is None and asked.max_memory_bytes is None
+        host = stack.enter_context(hosted_ray(folder, problem)) if early else None
+        inputs = _checked_inputs(problem)
+        host = host or stack.enter_context(hosted_ray(folder, problem))
+        for note in inputs.data.notes:
+            listener(Event("note", note))
+        with StudyStore.create(studies_dir, name, problem) as store:
+            Pipeline(store, schedule, listener, host, problem.trials).run(inputs)
+
+
+def go_on(
+    name: str, studies_dir: Path, time_budget_s: float | None, trials: int | None, begun: float, listener: Listener
+) -> None:
+    """Continue a study to its end, with its own problem.
+
+    Without ``time_budget_s`` an interrupted study has what is left of its own budget, at least ``LEAST_RESUME_S``, and
+    a finished one has all of it again.
+    """
+    with StudyStore.resume(studies_dir, name) as store:
+        used = 0.0 if store.progress().finished else sum(store.progress().used_s.values())
+        budget = time_budget_s or max(store.problem.time_budget_s - used, LEAST_RESUME_S)
+        schedule = Schedule(budget, begun)
+        with hosted_ray(store.folder, store.problem) as host:
+            Pipeline(store, schedule, listener, host, trials or store.problem.trials).run()
+
+
+def plan(problem: Problem, name: str, studies_dir: Path) -> str:
+    """Check the problem and describe the search in several lines; nothing is trained or written."""
+    _check_request(problem, name, studies_dir)
+    data = _checked_inputs(problem).data
+    task = data.task
+    texts = " and ".join(map(shown, task.text_columns))
+    rows = ", ".join(f"{split} {len(rows):,}" for split, rows in data.splits.items())
+    schedule = Schedule(problem.time_budget_s)
+    shares = [f"  {phase}: {human_seconds(seconds)}" for phase, seconds in schedule.preview().items()]
+    return "\n".join(
+        [
+            f"study {name}: {texts} -> {shown(task.label_column)} ({task.words.answer}), {task.metric}",
+            f"rows: {rows}; at most {data.max_length} tokens each",
+            *data.notes,
+            f"time budget {human_seconds(problem.time_budget_s)}, shared out as follows unless a phase needs less:",
+            *shares,
+        ]
+    )
+
+
+def _check_request(problem: Problem, name: str, studies_dir: Path) -> None:
+    """Check what takes no data and no checkpoint: names, the machine or cluster, and that the study is new."""
+    if problem.data.task is not None:
+        task_kind(problem.data.task)
+    for what, value, known in (("space", problem.space, SEARCH_SPACES), ("sampler", problem.sampler, SAMPLERS)):
+        if value not in known:
+            raise InputError(f"{what} must be one of {', '.join(known)}, but got {value!r}")
+    check_cluster(Resources(problem.target.threads, problem.workers, problem.ray_address))
+    _refuse_existing(studies_dir, check_name(name), problem)
+
+
+def _refuse_existing(studies_dir: Path, name: str, problem: Problem) -> None:
+    if name not in study_names(studies_dir):
+        return
+    changed = differences(StudyStore.read(studies_dir, name).problem, problem)
+    detail = f"and asks for something else ({'; '.join(changed)}); choose another --study" if changed else ""
+    resuming = f"with this problem: {command_line('resume', name, studies_dir)}"
+    raise StudyError(f"study {name!r} must be new, but it exists {detail or resuming}")
+
+
+def _checked_inputs(problem: Problem) -> Inputs:
+    """Read data and checkpoint and check them, and that some configuration can meet the constraints."""
+    inputs = load_inputs(problem)
+    check_feasible(problem, inputs, load_start(inputs))
+    return inputs
