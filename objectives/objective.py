@@ -1,4 +1,4 @@
-"""What a search optimises and what it must keep to, read from measured figures."""
+"""Define an objective: a measured value that a search maximizes or minimizes."""
 
 from __future__ import annotations
 
@@ -8,34 +8,26 @@ from typing import Literal, get_args
 
 from autocompress.domain.figures import Figures
 from autocompress.system.errors import InputError
+from objectives.unit import Unit
 
 Direction = Literal["maximize", "minimize"]
 DIRECTIONS = get_args(Direction)
-FAILED = "failed"
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A measured ``value`` to maximize or minimize; ``unit`` is for people."""
+    """A value read from measured figures, with its direction as in Optuna.
+
+    ``is_quality`` marks what further training of the same configuration can improve (what a model answers); the other
+    objectives are costs, which the configuration alone decides. Raises InputError for an unknown direction.
+    """
 
     name: str
     direction: Direction
-    unit: str
+    unit: Unit
     value: Callable[[Figures], float]
+    is_quality: bool = False
 
     def __post_init__(self) -> None:
         if self.direction not in DIRECTIONS:
             raise InputError(f"a direction is one of {', '.join(DIRECTIONS)}, but got {self.direction!r}")
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """A bound; ``violation`` is at most 0 where it is met, and relative to the bound (0.1 is 10% beyond it)."""
-
-    name: str
-    bound: float
-    violation: Callable[[Figures], float]
-
-    def __post_init__(self) -> None:
-        if self.name == FAILED:
-            raise InputError(f"a constraint must not be named {FAILED!r}, which marks failed trials; rename it")

@@ -1,44 +1,51 @@
-"""The task's metric on validation data, from the compiled file at the served batch size."""
+"""Measure quality: the task's metric on validation data, from the compiled file at the served batch size.
 
-from dataclasses import dataclass
+>>> from autocompress.domain.figures import Figures, Latency, Quality
+>>> latency = Latency(mean=2.0, p50=1.5, p95=4.0, mean_interval=(1.9, 2.1), count=200, cpu_share=1.0)
+>>> quality = Quality("accuracy", value=0.9, interval=(0.88, 0.92), count=2000)
+>>> figures = Figures(quality, latency, size_bytes=12_000_000, memory_bytes=90_000_000)
+>>> QUALITY.value(figures)
+0.9
+>>> from autocompress.domain.problem import Constraints, Problem
+>>> problem = Problem(constraints=Constraints(max_drop=1.0))
+>>> constraint = MAX_DROP.constraint(problem, teacher_quality=0.93)
+>>> constraint.label, constraint.show(constraint.bound), constraint.violation(figures) > 0
+('quality (--max-drop 1.0)', '0.9200', True)
+>>> MAX_DROP.constraint(problem, teacher_quality=None) is None
+True
+"""
 
 from autocompress.domain.figures import Figures
-from objectives.objective import Constraint, Objective
-
-_ROUNDING = 1e-9
-_SMALLEST_SCALE = 1e-2
+from objectives.constraint import AT_LEAST, ConstraintType
+from objectives.objective import Objective
+from objectives.unit import FRACTION
 
 
 def validation_quality(figures: Figures) -> float:
-    """A fraction, higher is better: the expected one, where it is known."""
+    """Return the validation quality, a fraction: the one expected of fresh texts where that is known."""
     return figures.validation.estimate
 
 
-@dataclass(frozen=True)
-class BelowQuality:
-    """How far the validation quality is below ``floor``, relative to it; at most 0 where it is kept.
-
-    A quality that equals the floor but for rounding keeps it: 0.907 - 0.01 is a little more than 0.897 in binary.
-    """
-
-    floor: float
-
-    def __call__(self, figures: Figures) -> float:
-        """The relative violation."""
-        below = self.floor - _ROUNDING - validation_quality(figures)
-        return below / max(abs(self.floor), _SMALLEST_SCALE)
+def floor_below_teacher(points: float, teacher_quality: float | None) -> float | None:
+    """Return the quality left after a drop of ``points`` (1.0 is 0.01) from the teacher's; None before it is known."""
+    return None if teacher_quality is None else teacher_quality - points / 100
 
 
-def min_quality(floor: float) -> Constraint:
-    """At least ``floor``, a fraction."""
-    return Constraint("min_quality", floor, BelowQuality(floor))
-
-
-def max_drop(points: float, teacher_quality: float) -> Constraint:
-    """At most ``points`` (1.0 is 0.01) below the teacher's validation quality; the bound is the quality left."""
-    floor = teacher_quality - points / 100
-    return Constraint("max_drop", floor, BelowQuality(floor))
-
-
-QUALITY = Objective("quality", "maximize", "fraction", validation_quality)
-"""Higher is better."""
+QUALITY = Objective("quality", "maximize", FRACTION, validation_quality, is_quality=True)
+MAX_DROP = ConstraintType(
+    name="max_drop",
+    field="max_drop",
+    option="--max-drop",
+    label="quality ({option} {asked})",
+    objective=QUALITY,
+    side=AT_LEAST,
+    bound=floor_below_teacher,
+)
+MIN_QUALITY = ConstraintType(
+    name="min_quality",
+    field="min_quality",
+    option="--min-quality",
+    label="quality ({option})",
+    objective=QUALITY,
+    side=AT_LEAST,
+)

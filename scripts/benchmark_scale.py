@@ -36,6 +36,8 @@ from autocompress.study.store import StudyStore
 from autocompress.system.files import write_bytes, write_json
 from autocompress.trials.controller import Controller
 from autocompress.trials.jobs import BUILD, Finished, TrialRequest, run_job
+from autocompress.trials.samplers import SURROGATE
+from autocompress.trials.settings import SearchSettings
 from autocompress.trials.surrogate import Region, Surrogate
 from objectives import DEFAULT
 from search_spaces import SEARCH_SPACES
@@ -136,16 +138,8 @@ def main() -> None:
 def searching(store: StudyStore, executor: Simulated) -> Controller:
     """Return the controller of a real search with a simulated executor."""
     space = SEARCH_SPACES["joint"](MINILM)
-    return Controller(
-        store,
-        space=space,
-        objectives=DEFAULT,
-        constraints=(),
-        sampler="surrogate",
-        executor=executor,
-        seed=0,
-        surrogate=Surrogate(space, Region(0.0)),
-    )
+    settings = SearchSettings(space, DEFAULT, (), SURROGATE, 0, Surrogate(space, Region(0.0)))
+    return Controller(store, settings, executor)
 
 
 def grow(folder: Path, trials: int) -> list[dict[str, float]]:

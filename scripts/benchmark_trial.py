@@ -20,6 +20,7 @@ from autocompress.study.results import TrialResult
 from autocompress.study.store import StudyStore
 from autocompress.trials.controller import Controller
 from autocompress.trials.jobs import Finished, TrialRequest, run_job
+from autocompress.trials.settings import SearchSettings
 from objectives import DEFAULT
 from search_spaces import SEARCH_SPACES
 
@@ -91,15 +92,8 @@ def replay(store: StudyStore, results: list[TrialResult]) -> float:
         tempfile.TemporaryDirectory() as folder,
         StudyStore.create(Path(folder), "replay", store.problem) as fresh,
     ):
-        controller = Controller(
-            fresh,
-            space=space,
-            objectives=DEFAULT,
-            constraints=[],
-            sampler=store.problem.sampler,
-            executor=InProcess(Instant(results)),
-            seed=store.problem.seed,
-        )
+        settings = SearchSettings(space, DEFAULT, [], store.problem.sampler, store.problem.seed)
+        controller = Controller(fresh, settings, InProcess(Instant(results)))
         begin = time.perf_counter()
         controller.run(len(results), enqueue=space.initial_designs())
         return (time.perf_counter() - begin) / len(results)

@@ -34,6 +34,7 @@ from autocompress.trials.pareto import hypervolume
 from autocompress.trials.ray_cluster import Resources
 from autocompress.trials.ray_host import HostedRay
 from autocompress.trials.samplers import SURROGATE
+from autocompress.trials.settings import SearchSettings
 from objectives import DEFAULT, constraints_for
 from search_spaces import SEARCH_SPACES, SearchSpace
 
@@ -91,20 +92,12 @@ class Bench:
 
         resources = Resources(problem.target.threads, problem.workers, problem.ray_address)
         evaluator = TrialEvaluator(self.prepared, problem.target)
+        constraints = constraints_for(problem, self.prepared.teacher_quality)
+        settings = SearchSettings(self.space, DEFAULT, constraints, sampler, seed, surrogate)
         with tempfile.TemporaryDirectory(dir=self.store.folder.parent) as folder:
             store = StudyStore.create(Path(folder), "run", problem)
             with HostedRay(evaluator, resources) as host, host.pinned() as executor:
-                controller = Controller(
-                    store,
-                    space=self.space,
-                    objectives=DEFAULT,
-                    constraints=constraints_for(problem, self.prepared.teacher_quality),
-                    sampler=sampler,
-                    executor=executor,
-                    seed=seed,
-                    on_event=on_event,
-                    surrogate=surrogate,
-                )
+                controller = Controller(store, settings, executor, on_event)
                 controller.run(max_trials=1, enqueue=self.space.initial_designs()[:1])
                 begin = time.monotonic()
                 controller.run(deadline=begin + seconds, enqueue=surrogate.initial_designs() if surrogate else ())

@@ -22,6 +22,9 @@ from autocompress.students.emit import emit
 from autocompress.system.errors import InputError
 from autocompress.system.files import scratch, write_bytes
 from autocompress.system.units import format_duration_ms, human_size
+from objectives.latency import MAX_LATENCY
+from objectives.memory import MAX_MEMORY
+from objectives.size import MAX_SIZE
 from search_spaces import SEARCH_SPACES
 
 if TYPE_CHECKING:
@@ -41,8 +44,8 @@ def check_feasible(problem: Problem, inputs: Inputs, model: PreTrainedModel) -> 
         size = min(path.stat().st_size for path in files.values())
         if asked.max_size_bytes is not None and size > asked.max_size_bytes:
             raise InputError(
-                f"--max-size must be at least {human_size(size)}, the smallest model of space {problem.space!r} here, "
-                f"but got {human_size(asked.max_size_bytes)}; ask for more or widen --space"
+                f"{MAX_SIZE.option} must be at least {human_size(size)}, the smallest model of space {problem.space!r} "
+                f"here, but got {human_size(asked.max_size_bytes)}; ask for more or widen --space"
             )
         if asked.max_latency_ms is not None or asked.max_memory_bytes is not None:
             _check_measured(problem, inputs, files, folder / "requests.npz")
@@ -57,14 +60,14 @@ def _check_measured(problem: Problem, inputs: Inputs, files: dict[str, Path], re
     fastest = min(one.latency.statistic(target.latency_statistic) for one in measured)
     if asked.max_latency_ms is not None and fastest > SLACK * asked.max_latency_ms:
         raise InputError(
-            f"--max-latency must be within reach, but the smallest model of space {problem.space!r} takes "
+            f"{MAX_LATENCY.option} must be within reach, but the smallest model of space {problem.space!r} takes "
             f"{fastest:.3g}ms ({target.latency_statistic}) here and {format_duration_ms(asked.max_latency_ms)} "
             f"was asked for; ask for more time, a smaller --batch-size or a wider --space"
         )
     least = min(m.memory_bytes for m in measured)
     if asked.max_memory_bytes is not None and least > SLACK * asked.max_memory_bytes:
         raise InputError(
-            f"--max-memory must be within reach, but a process that serves the smallest model takes "
+            f"{MAX_MEMORY.option} must be within reach, but a process that serves the smallest model takes "
             f"{human_size(least)} here and {human_size(asked.max_memory_bytes)} was asked for; ask for more"
         )
 

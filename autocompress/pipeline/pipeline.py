@@ -22,7 +22,7 @@ from autocompress.pipeline.baselines import prepare_baselines
 from autocompress.pipeline.refine import how_many, refine_points
 from autocompress.pipeline.repair import repair, repair_model, teacher_inputs
 from autocompress.pipeline.schedule import FIXED_S, Phase, Schedule
-from autocompress.pipeline.selection import finalists, to_refine
+from autocompress.pipeline.selection import Criteria, finalists, to_refine
 from autocompress.pipeline.verify import Verifier, test_request_count
 from autocompress.pipeline.verify_plan import shortest_verification_s
 from autocompress.preparation.inputs import Inputs, load_inputs
@@ -48,9 +48,10 @@ from autocompress.trials.controller import Controller, TrialEvent
 from autocompress.trials.ray_cluster import Resources
 from autocompress.trials.ray_host import HostedRay
 from autocompress.trials.samplers import SURROGATE
+from autocompress.trials.settings import SearchSettings
 from autocompress.trials.surrogate import Surrogate
 from objectives import DEFAULT, constraints_for
-from objectives.objective import Constraint
+from objectives.constraint import Constraint
 from search_spaces import SEARCH_SPACES, SearchSpace
 
 REACH = 0.03
@@ -136,19 +137,10 @@ class Pipeline:
     ) -> None:
         """Trials until their number or the deadline; if the workers fail again and again, with those there are."""
         surrogate = self._surrogate(space)
+        settings = SearchSettings(space, DEFAULT, constraints, self.problem.sampler, self.problem.seed, surrogate)
         try:
             with self.host.pinned() as executor:
-                controller = Controller(
-                    self.store,
-                    space=space,
-                    objectives=DEFAULT,
-                    constraints=constraints,
-                    sampler=self.problem.sampler,
-                    executor=executor,
-                    surrogate=surrogate,
-                    seed=self.problem.seed,
-                    on_event=self._on_trial,
-                )
+                controller = Controller(self.store, settings, executor, self._on_trial)
                 for note in controller.notes:
                     self.listener(Event("note", note))
                 designs = surrogate.initial_designs() if surrogate else space.initial_designs()
@@ -187,8 +179,7 @@ class Pipeline:
         deadline = time.monotonic() + phase.planned_s
         while results:
             count, beside = how_many(deadline - time.monotonic()), shipped_results(self.store)
-            teacher, least = self.prepared.teacher_quality, self.prepared.guessing_quality
-            chosen = to_refine(results, DEFAULT, teacher, constraints, count, REACH, beside, least)
+            chosen = to_refine(results, self._criteria(constraints), count, REACH, beside)
             if not chosen:
                 return
             folders = [self.store.trial_folder(result.trial) for result in chosen]
@@ -205,8 +196,7 @@ class Pipeline:
         floor, lost = self.prepared.teacher_quality - FINALISTS_LOSE_AT_MOST, set[int]()
         while True:
             results = [result for result in shipped_results(self.store) if result.trial not in lost]
-            count, least = self._finalist_count(results), self.prepared.guessing_quality
-            chosen = finalists(results, DEFAULT, constraints, count, floor, least)
+            chosen = finalists(results, self._criteria(constraints), self._finalist_count(results), floor)
             damaged = [result for result in chosen if not is_intact(self.store, result)]
             if not damaged:
                 break
@@ -219,6 +209,9 @@ class Pipeline:
         for result in verification.results:
             self.store.write_result(result)
         write_baselines(self.store.folder, verification.baselines, self.prepared.teacher_quality)
+
+    def _criteria(self, constraints: Sequence[Constraint]) -> Criteria:
+        return Criteria(DEFAULT, constraints, self.prepared.teacher_quality, self.prepared.guessing_quality)
 
     def _repaired(self, result: TrialResult) -> bool:
         with attempt(f"trial {result.trial} cannot be compiled again", self.listener):

@@ -19,8 +19,8 @@ from autocompress.study.store import HARDWARE, PROBLEM, STATE, Progress, StudySt
 from autocompress.system.errors import StudyError
 from autocompress.system.files import read_sealed
 from autocompress.trials.pareto import non_dominated
-from objectives import DEFAULT, constraints_for
-from objectives.objective import Constraint
+from objectives import DEFAULT, constraints_for, feasible
+from objectives.constraint import Constraint
 
 
 def gather(store: StudyStore) -> StudySummary:
@@ -85,7 +85,7 @@ def _point(
     refined = store.result(result.trial, "refine")
     return FrontPoint(
         trial=result.trial,
-        feasible=None if constraints is None else all(c.violation(figures) <= 0 for c in constraints),
+        feasible=None if constraints is None else feasible(constraints, figures),
         configuration=result.configuration,
         figures=figures,
         speedup=speedups(figures, baselines),

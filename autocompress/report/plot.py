@@ -11,11 +11,13 @@ import numpy as np
 
 from autocompress.domain.figures import Figures
 from autocompress.report.labels import place_labels
-from autocompress.report.misses import limits
 from autocompress.report.summary import StudySummary
 from autocompress.system.errors import InputError
 from autocompress.system.files import replacing
 from autocompress.system.units import format_duration_ms, human_size
+from objectives import constraints_for, tightest_bound
+from objectives.latency import LATENCY
+from objectives.quality import QUALITY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,11 +63,8 @@ class PlotData:
 
 def plot_data(summary: StudySummary) -> PlotData:
     """Collect the marks and lines of a study; of two quality constraints the tighter one is drawn."""
-    target, constraints = summary.problem.target, summary.problem.constraints
-    statistic = target.latency_statistic
-    floors = [
-        limit.bound for limit in limits(constraints, statistic, summary.teacher_quality) if limit.kind == "quality"
-    ]
+    statistic = summary.problem.target.latency_statistic
+    constraints = constraints_for(summary.problem, summary.teacher_quality)
 
     def mark(figures: Figures, label: str, feasible: bool = True) -> Mark:
         quality = figures.validation
@@ -79,8 +78,8 @@ def plot_data(summary: StudySummary) -> PlotData:
         front=tuple(mark(p.figures, str(p.trial), p.feasible is not False) for p in summary.front),
         dominated=tuple(mark(figures, str(trial)) for figures, trial in summary.dominated),
         baselines=tuple(mark(b.figures, b.name) for b in summary.baselines),
-        max_latency_ms=constraints.max_latency_ms,
-        min_quality=max(floors, default=None),
+        max_latency_ms=tightest_bound(constraints, LATENCY),
+        min_quality=tightest_bound(constraints, QUALITY),
     )
 
 

@@ -1,29 +1,31 @@
-"""Summaries as tables for a terminal; every figure stays readable at 100 columns, only configurations wrap."""
+"""Render summaries as tables for a terminal.
+
+Every figure stays readable at 100 columns; only configurations wrap.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from rich import box
 from rich.table import Table
 
 from autocompress.domain.figures import Figures
-from autocompress.report.misses import Candidate, Limit, Misses, Relaxation
+from autocompress.report.misses import Candidate, Misses, Relaxation
 from autocompress.report.summary import FrontPoint, StudySummary, speedups
 from autocompress.students.configuration import describe
-from autocompress.system.units import format_duration_ms, format_size_bytes, human_seconds, human_size
+from autocompress.system.units import human_seconds, human_size
 
 REFERENCES = (("onnxruntime-int8", "vs int8"), ("pytorch-fp32", "vs torch"))
 MARKS = {True: "yes", False: "no", None: "?"}
 
 
 def front_table(summary: StudySummary, most: int | None = None) -> Table:
-    """Baselines on top, then the front in order of mean latency; at most ``most`` points, spread over it.
+    """Render the baselines, then the front in order of mean latency; at most ``most`` points, spread over it.
 
     Below the validation metric stands the one to expect of fresh texts, by which points are chosen. ``ok`` says whether
-    a point meets all constraints; a question mark stands where it was not verified yet.
+    a point meets all constraints, with a question mark before the point is verified.
     """
     table = _table(f"{summary.study} ({summary.state}): {_counts(summary)}")
     table.add_column("trial", justify="right", no_wrap=True)
@@ -50,7 +52,7 @@ def front_table(summary: StudySummary, most: int | None = None) -> Table:
 
 
 def spread(front: Sequence[FrontPoint], most: int | None) -> list[FrontPoint]:
-    """At most ``most`` points: both ends and evenly between, feasible ones first where there are enough of them."""
+    """Return at most ``most`` points, both ends and evenly between; feasible ones where there are enough of them."""
     points = list(front)
     if most is None or len(points) <= most:
         return points
@@ -62,7 +64,7 @@ def spread(front: Sequence[FrontPoint], most: int | None) -> list[FrontPoint]:
 
 
 def studies_table(summaries: Sequence[StudySummary]) -> Table:
-    """One row a study: its state, trials done, its best feasible quality and fastest feasible point, and when."""
+    """Render one row per study: its state, trials, best feasible quality, fastest feasible point and last change."""
     table = _table(None)
     for header in ("study", "state", "trials", "front", "best", "fastest", "changed"):
         table.add_column(header, overflow="fold", no_wrap=header != "study")
@@ -83,7 +85,7 @@ def studies_table(summaries: Sequence[StudySummary]) -> Table:
 
 
 def misses_table(misses: Misses) -> Table:
-    """The nearest misses, each with the limits it breaks."""
+    """Render the nearest misses, each with the constraints that it breaks."""
     table = _table("nearest misses")
     table.add_column("trial", justify="right", no_wrap=True)
     for header in ("validation", "mean ms", "p95 ms", "size", "memory"):
@@ -91,7 +93,7 @@ def misses_table(misses: Misses) -> Table:
     table.add_column("breaks", overflow="fold", ratio=1)
     for miss in misses.nearest:
         figures = miss.figures
-        broken = "; ".join(f"{v.limit.label} {show(v.limit, v.value)}" for v in miss.violations)
+        broken = "; ".join(f"{v.constraint.label} {v.constraint.show(v.value)}" for v in miss.violations)
         table.add_row(
             str(miss.trial),
             f"{figures.validation.value:.3f}",
@@ -105,23 +107,23 @@ def misses_table(misses: Misses) -> Table:
 
 
 def relaxation_line(relaxation: Relaxation, metric: str) -> str:
-    """One sentence on what moving this limit alone would buy."""
-    limit, needed = relaxation.limit, relaxation.needed
-    head = f"{limit.label} {'at least' if limit.kind == 'quality' else 'at most'} {show(limit, limit.bound)}"
+    """Say in one sentence what moving the bound of this constraint alone would buy."""
+    constraint, needed = relaxation.constraint, relaxation.needed
+    head = f"{constraint.label} {constraint.type.side.words} {constraint.show(constraint.bound)}"
     if relaxation.nearest is None or relaxation.best is None or needed is None:
         if relaxation.alone is None:
             return f"{head}: binds, and so does another limit: nothing measured keeps this one even alone"
         return f"{head}: not enough to relax it alone; the best that keeps it is {_point(relaxation.alone, metric)}"
-    if limit.excess(needed) == 0:
+    if not relaxation.binds:
         return f"{head}: does not bind"
     return (
-        f"{head}: binds; relaxed to {admitting(limit, needed)} it admits {_point(relaxation.nearest, metric)}; "
+        f"{head}: binds; relaxed to {constraint.admitting(needed)} it admits {_point(relaxation.nearest, metric)}; "
         f"without it the best is {_point(relaxation.best, metric)}"
     )
 
 
 def fastest_line(summary: StudySummary) -> str | None:
-    """What the fast end of the front costs and buys; None where it costs less than a point, or is not known."""
+    """Say what the fastest point gains and loses; None where that is unknown, or it loses less than a point."""
     usable = [point for point in summary.front if point.feasible is not False]
     if not usable or summary.teacher_quality is None:
         return None
@@ -139,31 +141,12 @@ def fastest_line(summary: StudySummary) -> str | None:
 
 
 def phase_lines(summary: StudySummary) -> list[str]:
-    """What each phase planned and used."""
+    """Say what each phase planned and used of the time budget."""
     return [
         f"{phase['name']}: planned {human_seconds(phase['planned_s'])}, "
         + ("not done" if phase["used_s"] is None else f"used {human_seconds(phase['used_s'])}")
         for phase in summary.phases
     ]
-
-
-def show(limit: Limit, value: float) -> str:
-    """``value`` in the unit of ``limit``, rounded for reading."""
-    if limit.kind == "latency":
-        return format_duration_ms(round(value, 3)) if value >= 1e-3 else f"{value:.2g}ms"
-    return f"{value:.4f}" if limit.kind == "quality" else human_size(value)
-
-
-def admitting(limit: Limit, value: float) -> str:
-    """``value`` as its option is written, rounded to the side on which a point of that value is admitted."""
-    exact = Decimal(value)
-    if limit.kind == "quality":
-        return str(exact.quantize(Decimal("0.0001"), ROUND_FLOOR))
-    if limit.kind == "latency":
-        step = Decimal("0.001") if value >= 0.01 else Decimal(1).scaleb(exact.adjusted() - 2)
-        return format_duration_ms(float(exact.quantize(step, ROUND_CEILING)))
-    step = Decimal(1).scaleb(max(exact.adjusted() - 2, 0))
-    return format_size_bytes(int(exact.quantize(step, ROUND_CEILING)))
 
 
 def _point(candidate: Candidate, metric: str) -> str:

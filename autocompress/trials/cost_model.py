@@ -1,4 +1,4 @@
-"""A cost as a sum of terms with weights of at least zero, fitted to what was measured."""
+"""Fit a cost as a sum of terms with non-negative weights to measured costs."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 PRIOR_WEIGHT = 0.05
+"""Weight of the prior of each term against one measured cost."""
 
 
 def fit_weights(
     terms: NDArray[np.float64], costs: NDArray[np.float64], prior: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Weights [k] >= 0 that predict the positive ``costs`` [n] as ``terms`` [n, k] @ weights, in relative error.
+    """Fit weights [k] >= 0 by least squares of the relative error of ``terms`` [n, k] @ weights against ``costs`` [n].
 
-    The ``prior`` [k], all positive, is scaled to the median of the costs; weights are drawn towards it the more, the
-    less the costs say of them. Without any costs the weights are the prior.
+    Costs and ``prior`` [k] are positive. The prior is scaled to the median of the costs and regularises the fit, so
+    that weights of which the costs say little stay near it. Without any costs the weights are the prior.
     """
     if not len(costs):
         return prior

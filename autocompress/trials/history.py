@@ -1,4 +1,4 @@
-"""What was measured, as far as proposals need it: adding a point takes no longer in a long study."""
+"""Keep the measured points that proposals need; adding a point takes no longer in a long study."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DIRECTIONS = ("maximize", "minimize", "minimize")
 
 @dataclass(frozen=True)
 class Point:
-    """A configuration with its figures, measured or predicted: a fraction, mean milliseconds, bytes."""
+    """A configuration with its figures, measured or predicted: quality (a fraction), mean milliseconds, bytes."""
 
     configuration: Configuration
     quality: float
@@ -25,19 +25,19 @@ class Point:
     size_bytes: float
 
     def figures(self) -> dict[str, float]:
-        """The figures by name."""
+        """Return the figures by name."""
         return {name: value for name, value in asdict(self).items() if name != "configuration"}
 
 
 @dataclass
 class Front:
-    """Points that no other point of those given dominates, and their figures [n, 3]."""
+    """The non-dominated ones of the points that were added, and their figures [n, 3]: quality, latency, size."""
 
     points: list[Point] = field(default_factory=list)
     figures: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 3)))
 
     def add(self, point: Point) -> None:
-        """Let a point in, and out what it dominates, unless it is dominated itself."""
+        """Add a point unless it is dominated, and drop the points that it dominates."""
         points = [*self.points, point]
         figures = np.array([*self.figures, [point.quality, point.latency_ms, point.size_bytes]])
         kept = non_dominated(figures, DIRECTIONS)
@@ -46,9 +46,10 @@ class Front:
 
 
 class History:
-    """The measured points of a study in order, reduced to their first, their fronts and a window per student type.
+    """Summarises the measured points of a study: the first, the best quality, the fronts, a window per student type.
 
-    ``floor`` is the quality above which a point is worth having; a window is the first and the latest ``most``.
+    ``floor`` is the quality from which on a point is worth having; a window holds the first ``most`` points and the
+    latest ``most``.
     """
 
     def __init__(self, floor: float, most: int) -> None:
@@ -56,7 +57,7 @@ class History:
         self.clear()
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget all points."""
         self.first: Point | None = None
         self.top = -np.inf
         self._last: Point | None = None
@@ -65,7 +66,7 @@ class History:
         self._windows: dict[str, list[Point]] = defaultdict(list)
 
     def follow(self, measured: Sequence[Point]) -> None:
-        """Take in what was added to ``measured`` since; another sequence is taken in anew."""
+        """Add the points appended to ``measured`` since the last call; start over if it is another sequence."""
         if self._count > len(measured) or (self._count and measured[self._count - 1] is not self._last):
             self.clear()
         for point in measured[self._count :]:
@@ -74,11 +75,11 @@ class History:
 
     @property
     def front(self) -> Front:
-        """The front above the floor; of all points if none is above it."""
+        """The front of the points at or above the floor; of all points if there is none."""
         return self._above if self._above.points else self._all
 
     def window(self, student: str) -> list[Point]:
-        """The first and the latest points of a student type."""
+        """Return the first and the latest points of a student type, in order."""
         return self._windows[student]
 
     def _add(self, point: Point) -> None:

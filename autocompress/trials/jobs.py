@@ -1,4 +1,4 @@
-"""The two jobs of a trial, what they take and give, and who runs them."""
+"""Define the two jobs of a trial (build, measure), their input and output, and the executors that run them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ BUILD, MEASURE = "build", "measure"
 
 @dataclass(frozen=True)
 class TrialRequest:
-    """The immutable input of a trial's jobs; ``configuration`` is its JSON form, ``folder`` where its files go."""
+    """The input of a trial's jobs.
+
+    ``configuration`` is in its JSON form and ``digest`` its digest; ``folder`` is where the trial's files go;
+    ``attempt`` counts from 0.
+    """
 
     number: int
     attempt: int
@@ -31,25 +35,25 @@ class TrialRequest:
 
 
 class Evaluator(Protocol):
-    """Turns requests into measured files; it is pickled to the workers.
+    """Compiles and measures configurations; it is pickled and sent to the workers.
 
-    The errors of ``CONFIGURATION_FAULTS`` say that the configuration is at fault: the trial is told as the worst and
-    not repeated. Other errors of autocompress (a full disk), and an import that fails, end the search; anything else
-    is taken for a fault of the machine, and the trial runs again, at most twice.
+    Errors in ``CONFIGURATION_FAULTS`` mean that the configuration is at fault: the trial gets the worst values and is
+    not repeated. Other errors of autocompress (a full disk), and an import that fails, end the search. Any other
+    exception counts as a fault of the machine, and the trial is tried again, at most twice.
     """
 
     def build(self, request: TrialRequest) -> None:
-        """Work that may run beside a measurement, on other cores; writes its files into the request's folder."""
+        """Do the work that may run beside a measurement, on other cores; write its files to the request's folder."""
 
     def measure(self, request: TrialRequest) -> TrialResult:
-        """Work that nothing may disturb; a result whose ``reason`` is set says that the configuration failed."""
+        """Do the work that nothing may disturb; a result with a ``reason`` says that the configuration failed."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The end of a job: a ``result``, or the ``fault`` of the machine, or the ``error`` that ends the search.
+    """A job that ended: with a ``result``, a ``fault`` of the machine, or an ``error`` that ends the search.
 
-    A build that went well has none of them.
+    A build that succeeded has none of them.
     """
 
     request: TrialRequest
@@ -60,9 +64,9 @@ class Finished:
 
 
 class Executor(Protocol):
-    """Runs jobs: up to ``builders`` builds at a time, and one measurement that no other disturbs.
+    """Runs jobs: up to ``builders`` builds at a time, and one measurement that no other job disturbs.
 
-    ``window`` is how many trials are in flight: twice the builders, for trials are committed in their order, and a slow
+    ``window`` is how many trials may be in flight: twice the builders, because trials are committed in order and a slow
     one should not keep the others idle; 1 where a build would disturb a measurement.
     """
 
@@ -73,22 +77,23 @@ class Executor(Protocol):
     def window(self) -> int: ...
 
     def submit(self, step: str, request: TrialRequest) -> None:
-        """Start a job; the caller keeps to the limits."""
+        """Start a job; the caller keeps to ``builders`` builds and one measurement at a time."""
 
     def wait(self, timeout_s: float) -> list[Finished]:
-        """The jobs that ended, as soon as there is one; none after ``timeout_s``."""
+        """Return the jobs that ended as soon as there is one; none after ``timeout_s`` seconds."""
 
     def cancel(self, number: int) -> None:
-        """End the job of trial ``number`` at once; nothing more is heard of it."""
+        """End the job of trial ``number`` at once; ``wait`` will not return it."""
 
     def close(self) -> None:
-        """End all jobs and give back what was started."""
+        """End all jobs, and the processes that were started for them."""
 
 
 def run_job(evaluator: Evaluator, step: str, request: TrialRequest) -> TrialResult | None:
-    """Run one job where it belongs; the result file is on disk before the result is returned.
+    """Run one job in this process; its result file is on disk before the result is returned.
 
-    Returns None after a build that went well. Raises what is no fault of the configuration.
+    Returns None after a build that succeeded. Raises BrokenInstallationError for an import that fails, and any
+    exception outside ``CONFIGURATION_FAULTS``.
     """
     try:
         if step == BUILD:
@@ -104,7 +109,7 @@ def run_job(evaluator: Evaluator, step: str, request: TrialRequest) -> TrialResu
 
 
 def failed_result(request: TrialRequest, reason: str) -> TrialResult:
-    """The result of a trial that has no figures."""
+    """Return the result of a trial that has no figures."""
     return TrialResult(
         trial=request.number,
         attempt=request.attempt,
@@ -115,10 +120,10 @@ def failed_result(request: TrialRequest, reason: str) -> TrialResult:
 
 
 def lost_result(request: TrialRequest, fault: str) -> TrialResult:
-    """The result of a trial that the machine, not its configuration, made fail."""
+    """Return the result of a trial that failed by a fault of the machine, not of its configuration."""
     return failed_result(request, _LOST + fault)
 
 
 def is_lost(result: TrialResult) -> bool:
-    """Whether the machine was at fault."""
+    """Return whether the machine was at fault."""
     return result.reason is not None and result.reason.startswith(_LOST)

@@ -1,4 +1,4 @@
-"""The trials of a study as Optuna stores them: which configurations are known, and how a trial ends."""
+"""Read and commit the trials of a study as Optuna stores them: which configurations are known, and their values."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ from autocompress.study.database import add_running, stored_trial
 from autocompress.study.results import TrialResult
 from autocompress.study.store import StudyStore
 from autocompress.trials.history import Point
-from objectives.objective import FAILED, Constraint, Objective
+from objectives.constraint import FAILED, Constraint
+from objectives.objective import Objective
 from search_spaces import SearchSpace
 
 CONFIGURATION, DUPLICATE_OF, PREDICTED = "configuration", "duplicate_of", "predicted"
 _WORST = {"maximize": 0.0, "minimize": 1e12}
+"""Values of a failed trial, by direction, before any trial was measured."""
 
 
 @dataclass(frozen=True)
 class OpenTrial:
-    """A trial that was asked for and not told; ``result`` is set where its file is already there."""
+    """A trial that was asked for and not told; ``result`` is set if its result file is on disk."""
 
     number: int
     configuration: Configuration
@@ -41,11 +43,11 @@ class OpenTrial:
 
 
 class Ledger:
-    """Asked trials by digest, and the commits. A commit replayed after a crash changes nothing.
+    """Holds the trials of a study by their configuration's digest, and commits them; a commit may be repeated.
 
-    A trial ends COMPLETE (measured, or the worst values and ``failed`` = 1 where the configuration is at fault) or
-    FAIL (lost to a fault of the machine, or it died while it was asked for). A duplicate has the user attribute
-    ``duplicate_of`` and the values of the first trial with its configuration.
+    A trial ends COMPLETE (measured, or with the worst values and the constraint ``failed`` = 1 if the configuration is
+    at fault) or FAIL (lost to a fault of the machine, or interrupted while it was asked for). A duplicate has the user
+    attribute ``duplicate_of`` and the values of the first trial with its configuration.
     """
 
     def __init__(self, store: StudyStore, objectives: Sequence[Objective], constraints: Sequence[Constraint]) -> None:
@@ -63,11 +65,11 @@ class Ledger:
             self._read(trial)
 
     def first(self, digest: str) -> int | None:
-        """The trial that measures, or has measured, the configuration with ``digest``."""
+        """Return the trial that measures, or has measured, the configuration with ``digest``; None if there is none."""
         return self._first.get(digest)
 
     def register(self, trial: optuna.Trial, configuration: Configuration) -> int | None:
-        """Store the configuration of a trial just asked for; the number of the first trial with it, if not this."""
+        """Store the configuration of a trial just asked for; return the number of an earlier trial with it, if any."""
         trial.set_user_attr(CONFIGURATION, configuration_to_json(configuration))
         first = self._note(trial.number, trial._trial_id, configuration)
         return None if first == trial.number else first
@@ -75,8 +77,8 @@ class Ledger:
     def add(self, space: SearchSpace, wanted: Configuration, predicted: Point | None = None) -> OpenTrial:
         """Ask for a configuration of ``space`` that is not known yet, in one transaction.
 
-        ``predicted`` is what the surrogate expects of it, if that proposed it. ValueError if the study is of another
-        space.
+        ``predicted`` holds the figures that the surrogate expects, if it proposed the configuration. Raises ValueError
+        if the study is of another space.
         """
         chosen = FixedTrial(dict(space.parameters(wanted)))
         configuration = space.suggest(chosen)
@@ -93,15 +95,15 @@ class Ledger:
         return self._first.setdefault(configuration_digest(configuration), number)
 
     def measured(self) -> Sequence[Point]:
-        """The figures of the measured trials in order of their numbers; duplicates and failures are not among them."""
+        """Return the measured trials in order of their numbers, without duplicates and failures."""
         return self._measured
 
     def open_trials(self) -> list[OpenTrial]:
-        """The trials that were asked for and not told, in order."""
+        """Return the trials that were asked for and not told, in order of their numbers."""
         return [OpenTrial(number, self._open[number]) for number in sorted(self._open)]
 
     def commit(self, number: int, result: TrialResult) -> None:
-        """Tell a result whose file is on disk: missing constraints first, then the values."""
+        """Tell a result whose file is on disk: the constraints not stored yet first, then the values."""
         values = self._values(result)
         figures = result.figures if values is not None else None
         violations = {FAILED: 0.0 if figures is not None else 1.0}
@@ -118,7 +120,7 @@ class Ledger:
             self._measured.append(Point(configuration, named["quality"], named["latency"], named["size"]))
 
     def commit_duplicate(self, number: int, first: int) -> None:
-        """Tell the values of ``first``, which is finished, for a trial with the same configuration."""
+        """Tell a trial the values of trial ``first``, which is finished and has the same configuration."""
         original, trial = self._frozen(first), self._trial(number)
         if DUPLICATE_OF not in self._frozen(number).user_attrs:
             trial.set_user_attr(DUPLICATE_OF, first)
@@ -128,34 +130,34 @@ class Ledger:
             self.fail(number)
 
     def fail(self, number: int) -> None:
-        """Give up a trial; samplers do not see it."""
+        """End a trial as FAIL, which samplers do not see."""
         self.study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
         self._open.pop(number, None)
 
     def forget(self, number: int, digest: str) -> None:
-        """Give up a trial and let its configuration be tried again under another number."""
+        """End a trial as FAIL, and let its configuration be asked for again under another number."""
         self.fail(number)
         self._first.pop(digest, None)
 
     def is_finished(self, number: int) -> bool:
-        """Whether the trial was told."""
+        """Return whether the trial was told."""
         return self._frozen(number).state.is_finished()
 
     def configuration(self, number: int) -> Configuration:
-        """The configuration of a registered trial."""
+        """Return the configuration of a trial."""
         return configuration_from_json(self._frozen(number).user_attrs[CONFIGURATION])
 
     def is_measurement(self, trial: FrozenTrial) -> bool:
-        """Whether a trial was told from a result of its own."""
+        """Return whether a trial was told from a result of its own."""
         return trial.state == TrialState.COMPLETE and DUPLICATE_OF not in trial.user_attrs
 
     def is_of(self, trial: FrozenTrial, result: TrialResult) -> bool:
-        """Whether a trial has the configuration of a result."""
+        """Return whether a trial has the configuration of a result."""
         stored = trial.user_attrs.get(CONFIGURATION)
         return stored is not None and configuration_digest(configuration_from_json(stored)) == result.digest
 
     def agrees(self, trial: FrozenTrial, result: TrialResult | None) -> bool:
-        """Whether a measurement was told as its result says; of a failed one the worst values are anyone's guess."""
+        """Return whether a trial was told what its result says; the values of a failed trial are not compared."""
         if result is None or not self.is_of(trial, result):
             return False
         values = self._values(result)
@@ -180,14 +182,14 @@ class Ledger:
             self._remember(configuration, trial.values)
 
     def _values(self, result: TrialResult) -> list[float] | None:
-        """The objectives' values; None where the configuration failed or a value is not finite."""
+        """Return the objectives' values; None if the configuration failed or a value is not finite."""
         if result.figures is None or result.reason is not None:
             return None
         values = [float(objective.value(result.figures)) for objective in self._objectives]
         return values if all(math.isfinite(value) for value in values) else None
 
     def _worst_seen(self) -> list[float]:
-        """Per objective the worst measured value so far, or a constant before any was."""
+        """Return per objective the worst measured value so far, or a constant before any was measured."""
         complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         measured = [trial.values for trial in complete if trial.constraints.get(FAILED) == 0.0]
         worst = {"maximize": min, "minimize": max}

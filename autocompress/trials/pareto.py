@@ -1,4 +1,7 @@
-"""Pareto arithmetic on plain arrays. Rows are points [n, m], ``directions`` are 'maximize' or 'minimize' per column."""
+"""Find Pareto fronts, hypervolumes and knees of plain arrays.
+
+Rows are points [n, m]; ``directions`` [m] are ``maximize`` or ``minimize``, one per column.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,15 @@ from objectives.objective import DIRECTIONS
 
 
 def non_dominated(values: ArrayLike, directions: Sequence[str]) -> NDArray[np.bool_]:
-    """Mask [n] of the rows that no other row dominates (at least as good everywhere, better somewhere).
+    """Return a mask [n] of the rows that no other row dominates.
 
-    Equal rows stand or fall together. A row with NaN is never in the front and dominates nothing. Each member of the
-    front found removes what it dominates (Kung 1975, by culling), so n rows cost n times the front's size.
+    A row dominates another if it is at least as good in every column and better in one. Of equal rows either all or
+    none are in the front. A row with NaN is never in the front and dominates nothing. Each member of the front removes
+    what it dominates (Kung 1975, by culling), so that the cost is n times the size of the front. Raises InputError for
+    an unknown direction.
+
+    >>> non_dominated([[0.90, 4.0], [0.88, 1.0], [0.87, 2.0]], ("maximize", "minimize")).tolist()
+    [True, True, False]
     """
     costs = _costs(values, directions)
     rows = np.flatnonzero(~np.isnan(costs).any(axis=1))
@@ -30,9 +38,13 @@ def non_dominated(values: ArrayLike, directions: Sequence[str]) -> NDArray[np.bo
 
 
 def hypervolume(values: ArrayLike, directions: Sequence[str], reference: Sequence[float]) -> float:
-    """Volume dominated by the rows and bounded by ``reference`` [m] (Zitzler & Thiele 1998), by slicing dimensions.
+    """Return the volume that the rows dominate within ``reference`` [m] (Zitzler & Thiele 1998), by slicing dimensions.
 
-    Rows that are not strictly better than the reference in every column, and rows with NaN, add nothing.
+    Rows that are not strictly better than the reference in every column, and rows with NaN, add nothing. Raises
+    InputError for an unknown direction.
+
+    >>> hypervolume([[3.0, 4.0], [2.0, 1.0]], ("maximize", "minimize"), reference=(1.0, 5.0))
+    5.0
     """
     costs = _costs(values, directions)
     bound = _costs([list(reference)], directions)[0]
@@ -41,10 +53,13 @@ def hypervolume(values: ArrayLike, directions: Sequence[str], reference: Sequenc
 
 
 def knee(values: ArrayLike, directions: Sequence[str]) -> int:
-    """Row index of the knee of a front: where the columns, scaled to 0 (best) .. 1 (worst), have the least sum.
+    """Return the row index of the knee of a front, the point farthest from the plane through the extremes (Das 1999).
 
-    That is the point farthest from the plane through the extremes (Das 1999). Ties go to the first row; a column
-    without spread counts nothing. InputError if there is no row without NaN.
+    The columns are scaled to 0 (best) .. 1 (worst), and the knee is the row with the least sum; of equal ones it is the
+    first. A column without spread counts nothing. Raises InputError if no row is without NaN.
+
+    >>> knee([[0.90, 4.0], [0.88, 1.0], [0.80, 0.5]], ("maximize", "minimize"))
+    1
     """
     costs = _costs(values, directions)
     valid = ~np.isnan(costs).any(axis=1)
@@ -57,7 +72,7 @@ def knee(values: ArrayLike, directions: Sequence[str]) -> int:
 
 
 def _costs(values: ArrayLike, directions: Sequence[str]) -> NDArray[np.float64]:
-    """The values as costs: every column to be minimised."""
+    """Return the values [n, m] as costs, of which less is better in every column."""
     unknown = [direction for direction in directions if direction not in DIRECTIONS]
     if unknown:
         raise InputError(f"a direction is one of {', '.join(DIRECTIONS)}, but got {unknown[0]!r}")
@@ -67,6 +82,7 @@ def _costs(values: ArrayLike, directions: Sequence[str]) -> NDArray[np.float64]:
 
 
 def _volume(costs: NDArray[np.float64], bound: NDArray[np.float64]) -> float:
+    """Return the volume between costs [n, m] and ``bound`` [m], slab by slab along the last column."""
     if len(costs) == 0:
         return 0.0
     if costs.shape[1] == 1:

@@ -1,4 +1,4 @@
-"""Which configuration comes next: queued designs, then the surrogate or a sampler, and never one that is known."""
+"""Propose the next configuration: queued designs first, then the surrogate's or a sampler's, never a known one."""
 
 from __future__ import annotations
 
@@ -13,46 +13,41 @@ from autocompress.system.errors import InputError, StudyError
 from autocompress.trials.history import Point
 from autocompress.trials.ledger import Ledger, OpenTrial
 from autocompress.trials.samplers import ask_seed, fresh_sampler
-from autocompress.trials.surrogate import Surrogate
-from search_spaces import SearchSpace
+from autocompress.trials.settings import SearchSettings
 
 DUPLICATES_IN_A_ROW = 20
 RANDOM_TRIES = 1000
 
 
 class Proposer:
-    """Asks Optuna for trials. What it asks depends on the study's trials and the seed alone, not on its own past.
+    """Asks Optuna for trials; what it asks depends on the trials in the ledger and the seed alone.
 
-    A duplicate is handed to ``on_duplicate(number, first)``. After 20 of them in a row the next configuration is
-    drawn at random, and if none is new in 1,000 draws the space is taken for exhausted.
+    ``on_duplicate(number, first)`` is called for a trial whose configuration trial ``first`` already has. After
+    ``DUPLICATES_IN_A_ROW`` of them the next configuration is drawn at random; if ``RANDOM_TRIES`` draws give none that
+    is not known, the space is taken to be exhausted.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        space: SearchSpace,
-        sampler: str,
-        seed: int,
-        on_duplicate: Callable[[int, int], None],
-        surrogate: Surrogate | None = None,
-    ) -> None:
-        self._ledger = ledger
-        self._space = space
-        self._sampler = sampler
-        self._seed = seed
+    def __init__(self, ledger: Ledger, settings: SearchSettings, on_duplicate: Callable[[int, int], None]) -> None:
+        self._ledger, self._settings = ledger, settings
+        self._space = settings.space
         self._on_duplicate = on_duplicate
-        self._surrogate = surrogate
         self._queue: deque[Configuration] = deque()
 
     def enqueue(self, configurations: Iterable[Configuration]) -> None:
-        """Queue designs to try before the sampler is asked; known ones are dropped when their turn comes."""
+        """Queue designs to try before the sampler is asked; InputError if one is outside the space.
+
+        Known ones are skipped when their turn comes.
+        """
         queue = list(configurations)
         for configuration in queue:
             self._space.parameters(configuration)
         self._queue = deque(queue)
 
     def next(self) -> OpenTrial | None:
-        """The next trial, asked for and registered; None if the space is exhausted."""
+        """Ask for the next trial and store its configuration; None if the space is exhausted.
+
+        Raises StudyError if the study is of another search space.
+        """
         for _ in range(DUPLICATES_IN_A_ROW):
             queued = self._next_queued()
             expected = self._expected() if queued is None else None
@@ -63,7 +58,7 @@ class Proposer:
             found = self._ask()
             if found is not None:
                 return found
-        rng = np.random.default_rng(ask_seed(self._seed, self._ledger.asked))
+        rng = np.random.default_rng(self._ask_seed())
         for _ in range(RANDOM_TRIES):
             configuration = self._space.sample(rng)
             if not self._is_known(configuration):
@@ -71,16 +66,21 @@ class Proposer:
         return None
 
     def _expected(self) -> Point | None:
-        """What the surrogate would measure next; None, and the next is drawn at random, where its models do not fit."""
-        if self._surrogate is None:
+        """Return what the surrogate would measure next, with the figures that it expects.
+
+        None if there is no surrogate, it has no proposal, or its models cannot be fitted: a sampler is asked then.
+        """
+        surrogate, ledger = self._settings.surrogate, self._ledger
+        if surrogate is None:
             return None
-        ledger = self._ledger
         pending = [trial.configuration for trial in ledger.open_trials()]
-        seed = ask_seed(self._seed, ledger.asked)
         try:
-            return self._surrogate.propose(ledger.measured(), pending, self._is_known, seed)
+            return surrogate.propose(ledger.measured(), pending, self._is_known, self._ask_seed())
         except (ArithmeticError, ValueError, np.linalg.LinAlgError):
             return None
+
+    def _ask_seed(self) -> int:
+        return ask_seed(self._settings.seed, self._ledger.asked)
 
     def _is_known(self, configuration: Configuration) -> bool:
         return self._ledger.first(configuration_digest(configuration)) is not None
@@ -93,16 +93,16 @@ class Proposer:
         return None
 
     def _add(self, wanted: Configuration, expected: Point | None = None) -> OpenTrial:
-        """Ask for a configuration that is not known yet."""
+        """Ask for a given configuration that is not known yet."""
         try:
             return self._ledger.add(self._space, wanted, expected)
         except ValueError as error:
             raise _other_space(error) from error
 
     def _ask(self) -> OpenTrial | None:
-        """Ask the sampler; None if what it says is known."""
+        """Ask the sampler; None if its configuration is known, and the trial then a duplicate."""
         study = self._ledger.study
-        study.sampler = fresh_sampler(self._sampler, self._seed, self._ledger.asked)
+        study.sampler = fresh_sampler(self._settings.sampler, self._settings.seed, self._ledger.asked)
         trial = study.ask()
         configuration = self._suggest(trial)
         first = self._ledger.register(trial, configuration)

@@ -1,4 +1,4 @@
-"""A Gaussian process of the quality that a configuration loses, one per student type."""
+"""Predict the quality of configurations of one student type by a Gaussian process over their features."""
 
 from __future__ import annotations
 
@@ -12,27 +12,31 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Kernel, WhiteKernel
 
 SMALLEST_LOSS = 0.01
+"""One point of quality."""
 FEWEST, FITTED = 3, 8
 MOST = 128
 Array = NDArray[np.float64]
 
 
 def log_loss(quality: Array, top: float) -> Array:
-    """Logarithm of what a quality [n] loses to ``top``; losses below ``SMALLEST_LOSS`` hardly differ."""
+    """Return the logarithm of the loss of qualities [n] against ``top``; ``SMALLEST_LOSS`` is added to it.
+
+    So small losses, which differ by chance, hardly differ in the logarithm.
+    """
     return np.log(np.maximum(top - quality, 0.0) + SMALLEST_LOSS)
 
 
 def from_log_loss(loss: Array, top: float) -> Array:
-    """The inverse of ``log_loss``."""
+    """Return the quality [n] of a log loss [n], the inverse of ``log_loss``."""
     return top + SMALLEST_LOSS - np.exp(loss)
 
 
 class QualityModel:
-    """Predicts ``log_loss`` from ``features`` [n, k] and ``quality`` [n] in the order in which they were measured.
+    """Predicts ``log_loss`` from ``features`` [n, k] and ``quality`` [n], given in the order of measurement.
 
-    The kernel's settings are fitted to the first 8, 16, 32, ... and at most ``MOST`` points, so that they depend on
-    the order of the trials alone and are fitted seldom; before, they are usual ones. With fewer than ``FEWEST`` points
-    every prediction is ``top`` less 3 points, unsure.
+    The kernel's hyperparameters are fitted to the first 8, 16, 32, ... and at most ``MOST`` points, so that they are
+    fitted rarely and depend on the order of the trials alone; with fewer points they are fixed. With fewer than
+    ``FEWEST`` points every prediction is a loss of 3 points to ``top``, with a standard deviation of 1.
     """
 
     def __init__(self, features: Array, quality: Array, top: float) -> None:
@@ -46,7 +50,7 @@ class QualityModel:
         self._process = GaussianProcessRegressor(kernel, optimizer=None, normalize_y=True).fit(features, loss)
 
     def predict(self, features: Array) -> tuple[Array, Array]:
-        """Mean and standard deviation, both [n], of the log loss."""
+        """Return mean and standard deviation, both [n], of the log loss for ``features`` [n, k]."""
         if self._process is None:
             return np.full(len(features), np.log(0.03)), np.ones(len(features))
         mean, deviation = self._process.predict(features, return_std=True)

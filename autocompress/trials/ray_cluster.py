@@ -1,4 +1,4 @@
-"""What a search may use of this machine, or of a Ray cluster, and the check of it, which loads nothing of Ray."""
+"""Say how much of this machine, or of a Ray cluster, a search may use, and check that without importing Ray."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _CONNECT_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class Resources:
-    """``threads`` cores for the measuring slot; ``workers`` builders (None: one per other core, at least one).
+    """What a search may use: ``threads`` cores to measure and ``workers`` builders (None: one per other core, or one).
 
-    ``ray_address`` joins a running cluster, one node of which offers ``latency_bench`` and all of which see the
-    study's folder; None starts a private Ray on this machine. A cluster started with RAY_AUTH_MODE=disabled needs the
-    same setting here.
+    ``ray_address`` joins a running cluster, one node of which offers the resource ``latency_bench`` and all of which
+    see the study's folder; None starts a private Ray on this machine. A cluster started with RAY_AUTH_MODE=disabled
+    needs the same setting here.
     """
 
     threads: int = 1
@@ -27,7 +27,7 @@ class Resources:
 
 
 def check_cluster(resources: Resources) -> None:
-    """InputError at once for what would fail when the search begins: too few cores, an address nobody answers."""
+    """Raise InputError for what would fail when the search begins: too few cores, an address nobody answers."""
     address, cores = resources.ray_address, usable_cores()
     if address is None:
         split_cores(cores, resources.threads)
@@ -40,7 +40,7 @@ def check_cluster(resources: Resources) -> None:
 
 
 def _check_reachable(address: str) -> None:
-    """InputError at once where Ray would try for half a minute."""
+    """Raise InputError at once if nobody answers, where Ray would try for half a minute."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
         raise InputError(f"--ray-address must be HOST:PORT or auto, but got {address!r}; start one: ray start --head")

@@ -1,4 +1,4 @@
-"""Jobs on Ray actors: builders on some cores, one measuring actor in the exclusive slot ``latency_bench``."""
+"""Run jobs on Ray actors: builders on some cores, and one measuring actor in the exclusive slot ``latency_bench``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _START_WITHIN_S, _JOIN_WITHIN_S = 60.0, 15.0
 
 
 class _Worker:
-    """The actor: holds the evaluator and runs one job at a time on its cores."""
+    """The Ray actor: it holds the evaluator and runs one job at a time on its cores."""
 
     def __init__(
         self, evaluator: bytes, step: str, current: str, threads: int, cores: Cores | None, bench_nodes: list[str]
@@ -43,17 +43,17 @@ class _Worker:
         pin(cores.measuring if step == MEASURE else cores.building)
 
     def lives(self) -> bool:
-        """Answers once the worker is there."""
+        """Return True: an answer shows that the worker is up."""
         return True
 
     def run(self, step: str, request: TrialRequest) -> TrialResult | None:
-        """Run one job of a trial."""
+        """Run one job of a trial (``run_job``)."""
         return run_job(self._evaluator, step, request)
 
 
 @dataclass
 class _Slot:
-    """A place for one actor, which is started again, when it is needed, after it died."""
+    """A place for one actor; an actor that died is started again when it is needed."""
 
     step: str
     actor: Any = None
@@ -65,7 +65,7 @@ class _Slot:
 
 
 class RayExecutor:
-    """The executor of a search; close it, or leave it as a context manager, to stop what it started.
+    """Runs the jobs of a search on Ray; close it, or use it as a context manager, to stop what it started.
 
     ``evaluator`` is an ``Evaluator`` pickled here: only the workers need what it imports. Ray's files go to ``folder``.
 
@@ -95,9 +95,9 @@ class RayExecutor:
             self._start_actor(slot)
 
     def wait_for_workers(self) -> None:
-        """Wait until the workers are there, or cannot be; BrokenInstallationError if one cannot import the evaluator.
+        """Wait until all workers are up or have failed; BrokenInstallationError if one cannot import the evaluator.
 
-        In a cluster it does not wait long, for others may be using it.
+        In a cluster it waits less long, because others may be using it.
         """
         lives = [slot.lives for slot in self._slots]
         ready, _ = ray.wait(lives, num_returns=len(lives), timeout=_JOIN_WITHIN_S if self._joined else _START_WITHIN_S)
@@ -114,7 +114,7 @@ class RayExecutor:
         self._run(slot, request)
 
     def wait(self, timeout_s: float) -> list[Finished]:
-        """The jobs that ended, as soon as there is one; none after ``timeout_s``."""
+        """Return the jobs that ended as soon as there is one; none after ``timeout_s`` seconds."""
         if self._joined and time.monotonic() >= self._next_look:
             self._follow_cluster()
         busy = {slot.reference: slot for slot in self._slots if slot.request is not None}
@@ -132,7 +132,7 @@ class RayExecutor:
                 self._drop(slot)
 
     def close(self) -> None:
-        """End the actors, a Ray that was started here, and the pinning."""
+        """End the actors, a Ray that was started here, and the pinning to cores."""
         for slot in self._slots:
             self._drop(slot)
         self._exit.close()
@@ -167,7 +167,7 @@ class RayExecutor:
         self.window = 2 * self.builders
 
     def _follow_cluster(self) -> None:
-        """Count the builders anew: where a core is gone, Ray would let the last one that was started wait for ever."""
+        """Follow the cluster's cores: if one is gone, Ray would let the builder started last wait for ever."""
         self._look()
         builders = sorted((slot for slot in self._slots if slot.step == BUILD), key=lambda slot: slot.started)
         for slot in builders[self.builders :]:
@@ -178,7 +178,7 @@ class RayExecutor:
         self._slots += [_Slot(BUILD) for _ in range(self.builders - len(builders))]
 
     def _start_actor(self, slot: _Slot) -> None:
-        """After faults not at once, for Ray notices only after some seconds that a node is gone."""
+        """Start the slot's actor; after faults wait first, because Ray notices a lost node only after some seconds."""
         if self._faults_in_a_row:
             time.sleep(min(_FIRST_PAUSE_S * 2**self._faults_in_a_row, _LONGEST_PAUSE_S))
         options: dict[str, Any] = {"max_restarts": 0, "max_task_retries": 0}
@@ -232,7 +232,7 @@ class RayExecutor:
 
 
 def _has_lived(slot: _Slot) -> bool:
-    """Whether the slot's actor was ever there, or could not be because of itself."""
+    """Return whether the slot's actor came up, or failed in its own constructor."""
     if not ray.wait([slot.lives], timeout=0)[0]:
         return False
     try:
@@ -244,7 +244,7 @@ def _has_lived(slot: _Slot) -> bool:
 
 
 def _current_folder() -> str:
-    """Where relative paths begin; the root once the current folder was removed."""
+    """Return the current folder, or the root if it was removed."""
     try:
         return str(Path.cwd())
     except OSError:
@@ -252,6 +252,6 @@ def _current_folder() -> str:
 
 
 def _fault(error: BaseException) -> str:
-    """One line: the end of a remote traceback is what went wrong."""
+    """Describe an error in one line: the last one of a remote traceback."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[-1] if lines else 'no message'}"

@@ -1,8 +1,7 @@
-"""Ray in a process of its own: where a part of Ray dies, Ray ends the process that uses it, and the search must live.
+"""Run Ray in a child process: when a part of Ray dies, Ray ends the process that uses it, which must not be the search.
 
-``HostedRay`` starts the process (``python -m autocompress.trials.ray_host FD``, which is not for people) and tells
-it through a socket what to do. Objects go through it pickled, between a process and its own child, which alone
-loads Ray.
+``HostedRay`` starts the process (``python -m autocompress.trials.ray_host FD``, not meant for users) and sends it
+commands through a socket, as pickled objects between a process and its own child. Only the child imports Ray.
 """
 
 from __future__ import annotations
@@ -39,10 +38,10 @@ STARTS = 3
 class HostedRay:
     """The executor of searches: a ``RayExecutor`` in a child process, started again if it ends.
 
-    The process begins to start at once, and ``wait_ready`` waits for it; ``builders`` and ``window``, and whatever
-    needs a running Ray, wait too. What was running there when it ended is told as a fault of the machine. Several
-    searches may use it one after the other, each within ``pinned``. InputError for too few cores or an address that
-    nobody answers.
+    The process starts at once in the background; ``wait_ready`` waits for it, as do ``builders``, ``window`` and all
+    that needs a running Ray. Jobs that were running when the process ended count as faults of the machine. Several
+    searches may use it one after the other, each within ``pinned``. Raises InputError for too few cores or an address
+    that nobody answers.
     """
 
     def __init__(self, evaluator: Evaluator, resources: Resources) -> None:
@@ -68,14 +67,14 @@ class HostedRay:
         return self._sizes()[1]
 
     def ready(self) -> bool:
-        """Whether ``wait_ready`` would return, or raise, at once."""
+        """Return whether ``wait_ready`` would return, or raise, at once."""
         return self._size is not None or self._connection.closed or self._connection.poll()
 
     def wait_ready(self) -> None:
-        """Wait until Ray is up and its workers have imported what they need; a Ray that has ended is started again.
+        """Wait until Ray is up and its workers have imported what they need; start a Ray that has ended again.
 
-        InputError and BrokenInstallationError say what the user must change; MeasurementError if Ray does not start in
-        ``STARTS`` attempts.
+        Raises InputError or BrokenInstallationError where the user must change something, MeasurementError if Ray does
+        not start in ``STARTS`` attempts.
         """
         if self._size is not None and self._process.poll() is not None:
             self._lose()
@@ -84,9 +83,9 @@ class HostedRay:
 
     @contextmanager
     def pinned(self) -> Iterator[Self]:
-        """While a search runs: Ray is ready, and on one machine this process stays off the measuring cores.
+        """Hold Ray ready for one search, and on one machine keep this process off the measuring cores.
 
-        What an earlier search left undone is ended first.
+        Jobs that an earlier search left are ended first.
         """
         self.wait_ready()
         for number in list(self._jobs):
@@ -112,7 +111,7 @@ class HostedRay:
         self._jobs[request.number] = step, request
 
     def wait(self, timeout_s: float) -> list[Finished]:
-        """The jobs that ended, as soon as there is one; none after ``timeout_s``."""
+        """Return the jobs that ended as soon as there is one; none after ``timeout_s`` seconds."""
         if not self._ended and self._jobs:
             self._asked("wait", timeout_s, patience_s=timeout_s + HUNG_S)
         ended, self._ended = self._ended, []
@@ -127,7 +126,7 @@ class HostedRay:
         self._asked("cancel", number)
 
     def close(self) -> None:
-        """End the process with all that it started; at once if Ray is not up yet."""
+        """End the process and all that it started; at once if Ray is not up yet."""
         self._jobs.clear()
         self._stop(at_once=self._size is None)
         self._exit.close()
@@ -145,7 +144,7 @@ class HostedRay:
         return self._size
 
     def _begin(self) -> None:
-        """Start the process."""
+        """Start the child process."""
         ours, theirs = socket.socketpair()
         with theirs, self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -171,7 +170,7 @@ class HostedRay:
         raise MeasurementError(f"Ray must start, but did not in {STARTS} attempts, the last time since {reason}")
 
     def _came_up(self) -> str | None:
-        """Wait for the answer of the process, and the reason if Ray does not come up in it; what ends all is raised."""
+        """Wait for the child's answer; return why Ray did not come up, or None; raise errors that end the search."""
         try:
             if not self._connection.poll(UP_WITHIN_S):
                 return f"it was not up after {UP_WITHIN_S:.0f} s"
@@ -197,10 +196,9 @@ class HostedRay:
         return f"exit code {self._process.returncode}" + (f" ({said})" if said else "")
 
     def _asked(self, name: str, *arguments: Any, patience_s: float = HUNG_S) -> bool:
-        """Have the executor's method called; False if its process has ended.
+        """Call a method of the child's executor; return False if the child has ended.
 
-        An answer to an earlier question, whose asking was interrupted, may come first. Jobs in answers are kept, errors
-        raised.
+        The answer to an earlier, interrupted call may come first. Ended jobs in an answer are kept, errors raised.
         """
         if self._size is None:
             return False
@@ -221,7 +219,7 @@ class HostedRay:
         return False
 
     def _lose(self) -> None:
-        """The process has ended or hangs: what it was doing is lost."""
+        """Stop a child that has ended or hangs, and end its jobs as faults of the machine."""
         self._stop(at_once=True)
         self._size = None
         known = {job.request.number for job in self._ended}
@@ -239,7 +237,7 @@ class HostedRay:
 
 
 def _beside_running_ray(resources: Resources) -> Resources:
-    """With the address of the Ray that this process uses already, if it does and no other is named."""
+    """Return the resources with the address of the Ray that this process uses already, if no other is given."""
     ray = sys.modules.get("ray")
     if resources.ray_address is not None or ray is None or not ray.is_initialized():
         return resources
@@ -247,7 +245,7 @@ def _beside_running_ray(resources: Resources) -> Resources:
 
 
 def serve(connection: Connection) -> None:
-    """Do what the other end of the connection asks, until it closes."""
+    """Answer the calls from the other end of the connection until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from autocompress.trials.ray_executor import RayExecutor
 
@@ -268,7 +266,10 @@ def serve(connection: Connection) -> None:
 
 
 def _answer(connection: Connection, executor: RayExecutor) -> NoReturn:
-    """Call what is asked for, and send what it returns or raises; EOFError or OSError once the other end is closed."""
+    """Call the methods that are asked for and send what they return or raise.
+
+    Raises EOFError or OSError once the other end is closed.
+    """
     methods: dict[str, Callable[..., Any]] = {
         "submit": executor.submit,
         "wait": executor.wait,

@@ -1,4 +1,4 @@
-"""Where a Ray that is started here keeps its files, and which variables it sees."""
+"""Choose the folder and the environment variables of a Ray that is started here."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ _KEPT = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 @contextmanager
 def ray_folder() -> Iterator[Path]:
-    """A folder for one Ray's files, removed afterwards: the user's folder for temporary files may be too deep for it.
+    """Make a folder for one Ray's files and remove it afterwards.
 
-    StorageError where no short folder has room.
+    The user's folder for temporary files is taken unless its path is too long for Ray's sockets. Raises StorageError if
+    no folder with a short path has room.
     """
     places = [temporary_folder(), "/tmp", "/var/tmp", "/dev/shm", os.environ.get("XDG_RUNTIME_DIR", "")]
     fitting = [Path(place).absolute() for place in places if place and _fits(Path(place).absolute())]
@@ -45,7 +46,7 @@ def ray_folder() -> Iterator[Path]:
 
 
 def _fits(place: Path) -> bool:
-    """Whether a folder can be made there for sockets; its name has eight random letters after the prefix."""
+    """Return whether a folder for sockets fits there; its name has eight random letters after the prefix."""
     try:
         free = shutil.disk_usage(place).free
     except OSError:
@@ -55,7 +56,7 @@ def _fits(place: Path) -> bool:
 
 
 def ray_environment(folder: Path, private: bool) -> dict[str, str]:
-    """The variables for the process that uses Ray; a ``private`` one has none of the settings made for other Rays."""
+    """Return the variables for the process that uses Ray; a ``private`` Ray gets none of the user's RAY_ settings."""
     environment = child_environment(folder)
     if not private:
         return environment
@@ -65,7 +66,7 @@ def ray_environment(folder: Path, private: bool) -> dict[str, str]:
 
 @contextmanager
 def away_from(current: Path) -> Iterator[None]:
-    """Work in the folder ``current`` for a while: Ray puts the one it is started in before all others on its path."""
+    """Change the current folder for a while: Ray puts the folder it is started in first on its import path."""
     before = os.open(os.curdir, os.O_PATH if hasattr(os, "O_PATH") else os.O_RDONLY)
     try:
         os.chdir(current)
@@ -77,7 +78,7 @@ def away_from(current: Path) -> Iterator[None]:
 
 
 def protect_token() -> None:
-    """Make the token that only this user can read; Ray asks for it where one exists, so that nobody else gets in."""
+    """Make sure that a token exists which only this user can read: Ray then lets in nobody without it."""
     if os.environ.get("RAY_AUTH_TOKEN"):
         return
     named = os.environ.pop("RAY_AUTH_TOKEN_PATH", None)

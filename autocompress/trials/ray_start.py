@@ -1,4 +1,4 @@
-"""A Ray to run jobs on: a private one on this machine, or a running cluster that is joined."""
+"""Start a private Ray on this machine, or join a running cluster."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _OBJECT_STORE_BYTES = 100 * 1024 * 1024
 
 
 def cluster_cores() -> int:
-    """The cores that the nodes which live offer."""
+    """Return the number of cores that the live nodes offer."""
     return sum(int(node["Resources"].get("CPU", 0)) for node in _alive_nodes())
 
 
 def bench_nodes() -> list[str]:
-    """The identifiers of the nodes that live and offer ``latency_bench``; InputError if there is none."""
+    """Return the identifiers of the live nodes that offer ``latency_bench``; InputError if there is none."""
     nodes = _alive_nodes()
     found = [node["NodeID"] for node in nodes if node["Resources"].get(SLOT, 0) >= 1]
     if not found:
@@ -44,7 +44,7 @@ def _alive_nodes() -> list[dict[str, Any]]:
 def join(resources: Resources, folder: Path) -> None:
     """Connect to the cluster at ``resources.ray_address``; InputError if nothing answers there.
 
-    Workers import from the folder this is called in: that of a source checkout, or the empty ``folder``.
+    Workers import from the folder in which Ray is initialised: that of a source checkout, or the empty ``folder``.
     """
     check_cluster(resources)
     _show_token()
@@ -59,9 +59,9 @@ def join(resources: Resources, folder: Path) -> None:
 
 
 def start_private(builders: int, folder: Path) -> None:
-    """Start a Ray on this machine for ``builders`` and the measuring slot, which asks callers for the user's token.
+    """Start a Ray on this machine for ``builders`` and the measuring slot; it admits only who has the user's token.
 
-    Its files go to ``folder``; the variables are those of ``ray_environment``.
+    Its files go to ``folder``. The process must have the variables of ``ray_environment``.
     """
     _allow_open_files()
     protect_token()
@@ -82,7 +82,7 @@ def start_private(builders: int, folder: Path) -> None:
 
 
 def _allow_open_files() -> None:
-    """Raise this process's limit on open files as far as it may; InputError if Ray cannot run with so few."""
+    """Raise this process's limit on open files as far as allowed; InputError if it stays too low for Ray."""
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if now != resource.RLIM_INFINITY and (most == resource.RLIM_INFINITY or now < most):
         with suppress(OSError, ValueError):
@@ -96,7 +96,7 @@ def _allow_open_files() -> None:
 
 
 def _show_token() -> None:
-    """Let this process present the user's token, if there is one, to a cluster that asks for it.
+    """Let this process present the user's token, if there is one, to a cluster that requires it.
 
     ``ray start`` asks for a token that exists, but ``ray.init(address=...)`` presents it only in token mode, which is
     read when Ray is imported. RAY_AUTH_MODE, where set, stands.

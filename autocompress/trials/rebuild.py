@@ -1,7 +1,7 @@
-"""Opening a study's trials so that database and result files agree; the files are the truth, and each has a digest.
+"""Open a study's trials so that the database agrees with the result files, each of which carries its digest.
 
-What is damaged is set aside under another name, never deleted. A damaged database, or one that says something else than
-the files do, is made anew from them; a trial whose file is damaged is forgotten, and its configuration measured again.
+The files decide. Damaged files are renamed, never deleted. A database that is damaged, or disagrees with the files, is
+made anew from them; a trial whose file is damaged is dropped, and its configuration measured again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from autocompress.study.store import StudyStore
 from autocompress.system.errors import InputError, StudyError
 from autocompress.trials.jobs import is_lost
 from autocompress.trials.ledger import Ledger
-from objectives.objective import Constraint, Objective
+from objectives.constraint import Constraint
+from objectives.objective import Objective
 from search_spaces import SearchSpace
 
 UNREADABLE = (
@@ -36,7 +37,7 @@ UNREADABLE = (
 
 @dataclass(frozen=True)
 class Reopened:
-    """A study's ledger, what had to be done to have one, and configurations to measure again."""
+    """A study's ledger, notes on what was repaired, and the configurations to measure again."""
 
     ledger: Ledger
     notes: tuple[str, ...] = ()
@@ -46,7 +47,7 @@ class Reopened:
 def reopen(
     store: StudyStore, space: SearchSpace, objectives: Sequence[Objective], constraints: Sequence[Constraint]
 ) -> Reopened:
-    """The ledger of a study whose database agrees with its result files."""
+    """Return the ledger of a study after making its database agree with its result files."""
     notes = set_damaged_aside(store)
     results = {result.trial: result for result in store.results()}
     again: list[Configuration] = []
@@ -70,7 +71,7 @@ def reopen(
 
 
 def set_damaged_aside(store: StudyStore) -> list[str]:
-    """Rename trials' folders, or later stages' files, whose results are damaged; what was renamed, in words."""
+    """Rename trials' folders, and files of later stages, whose results are damaged; return a note on each."""
     notes = []
     for number in list(store.trial_numbers()):
         try:
@@ -89,7 +90,7 @@ def set_damaged_aside(store: StudyStore) -> list[str]:
 
 
 def _disagreements(ledger: Ledger, results: Mapping[int, TrialResult]) -> list[int]:
-    """Numbers of trials that database and files do not tell the same of."""
+    """Return the numbers of trials on which database and files disagree."""
     trials: dict[int, FrozenTrial] = {trial.number: trial for trial in ledger.study.get_trials(deepcopy=False)}
     told = [number for number, trial in trials.items() if ledger.is_measurement(trial)]
     return sorted(
@@ -99,7 +100,10 @@ def _disagreements(ledger: Ledger, results: Mapping[int, TrialResult]) -> list[i
 
 
 def _is_known(ledger: Ledger, trial: FrozenTrial | None, result: TrialResult) -> bool:
-    """Whether a result is that of a trial, which was given up only if the result says so; an open one comes later."""
+    """Return whether the database knows a result: it has its configuration, and is FAIL only if the result is lost.
+
+    A trial that is still RUNNING agrees with any result; ``recover`` looks at it later.
+    """
     if trial is not None and trial.state == TrialState.RUNNING:
         return True
     if trial is None or not ledger.is_of(trial, result):
@@ -108,7 +112,7 @@ def _is_known(ledger: Ledger, trial: FrozenTrial | None, result: TrialResult) ->
 
 
 def _replay(ledger: Ledger, space: SearchSpace, number: int, result: TrialResult | None) -> None:
-    """Ask for the trial of a result again and tell it; without a result the number is used up."""
+    """Ask for the trial of a result again and tell it; without a result, end the trial with that number as FAIL."""
     if result is None:
         ledger.fail(ledger.study.ask().number)
         return

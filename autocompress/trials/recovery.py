@@ -1,4 +1,4 @@
-"""What a killed controller left behind, brought back into order before the search goes on."""
+"""Find the trials that a killed controller left open, before the search goes on."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from autocompress.trials.ledger import CONFIGURATION, Ledger, OpenTrial
 
 
 def recover(store: StudyStore, ledger: Ledger) -> list[OpenTrial]:
-    """The trials to take up again, in order: measured ones with their result, others to run under the same number.
+    """Return the open trials in order: measured ones with their result, others to run again under the same number.
 
-    A trial that died while it was asked for becomes FAIL. A result file that is unreadable or of another
-    configuration does not count. Calling this again changes nothing.
+    A trial that was interrupted while it was asked for becomes FAIL. A result file that is unreadable or of another
+    configuration is ignored. Calling this again changes nothing.
     """
     for trial in ledger.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if CONFIGURATION not in trial.user_attrs:

@@ -1,3 +1,5 @@
+"""The figures that objectives read and the bounds that constraints set, by hand."""
+
 import pickle
 from dataclasses import replace
 
@@ -7,8 +9,10 @@ from hypothesis import strategies as st
 
 from autocompress.domain.figures import Figures, Latency, Quality
 from autocompress.domain.problem import LATENCY_STATISTICS, Constraints, Problem, Target
-from objectives import DEFAULT, OBJECTIVES, binding, constraints_for
-from objectives.quality import max_drop
+from objectives import DEFAULT, OBJECTIVES, constraints_for, feasible, tightest_bound
+from objectives.latency import LATENCY
+from objectives.memory import MEMORY
+from objectives.quality import MAX_DROP, QUALITY
 
 FIGURES = Figures(
     validation=Quality("accuracy", 0.90, (0.88, 0.92), 2000),
@@ -53,15 +57,32 @@ def test_latency_is_held_against_the_chosen_statistic(statistic, met):
     assert statistic in LATENCY_STATISTICS
 
 
-def test_what_binds_comes_worst_first():
-    constraints = constraints_for(Problem(constraints=ALL), 0.92)
-    assert [constraint.name for constraint, _ in binding(constraints, FIGURES)] == [
-        "max_latency",
-        "max_size",
-        "max_drop",
-    ]
+def test_figures_are_feasible_where_no_constraint_is_broken():
     relaxed = replace(ALL, max_latency_ms=9.0, max_size_bytes=10**8, max_drop=5.0)
-    assert binding(constraints_for(Problem(constraints=relaxed), 0.92), FIGURES) == []
+    assert feasible(constraints_for(Problem(constraints=relaxed), 0.92), FIGURES)
+    for broken in ({"max_latency_ms": 2.0}, {"max_size_bytes": 10**7}, {"max_drop": 1.0}):
+        assert not feasible(constraints_for(Problem(constraints=replace(relaxed, **broken)), 0.92), FIGURES)
+    assert feasible([], FIGURES)
+
+
+def test_bounds_by_hand():
+    constraints = constraints_for(Problem(constraints=ALL), 0.92)
+    assert [(constraint.objective.name, constraint.bound, constraint.label) for constraint in constraints] == [
+        ("latency", 2.0, "p95 latency (--max-latency)"),
+        ("size", 1e7, "size (--max-size)"),
+        ("memory", 1e8, "memory (--max-memory)"),
+        ("quality", pytest.approx(0.91), "quality (--max-drop 1.0)"),
+        ("quality", 0.8, "quality (--min-quality)"),
+    ]
+    assert [constraint.value(FIGURES) for constraint in constraints] == [4.0, 12e6, 90e6, 0.90, 0.90]
+
+
+def test_the_tightest_bound_is_the_highest_floor_or_the_lowest_ceiling():
+    constraints = constraints_for(Problem(constraints=ALL), 0.92)
+    assert tightest_bound(constraints, QUALITY) == pytest.approx(0.91)
+    assert tightest_bound(constraints[-1:], QUALITY) == 0.8
+    assert tightest_bound([replace(constraints[0], bound=5.0), constraints[0]], LATENCY) == 2.0
+    assert tightest_bound(constraints[:2], MEMORY) is None
 
 
 def test_nothing_asked_and_no_teacher():
@@ -86,7 +107,8 @@ def test_everything_travels_to_a_worker():
 def test_a_drop_of_exactly_the_allowed_points_is_allowed(count, data):
     teacher = data.draw(st.integers(0, count))
     lost = data.draw(st.integers(0, teacher))
-    constraint = max_drop(100 * lost / count, teacher / count)
+    problem = Problem(constraints=Constraints(max_drop=100 * lost / count))
+    constraint = MAX_DROP.constraint(problem, teacher / count)
 
     def at(correct):
         return constraint.violation(replace(FIGURES, validation=replace(FIGURES.validation, value=correct / count)))

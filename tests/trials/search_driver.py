@@ -9,6 +9,7 @@ from autocompress.study.store import StudyStore
 from autocompress.trials.controller import Controller
 from autocompress.trials.ray_cluster import Resources
 from autocompress.trials.ray_host import HostedRay
+from autocompress.trials.settings import SearchSettings
 from search_spaces import SEARCH_SPACES
 
 
@@ -23,12 +24,8 @@ def main() -> None:
         space = SEARCH_SPACES["precision"](TINY)
         controller = Controller(
             store,
-            space=space,
-            objectives=OBJECTIVES,
-            constraints=(),
-            sampler="random",
-            executor=executor,
-            seed=0,
+            SearchSettings(space, OBJECTIVES, (), sampler="random", seed=0),
+            executor,
             on_event=lambda event: print(event.kind, event.number, event.message, flush=True),
         )
         controller.run(max_trials=12, enqueue=space.initial_designs())

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from autocompress.domain.figures import Figures, Latency, Quality
-from autocompress.domain.problem import Problem
+from autocompress.domain.problem import Constraints, Problem
 from autocompress.domain.shape import EncoderShape
 from autocompress.students.configuration import configuration_from_json
 from autocompress.study.results import TrialResult
@@ -15,17 +15,14 @@ from autocompress.study.store import StudyStore
 from autocompress.system.errors import AutocompressError, MeasurementError
 from autocompress.trials.controller import Controller
 from autocompress.trials.jobs import Finished, TrialRequest, run_job
+from autocompress.trials.settings import SearchSettings, TimeLimits
 from autocompress.trials.surrogate import Region, Surrogate
-from objectives.objective import Constraint, Objective
+from objectives import DEFAULT, constraints_for
 from search_spaces import SEARCH_SPACES
 
 TINY = EncoderShape(2, 32, 2, 64, 100, 64, 2, 2, 32)
-OBJECTIVES = (
-    Objective("quality", "maximize", "", lambda figures: figures.validation.value),
-    Objective("latency", "minimize", "ms", lambda figures: figures.latency_ms.mean),
-    Objective("size", "minimize", "B", lambda figures: figures.size_bytes),
-)
-CONSTRAINTS = (Constraint("max_latency_ms", 1.0, lambda figures: figures.latency_ms.p95 / 1.0 - 1.0),)
+OBJECTIVES = DEFAULT
+CONSTRAINTS = constraints_for(Problem(constraints=Constraints(max_latency_ms=1.0)), None)
 
 
 class Crash(BaseException):
@@ -123,24 +120,15 @@ class Lab:
         self.events = []
         StudyStore.create(folder, "s", Problem()).close()
 
-    def controller(self, faults=None, *, space="precision", sampler="tpe", seed=0, window=2, shape=TINY, **options):
+    def controller(self, faults=None, *, space="precision", sampler="tpe", seed=0, window=2, shape=TINY, **limits):
         self.close()
         self.store = StudyStore.resume(self.folder, "s")
         self.executor = InlineExecutor(FormulaEvaluator(faults or {}), window)
         self.events = []
         self.space = SEARCH_SPACES[space](shape)
-        return Controller(
-            self.store,
-            space=self.space,
-            objectives=OBJECTIVES,
-            constraints=CONSTRAINTS,
-            sampler=sampler,
-            executor=self.executor,
-            seed=seed,
-            on_event=self.events.append,
-            surrogate=Surrogate(self.space, Region(0.0)) if sampler == "surrogate" else None,
-            **options,
-        )
+        surrogate = Surrogate(self.space, Region(0.0)) if sampler == "surrogate" else None
+        settings = SearchSettings(self.space, OBJECTIVES, CONSTRAINTS, sampler, seed, surrogate)
+        return Controller(self.store, settings, self.executor, self.events.append, TimeLimits(**limits))
 
     def trials(self):
         return self.store.optuna_study([objective.direction for objective in OBJECTIVES]).get_trials(deepcopy=False)

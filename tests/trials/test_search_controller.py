@@ -7,6 +7,7 @@ import pytest
 from search_parts import CONSTRAINTS, OBJECTIVES, TINY, Crash, Lab, formula_figures
 
 from autocompress.students.configuration import configuration_digest, configuration_from_json
+from autocompress.students.transformer import dimensions
 from autocompress.study.store import StudyStore
 from autocompress.system.errors import AutocompressError, MeasurementError, StorageError, StudyError
 from autocompress.trials.samplers import SAMPLERS
@@ -32,7 +33,7 @@ def test_every_trial_is_measured_once_and_told_as_its_file_says(lab, sampler):
         figures = results[first].figures
         assert trial.state.name == "COMPLETE"
         assert trial.values == [objective.value(figures) for objective in OBJECTIVES]
-        assert trial.constraints == {"failed": 0.0, "max_latency_ms": CONSTRAINTS[0].violation(figures)}
+        assert trial.constraints == {"failed": 0.0, "max_latency": CONSTRAINTS[0].violation(figures)}
         stored = configuration_from_json(trial.user_attrs["configuration"])
         assert configuration_digest(stored) == results[first].digest
 
@@ -90,7 +91,7 @@ def test_faults_of_a_configuration_are_told_as_the_worst(lab):
     ]
     for trial, reason in zip(trials[2:5], ("too wide", "does not load", "no figures"), strict=True):
         assert trial.values == worst
-        assert trial.constraints == {"failed": 1.0, "max_latency_ms": 1.0}
+        assert trial.constraints == {"failed": 1.0, "max_latency": 1.0}
         result = lab.store.result(trial.number)
         assert result.figures is None and reason in result.reason
     assert lab.store.counts() == {"complete": 3, "failed": 3, "running": 0}
@@ -153,7 +154,7 @@ def test_what_hangs_past_the_deadline_is_given_up(lab):
 
 
 def test_a_job_that_hangs_is_the_configurations_fault(lab):
-    controller = lab.controller({0: "hang"}, job_timeout_s=0.0)
+    controller = lab.controller({0: "hang"}, job_s=0.0)
     lab.executor.wait = lambda timeout_s: time.sleep(0.01) or []
     controller.run(max_trials=1)
     assert lab.store.result(0).reason == "ran longer than 0 s"
@@ -163,7 +164,7 @@ def test_a_job_that_hangs_is_the_configurations_fault(lab):
 
 def test_another_space_is_refused_without_a_stuck_trial(lab, monkeypatch):
     lab.controller(sampler="random").run(max_trials=2)
-    monkeypatch.setattr("search_spaces.transformer.BITS", (8, 4))
+    monkeypatch.setattr(dimensions, "BITS", (8, 4))
     controller = lab.controller(sampler="random")
     with pytest.raises(StudyError, match="do not fit"):
         controller.run(max_trials=4)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from autocompress.system.errors import InputError
 from autocompress.trials.pareto import hypervolume, knee, non_dominated
-from objectives.objective import Constraint, Objective
+from objectives.objective import Objective
+from objectives.unit import FRACTION
 
 DIRECTIONS = ("maximize", "minimize", "minimize")
 points = st.lists(st.tuples(*[st.integers(0, 5)] * 3), min_size=1, max_size=9)
@@ -81,6 +82,4 @@ def test_what_is_refused():
     with pytest.raises(InputError, match="direction is one of"):
         non_dominated([[1.0]], ("up",))
     with pytest.raises(InputError, match="direction is one of"):
-        Objective("quality", "up", "", lambda figures: 0.0)
-    with pytest.raises(InputError, match="must not be named"):
-        Constraint("failed", 1.0, lambda figures: 0.0)
+        Objective("quality", "up", FRACTION, lambda figures: 0.0)

@@ -21,6 +21,7 @@ from autocompress.trials.controller import Controller
 from autocompress.trials.jobs import TrialRequest
 from autocompress.trials.ray_cluster import Resources
 from autocompress.trials.ray_host import HostedRay
+from autocompress.trials.settings import SearchSettings, TimeLimits
 from search_spaces import SEARCH_SPACES
 
 
@@ -39,18 +40,9 @@ def is_agent(process: psutil.Process) -> bool:
     return "agent" in " ".join(process.cmdline()).lower()
 
 
-def make_controller(store, executor, events, **options):
-    return Controller(
-        store,
-        space=SEARCH_SPACES["precision"](TINY),
-        objectives=OBJECTIVES,
-        constraints=CONSTRAINTS,
-        sampler="random",
-        executor=executor,
-        seed=0,
-        on_event=events.append,
-        **options,
-    )
+def make_controller(store, executor, events, **limits):
+    settings = SearchSettings(SEARCH_SPACES["precision"](TINY), OBJECTIVES, CONSTRAINTS, sampler="random", seed=0)
+    return Controller(store, settings, executor, events.append, TimeLimits(**limits))
 
 
 @pytest.mark.faults
