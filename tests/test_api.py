@@ -21,7 +21,7 @@ from autocompress.cli import search as command
 from autocompress.domain.parameters import PARAMETERS
 from autocompress.domain.problem import LATENCY_STATISTICS
 from autocompress.pipeline import runs
-from autocompress.pipeline.pipeline import Pipeline
+from autocompress.pipeline.run import Run
 from autocompress.pipeline.schedule import Schedule
 from autocompress.report import study, summary
 from autocompress.study import store
@@ -89,11 +89,10 @@ def test_a_resumed_run_has_the_time_that_is_documented(
 ):
     ran: list[tuple[float, int | None]] = []
 
-    class Fake(Pipeline):
-        def run(self, inputs: object = None) -> None:
-            ran.append((self.schedule.budget_s, self.trials))
+    def fake(run: Run) -> None:
+        ran.append((run.schedule.budget_s, run.trials))
 
-    monkeypatch.setattr(runs, "Pipeline", Fake)
+    monkeypatch.setattr(runs, "run_pipeline", fake)
     monkeypatch.setattr(runs, "hosted_ray", lambda *_: nullcontext())
     shutil.copytree(FOLDER / "studies", tmp_path / "studies")
     with StudyStore.resume(tmp_path / "studies", "whole") as kept:

@@ -5,26 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from autocompress.distillation.recipes import NEAR_TEACHER, training_settings
 from autocompress.distillation.refine import refine
 from autocompress.distillation.super_network import DistillationSettings
 from autocompress.evaluation.cut import cut_weights, source_of
-from autocompress.evaluation.trial import TrialEvaluator
+from autocompress.pipeline.run import Run
+from autocompress.pipeline.selection import to_refine
 from autocompress.students import STUDENTS
 from autocompress.students.configuration import configuration_to_json, describe
-from autocompress.study.prepared_files import TEACHER
+from autocompress.study.prepared_files import TEACHER, TRANSFER
 from autocompress.study.results import TrialResult
-from autocompress.study.shipped import REFINED
+from autocompress.study.shipped import REFINED, shipped_results
 from autocompress.system.attempts import ENDING, reason_of
-from autocompress.system.events import Event, Listener
+from autocompress.system.events import Event
 from autocompress.system.files import write_sealed
 from autocompress.trials.jobs import RESULT, TrialRequest
 
 SECONDS_EACH = 60.0
 MOST = 8
 LEAST_S = 9.0
+MEASURING_S, LEAST_TRAINING_S = 4.0, 5.0
+REACH = 0.03
+"""How far below the teacher's quality a point may be to be worth refining."""
+HARDLY_LOST = 0.005
 
 
 def how_many(budget_s: float) -> int:
@@ -32,56 +36,70 @@ def how_many(budget_s: float) -> int:
     return max(min(int(budget_s / SECONDS_EACH), MOST), 1 if budget_s > LEAST_S else 0)
 
 
-def refine_points(
-    evaluator: TrialEvaluator,
-    chosen: Sequence[TrialResult],
-    folders: Sequence[Path],
-    deadline: float,
-    seed: int,
-    listener: Listener,
-) -> list[TrialResult]:
+def refine_front(run: Run, planned_s: float) -> None:
+    """Refine promising points in rounds while there is time: a shallow student needs less than was set aside."""
+    if not run.prepared.has(TRANSFER):
+        return
+    results = [one for one in run.store.results() if not _gains_nothing(run, one) and not _is_refined(run, one)]
+    deadline = time.monotonic() + planned_s
+    while results:
+        count, beside = how_many(deadline - time.monotonic()), shipped_results(run.store)
+        chosen = to_refine(results, run.criteria, count, REACH, beside)
+        if not chosen:
+            return
+        refine_points(run, chosen, deadline)
+        results = [result for result in results if result not in chosen]
+
+
+def refine_points(run: Run, chosen: Sequence[TrialResult], deadline: float) -> list[TrialResult]:
     """Refine each of ``chosen`` into ``refined/`` of its trial's folder, sharing out the time until ``deadline``."""
-    evaluator = replace(evaluator, stage="refine")
     done = []
-    for place, (result, folder) in enumerate(zip(chosen, folders, strict=True)):
-        budget_s = (deadline - time.monotonic()) / (len(chosen) - place) - 4.0
-        if budget_s < 5.0:
+    for place, result in enumerate(chosen):
+        budget_s = (deadline - time.monotonic()) / (len(chosen) - place) - MEASURING_S
+        if budget_s < LEAST_TRAINING_S:
             break
         message = f"refining trial {result.trial} ({describe(result.configuration)})"
-        listener(Event("progress", message, 0.0))
+        run.listener(Event("progress", message, 0.0))
         try:
-            refined = _refine_one(evaluator, result, folder / REFINED, budget_s, seed, listener)
+            refined = _refine_one(run, result, budget_s)
         except ENDING:
             raise
         except Exception as error:
-            listener(Event("note", f"trial {result.trial} could not be refined: {reason_of(error)}"))
+            run.note(f"trial {result.trial} could not be refined: {reason_of(error)}")
             continue
         done.append(refined)
         if refined.figures is not None and result.figures is not None:
             before, after = result.figures.validation.value, refined.figures.validation.value
-            listener(Event("note", f"{message}: {result.figures.validation.metric} {before:.4f} -> {after:.4f}"))
+            run.note(f"{message}: {result.figures.validation.metric} {before:.4f} -> {after:.4f}")
     return done
 
 
-def _refine_one(
-    evaluator: TrialEvaluator, result: TrialResult, folder: Path, budget_s: float, seed: int, listener: Listener
-) -> TrialResult:
-    prepared, configuration = evaluator.prepared, result.configuration
+def _refine_one(run: Run, result: TrialResult, budget_s: float) -> TrialResult:
+    prepared, configuration = run.prepared, result.configuration
+    folder, evaluator = run.store.trial_folder(result.trial) / REFINED, replace(run.evaluator, stage="refine")
     arrays, shape = cut_weights(prepared, configuration)
     near = source_of(prepared, configuration) == TEACHER
     recipe = NEAR_TEACHER if near else STUDENTS[configuration.student].alone
-    training = training_settings(recipe, budget_s, prepared.transfer, seed)
-    arrays = refine(
-        arrays,
-        shape,
-        configuration,
-        prepared.transfer,
-        prepared.vocabulary_order,
-        DistillationSettings(training, prepared.data.task.definition),
-        listener,
-    )
+    training = training_settings(recipe, budget_s, prepared.transfer, run.problem.seed)
+    settings = DistillationSettings(training, prepared.data.task.definition)
+    order = prepared.vocabulary_order
+    arrays = refine(arrays, shape, configuration, prepared.transfer, order, settings, run.listener)
     evaluator.compile(arrays, shape, configuration, folder)
-    request = TrialRequest(result.trial, 1, configuration_to_json(configuration), result.digest, str(folder), seed)
+    fields = configuration_to_json(configuration)
+    request = TrialRequest(result.trial, 1, fields, result.digest, str(folder), run.problem.seed)
     refined = evaluator.measure(request)
     write_sealed(folder / RESULT, refined.to_json())
     return refined
+
+
+def _gains_nothing(run: Run, result: TrialResult) -> bool:
+    """Whether training is slow and for no gain: what is the teacher's own, whole layers or almost its quality."""
+    configuration = result.configuration
+    if result.figures is None or source_of(run.prepared, configuration) != TEACHER:
+        return False
+    near = result.figures.validation.estimate >= run.prepared.teacher_quality - HARDLY_LOST
+    return near or STUDENTS[configuration.student].keeps_teacher_layers(configuration, run.prepared.teacher_shape)
+
+
+def _is_refined(run: Run, result: TrialResult) -> bool:
+    return run.store.result_path(result.trial, "refine").is_file()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from autocompress.domain.problem import Problem, differences
 from autocompress.pipeline.feasibility import check_feasible
-from autocompress.pipeline.pipeline import Pipeline, hosted_ray
+from autocompress.pipeline.pipeline import run_pipeline
+from autocompress.pipeline.run import Run, hosted_ray
 from autocompress.pipeline.schedule import Schedule
 from autocompress.preparation.inputs import Inputs, load_inputs, load_start
 from autocompress.study.store import StudyStore, check_name, study_names
@@ -42,7 +43,7 @@ def start(problem: Problem, name: str, studies_dir: Path, begun: float, listener
         for note in inputs.data.notes:
             listener(Event("note", note))
         with StudyStore.create(studies_dir, name, problem) as store:
-            Pipeline(store, schedule, listener, host, problem.trials).run(inputs)
+            run_pipeline(Run(store, schedule, listener, host, problem.trials), inputs)
 
 
 def go_on(
@@ -58,7 +59,7 @@ def go_on(
         budget = time_budget_s or max(store.problem.time_budget_s - used, LEAST_RESUME_S)
         schedule = Schedule(budget, begun)
         with hosted_ray(store.folder, store.problem) as host:
-            Pipeline(store, schedule, listener, host, trials or store.problem.trials).run()
+            run_pipeline(Run(store, schedule, listener, host, trials or store.problem.trials))
 
 
 def plan(problem: Problem, name: str, studies_dir: Path) -> str:

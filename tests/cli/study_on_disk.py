@@ -5,7 +5,7 @@ from pathlib import Path
 from synthetic_study import make_configuration, make_summary
 
 from autocompress.domain.problem import Constraints, Problem
-from autocompress.pipeline.pipeline import write_baselines
+from autocompress.study.baselines import write_baselines
 from autocompress.study.results import TrialResult
 from autocompress.study.store import Progress, StudyStore
 

@@ -12,7 +12,7 @@ from short_search import BUDGET_S, LEAST_RESUME_S
 import autocompress
 from autocompress.distillation.augmentation import Augmenter
 from autocompress.evaluation.compile import Compiled
-from autocompress.pipeline import baselines, pipeline
+from autocompress.pipeline import baselines, finalists, search
 from autocompress.pipeline import refine as refinement
 from autocompress.preparation import super_networks, transfer_set
 from autocompress.study.prepared import Prepared
@@ -82,7 +82,7 @@ def test_no_part_after_the_teacher_ends_the_search(
     monkeypatch.setattr(baselines, "build_baselines", fail)
     monkeypatch.setattr(refinement, "refine", fail)
     monkeypatch.setattr(refinement, "LEAST_S", 0.0)
-    monkeypatch.setattr(pipeline, "is_intact", lambda *_: True)
+    monkeypatch.setattr(finalists, "is_intact", lambda *_: True)
     harm = Harm(tmp_path / "broken")
     study = autocompress.search(
         trained_checkpoint,
@@ -133,7 +133,7 @@ def test_where_nothing_can_be_distilled_the_teacher_is_still_cut(
 def test_where_no_trial_can_be_measured_the_baselines_are_named(
     trained_checkpoint: str, tiny_data: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(pipeline.Controller, "run", fail_measuring)
+    monkeypatch.setattr(search.Controller, "run", fail_measuring)
     with pytest.raises(MeasurementError, match="onnxruntime-int8 has accuracy") as caught:
         autocompress.search(
             trained_checkpoint, **tiny_data, time_budget_s=LEAST_RESUME_S, study="nothing", studies_dir=tmp_path

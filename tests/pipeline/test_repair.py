@@ -11,8 +11,9 @@ from short_search import RESUMED_S
 import autocompress
 from autocompress.evaluation.trial import TrialEvaluator
 from autocompress.measurement.stock_models import has_stock_models, stock_models
-from autocompress.pipeline.pipeline import Pipeline, hosted_ray
+from autocompress.pipeline.finalists import verify_finalists
 from autocompress.pipeline.repair import repair, repair_model
+from autocompress.pipeline.run import Run, hosted_ray
 from autocompress.pipeline.schedule import Schedule
 from autocompress.study.baselines import read_baselines
 from autocompress.study.prepared import Prepared
@@ -21,7 +22,6 @@ from autocompress.study.store import StudyStore
 from autocompress.system.errors import StudyError
 from autocompress.system.events import Event
 from autocompress.system.files import sha256, write_bytes
-from objectives import constraints_for
 
 pytestmark = pytest.mark.usefixtures("short_searches")
 
@@ -126,11 +126,9 @@ def test_no_damaged_model_is_verified(copy: StudyStore):
         flip(path)
     notes: list[Event] = []
     with hosted_ray(copy.folder, copy.problem) as host:
-        pipeline = Pipeline(copy, Schedule(60.0), notes.append, host)
-        prepared = pipeline.prepared
-        stock = stock_models(prepared.checkpoint, prepared.baselines)
-        constraints = constraints_for(copy.problem, prepared.teacher_quality)
-        pipeline._verify(read_baselines(copy.folder), stock, constraints, 15.0)
+        run = Run(copy, Schedule(60.0), notes.append, host)
+        stock = stock_models(run.prepared.checkpoint, run.prepared.baselines)
+        verify_finalists(run, stock, read_baselines(copy.folder), 15.0)
     verified = copy.results("verify")
     assert verified and all(is_intact(copy, result) for result in verified)
     told = " ".join(note.message for note in notes)

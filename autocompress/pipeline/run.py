@@ -1,0 +1,78 @@
+"""Holds what the phases of one run share: the study, the time, who listens and who runs trials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from autocompress.domain.problem import Problem
+from autocompress.evaluation.trial import TrialEvaluator
+from autocompress.pipeline.schedule import Phase, Schedule
+from autocompress.pipeline.selection import Criteria
+from autocompress.study.prepared import Prepared
+from autocompress.study.store import Progress, StudyStore
+from autocompress.system.events import Event, Listener
+from autocompress.system.units import human_seconds
+from autocompress.trials.ray_cluster import Resources
+from autocompress.trials.ray_host import HostedRay
+from objectives import DEFAULT, constraints_for
+from search_spaces import SEARCH_SPACES, SearchSpace
+
+
+def hosted_ray(study_folder: Path, problem: Problem) -> HostedRay:
+    """Ray for the trials of a study, whose folder need not be there yet; it starts in the background."""
+    evaluator = TrialEvaluator(Prepared(study_folder), problem.target)
+    return HostedRay(evaluator, Resources(problem.target.threads, problem.workers, problem.ray_address))
+
+
+@dataclass
+class Run:
+    """One run over one study, begun or continued.
+
+    ``listener`` hears what happens, ``host`` runs the trials, and ``trials`` is the total number of trials wanted.
+    """
+
+    store: StudyStore
+    schedule: Schedule
+    listener: Listener
+    host: HostedRay
+    trials: int | None = None
+
+    def __post_init__(self) -> None:
+        self.problem: Problem = self.store.problem
+        self.prepared = Prepared(self.store.folder)
+        self.evaluator = TrialEvaluator(self.prepared, self.problem.target)
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """What may vary around the teacher, which must be prepared."""
+        exits = self.prepared.data.task.definition.exits_early
+        return SEARCH_SPACES[self.problem.space](self.prepared.teacher_shape, not exits)
+
+    @cached_property
+    def criteria(self) -> Criteria:
+        """What results are judged by; the teacher must be prepared."""
+        teacher, guessing = self.prepared.teacher_quality, self.prepared.guessing_quality
+        return Criteria(DEFAULT, constraints_for(self.problem, teacher), teacher, guessing)
+
+    def note(self, text: str) -> None:
+        """Tell the listener."""
+        self.listener(Event("note", text))
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[Phase]:
+        """Give a phase its share of the time that is left, and record what it used."""
+        phase = self.schedule.enter(name)
+        self.listener(Event("phase", f"{name}: {human_seconds(phase.planned_s)} planned"))
+        self.save_progress(name)
+        yield phase
+        self.schedule.leave()
+        self.note(f"{name}: {human_seconds(phase.used_s or 0.0)} used")
+        self.save_progress(name)
+
+    def save_progress(self, name: str, finished: bool = False) -> None:
+        """Write the phase and the seconds planned and used to the study."""
+        self.store.write_progress(Progress(name, finished, self.schedule.planned_s(), self.schedule.used_s()))
