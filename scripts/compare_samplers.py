@@ -69,8 +69,8 @@ class Bench:
 
     def __init__(self, store: StudyStore) -> None:
         self.store, self.prepared = store, Prepared(store.folder)
-        regression = not self.prepared.data.task.definition.exits_early
-        self.space: SearchSpace = SEARCH_SPACES["joint"](self.prepared.teacher_shape, regression)
+        exits = self.prepared.data.task.definition.exits_early
+        self.space: SearchSpace = SEARCH_SPACES["joint"](self.prepared.teacher_shape, exits)
         first = store.results()[0].figures
         assert first is not None
         floor = self.prepared.teacher_quality - BELOW_TEACHER

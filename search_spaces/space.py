@@ -21,22 +21,22 @@ class SearchSpace(ABC):
     """What may vary around one teacher; everything else has the teacher's value, at 8 bits.
 
     A subclass says by ``varies`` which aspects are free: architecture (layers, widths, vocabulary), precision,
-    sparsity, student, exits. The options of a parameter depend on ``shape`` and ``regression`` alone, so a sampler
-    sees the same distribution under one name in every trial. Early exits exist for classification only.
+    sparsity, student, exits. The options of a parameter depend on ``shape`` and ``exits`` alone, so a sampler
+    sees the same distribution under one name in every trial. ``exits`` says whether the task
+    has early exits, which need classes.
     """
 
     name: ClassVar[str]
     varies: ClassVar[frozenset[str]]
 
-    def __init__(self, shape: EncoderShape, regression: bool = False) -> None:
+    def __init__(self, shape: EncoderShape, exits: bool = True) -> None:
         self.shape = shape
-        self.regression = regression
-        self._exits = not regression and shape.num_hidden_layers > 1
-        varies = self.varies if self._exits else self.varies - {"exits"}
+        self.exits = exits
+        varies = self.varies if exits and shape.num_hidden_layers > 1 else self.varies - {"exits"}
         if not varies:
             raise InputError(
                 f"space {self.name!r} needs a classification task and a teacher of at least 2 layers, but got "
-                f"{'regression' if regression else '1 layer'}; choose another --space"
+                f"{'1 layer' if exits else 'regression'}; choose another --space"
             )
         kinds = [name for name in STUDENTS if "student" in varies or name == TEACHERS_OWN]
         self._spaces: dict[str, StudentSpace] = {name: STUDENTS[name].space(shape, varies) for name in kinds}
@@ -83,7 +83,7 @@ class SearchSpace(ABC):
 
     def initial_designs(self) -> list[Configuration]:
         """Configurations of this space to measure first, the most useful first, each once; uniform int8 leads."""
-        designs = [one for name in STUDENTS for one in STUDENTS[name].designs(self.shape, exits=not self.regression)]
+        designs = [one for name in STUDENTS for one in STUDENTS[name].designs(self.shape, exits=self.exits)]
         found: dict[str, Configuration] = {}
         for _, design in sorted(designs, key=lambda placed: placed[0]):
             if design in self:

@@ -75,7 +75,7 @@ def _check_measured(problem: Problem, inputs: Inputs, files: dict[str, Path], re
 def _smallest_files(problem: Problem, inputs: Inputs, model: PreTrainedModel, folder: Path) -> dict[str, Path]:
     data = inputs.data
     shape, arrays = import_encoder(model)
-    space = SEARCH_SPACES[problem.space](shape, not data.task.definition.exits_early)
+    space = SEARCH_SPACES[problem.space](shape, data.task.definition.exits_early)
     order = vocabulary_order(data.train.tokens, shape.vocab_size, data.special_ids)
     graph_inputs = GraphInputs(
         pair=data.task.pair, vocabulary_order=order, unknown_id=data.unknown_id, max_length=data.max_length

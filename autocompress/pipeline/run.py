@@ -50,7 +50,7 @@ class Run:
     def space(self) -> SearchSpace:
         """What may vary around the teacher, which must be prepared."""
         exits = self.prepared.data.task.definition.exits_early
-        return SEARCH_SPACES[self.problem.space](self.prepared.teacher_shape, not exits)
+        return SEARCH_SPACES[self.problem.space](self.prepared.teacher_shape, exits)
 
     @cached_property
     def criteria(self) -> Criteria:

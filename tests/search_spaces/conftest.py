@@ -22,7 +22,7 @@ CASES = [
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{case[1]}-{'regression' if case[2] else 'classes'}")
 def space(request: pytest.FixtureRequest) -> SearchSpace:
     name, shape, regression = request.param
-    return SEARCH_SPACES[name](SHAPES[shape], regression)
+    return SEARCH_SPACES[name](SHAPES[shape], exits=not regression)
 
 
 @pytest.fixture

@@ -109,8 +109,8 @@ def test_outside_the_space(minilm):
 
 def test_exits_need_classes(minilm):
     with pytest.raises(InputError, match="classification"):
-        SEARCH_SPACES["exits"](minilm, regression=True)
-    assert "exit" not in SEARCH_SPACES["joint"](minilm, regression=True).parameters(
+        SEARCH_SPACES["exits"](minilm, exits=False)
+    assert "exit" not in SEARCH_SPACES["joint"](minilm, exits=False).parameters(
         TransformerConfiguration.uniform(minilm, 8)
     )
 

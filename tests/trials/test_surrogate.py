@@ -24,7 +24,7 @@ from autocompress.trials.surrogate import Region, Surrogate
 from search_spaces import SEARCH_SPACES
 
 SHAPE = EncoderShape(4, 96, 4, 384, 9000, 64, 2, 3, 96)
-SPACE = SEARCH_SPACES["joint"](SHAPE, False)
+SPACE = SEARCH_SPACES["joint"](SHAPE)
 
 
 def test_requests_leave_at_the_first_exit_that_is_sure():

@@ -53,7 +53,7 @@ def _cases() -> Iterator[tuple[str, str]]:
 
 def _facts_of(name: str, shape_name: str) -> dict[str, Any]:
     shape = SHAPES[shape_name]
-    space = SEARCH_SPACES[name](shape, shape.num_outputs == 1)
+    space = SEARCH_SPACES[name](shape, exits=shape.num_outputs > 1)
     designs, rng = space.initial_designs(), np.random.default_rng(0)
     samples = [space.sample(rng) for _ in range(SAMPLES)]
     mutated = [space.mutated(one, rng, 0.3) for one in samples]
