@@ -9,10 +9,13 @@ import numpy as np
 
 from autocompress.distillation.class_order import choose_head
 from autocompress.domain.problem import Problem
+from autocompress.domain.shape import EncoderShape
 from autocompress.networks.checkpoint import Checkpoint, head_names, open_checkpoint
 from autocompress.networks.families import FAMILIES
 from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.networks.loading import load_model, permute_outputs
+from autocompress.students import STUDENTS
+from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.system.errors import InputError
 from autocompress.tasks.demo import demo_model_path
 from autocompress.tasks.encoding import EncodedDataset
@@ -81,9 +84,13 @@ def _check_token_types(data: EncodedDataset, checkpoint: Checkpoint) -> None:
 
 def encoder_parameters(checkpoint: Checkpoint) -> int:
     """Return the number of weights in the encoder's linear layers, to which the cost of a token is proportional."""
-    family, config = FAMILIES[checkpoint.config.model_type], checkpoint.config
-    hidden, neurons = family.size(config, "hidden_size"), family.size(config, "intermediate_size")
-    return family.size(config, "num_hidden_layers") * hidden * (4 * hidden + 2 * neurons)
+    family = FAMILIES[checkpoint.config.model_type]
+    layers, hidden, heads, neurons = (
+        family.size(checkpoint.config, name)
+        for name in ("num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size")
+    )
+    shape = EncoderShape(layers, hidden, heads, neurons, 1, 1, 0, 1, hidden)
+    return int(STUDENTS["transformer"].multiplications(TransformerConfiguration.uniform(shape), shape))
 
 
 def row_limits(time_budget_s: float, parameters: int, mean_tokens: float = COUNTED_TOKENS) -> dict[str, int]:
