@@ -35,7 +35,7 @@ class Parts:
         self.data: Any = SimpleNamespace(validation=split(5), test=split(7), pad_id=0)
         write_requests(folder / "requests.npz", draw_requests(self.data.validation, batch_size=1, pad_id=0, count=5))
         self.evaluator: Any = SimpleNamespace(
-            requests=folder / "requests.npz", target=Target(), prepared=SimpleNamespace(data=self.data)
+            target=Target(), prepared=SimpleNamespace(data=self.data, requests=folder / "requests.npz")
         )
         self.stock: StockModels = stock_models(folder / "no checkpoint", folder)
         for path in (self.stock.fp32, self.stock.int8):
