@@ -14,7 +14,7 @@ from pathlib import Path
 
 from autocompress import open_study
 from autocompress.measurement.process import Evaluation, predict_in_fresh_process
-from autocompress.measurement.statistics import quality_of
+from autocompress.measurement.quality import quality_of
 from autocompress.study.prepared import Prepared
 
 

@@ -19,7 +19,7 @@ from autocompress.hardware.fingerprint import fingerprint_digest, hardware_finge
 from autocompress.measurement.inference import predict
 from autocompress.measurement.process import Workload, measure_in_fresh_process
 from autocompress.measurement.protocol import LatencyProtocol
-from autocompress.measurement.statistics import quality_of
+from autocompress.measurement.quality import quality_of
 from autocompress.students.configuration import Configuration, configuration_from_json
 from autocompress.study.prepared import Prepared
 from autocompress.study.results import TrialResult

@@ -10,7 +10,7 @@ from autocompress.domain.figures import Baseline, Figures
 from autocompress.domain.problem import Target
 from autocompress.measurement.process import Evaluation, Workload, measure_and_predict
 from autocompress.measurement.protocol import LatencyProtocol
-from autocompress.measurement.statistics import quality_of
+from autocompress.measurement.quality import quality_of
 from autocompress.measurement.stock_models import FP32, INT8, PYTORCH, StockModels
 from autocompress.measurement.worker_process import ONNX_WORKER, PYTORCH_WORKER, Worker
 from autocompress.system.errors import MeasurementError

@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autocompress.domain.figures import Latency, Quality
-from autocompress.tasks.metrics import metric_of, score
-from autocompress.tasks.task import Task
+from autocompress.domain.figures import Latency
 
 LEVEL = 0.95
 RESAMPLES = 1000
@@ -156,18 +154,6 @@ def summarise_latency(
         disturbed=bool(disturbed),
         energy_mj=energy_mj,
     )
-
-
-def quality_of(task: Task, outputs: NDArray[np.float32], labels: NDArray[Any], *, seed: int = 0) -> Quality:
-    """The task's metric of ``outputs`` [n, num_outputs] against ``labels`` [n], with its 95% interval over rows."""
-    value, secondary = score(task, outputs, labels)
-    rng = np.random.default_rng(seed)
-    correct = task.definition.correct_rows(outputs, labels)
-    if correct is not None:
-        interval = accuracy_interval(correct, rng=rng)
-    else:
-        interval = metric_interval(lambda rows, truth: metric_of(task, rows, truth), outputs, labels, rng=rng)
-    return Quality(task.metric, float(value), interval, len(labels), secondary)
 
 
 def _percentile_interval(drawn: NDArray[np.float64], level: float) -> Interval:

@@ -10,7 +10,7 @@ from autocompress.domain.figures import Baseline, Figures, Quality
 from autocompress.evaluation.trial import TrialEvaluator
 from autocompress.hardware.fingerprint import fingerprint_digest, hardware_fingerprint
 from autocompress.measurement.baselines import stock_bytes, stock_paths
-from autocompress.measurement.statistics import quality_of
+from autocompress.measurement.quality import quality_of
 from autocompress.measurement.stock_models import PYTORCH, StockModels
 from autocompress.pipeline.remeasure import Remeasured, Remeasurer
 from autocompress.pipeline.verify_plan import longest_protocol

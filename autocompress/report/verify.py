@@ -15,8 +15,8 @@ from autocompress.domain.figures import Latency, Quality
 from autocompress.hardware.fingerprint import fingerprint_digest, hardware_fingerprint
 from autocompress.measurement.process import Evaluation, Workload, measure_and_predict
 from autocompress.measurement.protocol import FINAL, LatencyProtocol
+from autocompress.measurement.quality import quality_of
 from autocompress.measurement.requests import draw_requests, write_requests
-from autocompress.measurement.statistics import quality_of
 from autocompress.measurement.worker_process import Worker
 from autocompress.report.manifest import MODEL, Artifact, Manifest, load_artifact
 from autocompress.system.errors import InputError, MeasurementError

@@ -58,7 +58,7 @@ class StudentType(ABC):
             raise TypeError(f"{type(self).__name__} must define {', '.join(missing)}")
 
     @abstractmethod
-    def designs(self, shape: EncoderShape, *, exits: bool) -> Iterable[tuple[int, Configuration]]:
+    def designs(self, shape: EncoderShape, *, exits: bool) -> Iterable[tuple[float, Configuration]]:
         """Configurations that are known to do well, each with its place among the designs of all types.
 
         ``exits`` says whether early exits are possible; the first place, 0, is that of the teacher in 8 bits.

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.domain.figures import Quality
-from autocompress.measurement.statistics import metric_interval, quality_of
+from autocompress.measurement.quality import quality_of
+from autocompress.measurement.statistics import metric_interval
 from autocompress.measurement.stock_models import PYTORCH
 from autocompress.tasks.metrics import metric_of
 from autocompress.tasks.task import Task

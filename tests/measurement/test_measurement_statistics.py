@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from autocompress.measurement.quality import quality_of
 from autocompress.measurement.statistics import (
     CORRELATION,
     LASTING,
@@ -13,7 +14,6 @@ from autocompress.measurement.statistics import (
     bootstrap_interval,
     metric_interval,
     paired_difference_interval,
-    quality_of,
     repeat_interval,
     summarise_latency,
 )

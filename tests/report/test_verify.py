@@ -9,7 +9,7 @@ from autocompress.artifact.session import Session
 from autocompress.domain.figures import Quality
 from autocompress.measurement.inference import predict
 from autocompress.measurement.protocol import LatencyProtocol
-from autocompress.measurement.statistics import quality_of
+from autocompress.measurement.quality import quality_of
 from autocompress.report.export import write_export
 from autocompress.report.verify import verify_export
 from autocompress.system.errors import InputError

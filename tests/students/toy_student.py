@@ -81,8 +81,8 @@ class BagStudent(StudentType):
     shares = Shares(0.1, 0.1)
     latency_prior: ClassVar[Mapping[str, float]] = {"call": 0.01, "channels": 0.01}
 
-    def designs(self, shape: EncoderShape, *, exits: bool) -> Iterable[tuple[int, BagConfiguration]]:
-        yield 30, BagConfiguration(shape.embedding_size, shape.vocab_size)
+    def designs(self, shape: EncoderShape, *, exits: bool) -> Iterable[tuple[float, BagConfiguration]]:
+        yield 0.5, BagConfiguration(shape.embedding_size, shape.vocab_size)
 
     def initial(
         self, teacher: Arrays, shape: EncoderShape, configurations: Sequence[Configuration], seed: int

@@ -17,7 +17,7 @@ from scipy.special import softmax
 from sklearn.metrics import cohen_kappa_score
 
 from autocompress.domain.problem import DataSource
-from autocompress.measurement.statistics import quality_of
+from autocompress.measurement.quality import quality_of
 from autocompress.students.exit_policies import EXIT_POLICIES
 from autocompress.system.errors import InputError
 from autocompress.system.extensions import VARIABLE
