@@ -1,4 +1,4 @@
-"""Names the search spaces; each says what may vary around a teacher."""
+"""Registers the search spaces by name; each chooses which aspects of a student vary."""
 
 from search_spaces.architecture import ArchitectureSpace
 from search_spaces.exits import ExitsSpace

@@ -1,10 +1,10 @@
-"""Layers kept, hidden size, heads and neurons per layer, and vocabulary size; 8 bits everywhere."""
+"""Defines the space of architectures: depth, widths and vocabulary size, at 8 bits."""
 
 from search_spaces.space import SearchSpace
 
 
 class ArchitectureSpace(SearchSpace):
-    """Layers kept, hidden size, heads and neurons per layer, and vocabulary size; 8 bits everywhere."""
+    """Varies the kept layers, the hidden size, each layer's heads and neurons, and the vocabulary size, at 8 bits."""
 
     name = "architecture"
     varies = frozenset({"architecture"})

@@ -1,10 +1,10 @@
-"""Early exits of the teacher's architecture: where they stand and how sure they must be."""
+"""Defines the space of early exits in the teacher's own architecture."""
 
 from search_spaces.space import SearchSpace
 
 
 class ExitsSpace(SearchSpace):
-    """Early exits of the teacher's architecture: where they stand and how sure they must be."""
+    """Varies the early exits of the teacher's own architecture: after which layers they stand, and their threshold."""
 
     name = "exits"
     varies = frozenset({"exits"})

@@ -1,4 +1,4 @@
-"""Defines a search space: it suggests configurations, and says which parameters give one."""
+"""Defines the base of search spaces, which turn trials into configurations and configurations into parameters."""
 
 from __future__ import annotations
 
@@ -18,12 +18,26 @@ TEACHERS_OWN = "transformer"
 
 
 class SearchSpace(ABC):
-    """What may vary around one teacher; everything else has the teacher's value, at 8 bits.
+    """Suggests students of one teacher; aspects that do not vary keep the teacher's values, at 8 bits.
 
-    A subclass says by ``varies`` which aspects are free: architecture (layers, widths, vocabulary), precision,
-    sparsity, student, exits. The options of a parameter depend on ``shape`` and ``exits`` alone, so a sampler
-    sees the same distribution under one name in every trial. ``exits`` says whether the task
-    has early exits, which need classes.
+    A subclass lists the aspects that vary in ``varies``: architecture (layers, widths, vocabulary), precision,
+    sparsity, student (the type), exits. ``shape`` is the teacher's; ``exits`` tells whether the task allows early
+    exits, which need classes. The options of a parameter depend on these two alone, so a sampler sees the same
+    distribution under one name in every trial. InputError if no aspect is left to vary.
+
+    >>> from optuna.trial import FixedTrial
+    >>> from autocompress.students.configuration import describe
+    >>> from search_spaces import SEARCH_SPACES
+    >>> shape = EncoderShape(
+    ...     num_hidden_layers=2, hidden_size=384, num_attention_heads=12, intermediate_size=1536, vocab_size=30522,
+    ...     max_positions=512, type_vocab_size=2, num_outputs=2, embedding_size=384,
+    ... )
+    >>> space = SEARCH_SPACES["sparsity"](shape)
+    >>> configuration = space.suggest(FixedTrial({"layer_0_sparsity": 0.5, "layer_1_sparsity": 0.8}))
+    >>> describe(configuration)
+    'L2 H384 A12 F1536 w8 s0.8 e8 v30522'
+    >>> space.parameters(configuration)
+    {'layer_0_sparsity': 0.5, 'layer_1_sparsity': 0.8}
     """
 
     name: ClassVar[str]
@@ -44,35 +58,42 @@ class SearchSpace(ABC):
 
     @property
     def students(self) -> tuple[str, ...]:
-        """The student types in this space; each needs a super-network."""
+        """Names of the student types in this space, for each of which a super-network is trained."""
         return self._student.options
 
     def suggest(self, trial: Trial) -> Configuration:
-        """The configuration that the trial chooses."""
+        """Return the configuration made of the values that ``trial`` suggests, such as an ``optuna.Trial``."""
         return self._spaces[self._student.suggest(trial)].suggest(trial)
 
     def parameters(self, configuration: Configuration) -> dict[str, Value]:
-        """The parameters for which ``suggest`` gives ``configuration``; InputError if it is outside the space."""
+        """Return the parameters that make ``suggest`` return ``configuration``; InputError if it is outside the space.
+
+        Parameters with a single option are constants, which a trial does not have.
+        """
         parameters: dict[str, Value] = {}
         self._student.record(parameters, configuration.student)
         return parameters | self._spaces[configuration.student].parameters(configuration)
 
     def sample(self, rng: np.random.Generator, student: str | None = None) -> Configuration:
-        """A random configuration (every parameter uniform), of the given student type if one is given."""
+        """Draw every parameter uniformly and return the configuration; ``student`` fixes the student type.
+
+        InputError if the space has no such type.
+        """
         if student is not None and student not in self.students:
             raise InputError(f"student must be one of {', '.join(self.students)} in this space, but got {student!r}")
         return self.suggest(RandomTrial(rng, None if student is None else {"student": student}))
 
     def smallest(self, student: str) -> Configuration:
-        """The configuration of a student type that gives the smallest and fastest model."""
+        """Return the configuration of a student type in which every value gives the smallest and fastest model."""
         return self._spaces[student].smallest()
 
     def mutated(
         self, configuration: Configuration, rng: np.random.Generator, rate: float, other: Configuration | None = None
     ) -> Configuration:
-        """A neighbour of ``configuration``: each of its parameters is drawn anew with probability ``rate``.
+        """Return ``configuration`` with each parameter but the student type redrawn with probability ``rate``.
 
-        With ``other``, of the same student type, about half of the parameters are taken from it first.
+        With ``other``, a configuration of the same student type, each parameter is first taken from it with
+        probability 0.5 (uniform crossover).
         """
         parameters = self.parameters(configuration)
         if other is not None:
@@ -82,7 +103,10 @@ class SearchSpace(ABC):
         return self.suggest(RandomTrial(rng, kept))
 
     def initial_designs(self) -> list[Configuration]:
-        """Configurations of this space to measure first, the most useful first, each once; uniform int8 leads."""
+        """Return the distinct configurations of this space to measure before any is proposed, the most useful first.
+
+        The first is the teacher in uniform int8, if it is in the space.
+        """
         designs = [one for name in STUDENTS for one in STUDENTS[name].designs(self.shape, exits=self.exits)]
         found: dict[str, Configuration] = {}
         for _, design in sorted(designs, key=lambda placed: placed[0]):

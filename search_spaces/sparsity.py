@@ -1,10 +1,10 @@
-"""The fraction of zero weights of each layer."""
+"""Defines the space of sparsities: how many weights of each layer are pruned to zero."""
 
 from search_spaces.space import SearchSpace
 
 
 class SparsitySpace(SearchSpace):
-    """The fraction of zero weights of each layer."""
+    """Varies the fraction of zeros in the weight matrices of each layer, at 8 bits."""
 
     name = "sparsity"
     varies = frozenset({"sparsity"})

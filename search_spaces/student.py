@@ -1,10 +1,10 @@
-"""The student type: the teacher's architecture, BiLSTMs and CNNs of several sizes; 8 bits everywhere."""
+"""Defines the space of student types."""
 
 from search_spaces.space import SearchSpace
 
 
 class StudentSpace(SearchSpace):
-    """The student type: the teacher's architecture, BiLSTMs and CNNs of several sizes; 8 bits everywhere."""
+    """Varies the student type: the teacher's architecture as it is, or BiLSTMs and CNNs of several sizes, at 8 bits."""
 
     name = "student"
     varies = frozenset({"student"})

@@ -1,1 +1,1 @@
-"""Building ONNX graphs with packed weights, and running them in ONNX Runtime."""
+"""Builds ONNX graphs with packed weights, and runs them in ONNX Runtime."""

@@ -18,17 +18,17 @@ from autocompress.system.errors import InputError
 Arrays = Mapping[str, Floats]
 INPUT_IDS, ATTENTION_MASK, TOKEN_TYPE_IDS, LOGITS = "input_ids", "attention_mask", "token_type_ids", "logits"
 FLOAT_TABLE_BYTES = 4 * 2**20
-# Added to the attention scores of masked tokens: so much that a row without tokens weighs all its padding alike.
+# Added to the attention scores of masked tokens; so large that in a row without tokens all padding has equal weight.
 MASKED_SCORE = -1e30
-# ONNX Runtime 1.24 has no LpNormalization of this operator set.
+# ONNX Runtime 1.24 does not implement LpNormalization from this operator set on.
 NORMALIZES_NO_LONGER = 22
-# Names of the nodes that fail where this does not hold: ONNX Runtime's error says them.
+# Names of nodes that fail if the condition does not hold; ONNX Runtime's error contains them.
 TEXTS_NEEDED, TOKENS_NEEDED = "a_batch_has_at_least_1_text", "texts_have_at_least_1_token"
 
 
 @dataclass(frozen=True)
 class GraphInputs:
-    """What a graph depends on in the data: whether texts come in pairs, which tokens are frequent, the longest text.
+    """Holds the properties of the data that a graph depends on: pairs or single texts, frequent tokens, longest text.
 
     ``vocabulary_order`` int32 ``[V]`` holds the token ids, most frequent first. A configuration that keeps ``v < V``
     tokens keeps the first v, and its graph reads every other id as ``unknown_id``. ``max_length`` is the largest number
@@ -108,7 +108,7 @@ def kept_tokens(inputs: GraphInputs, size: int) -> NDArray[np.int32]:
 
 
 class Pooling:
-    """Adds means and maxima over the tokens of each text; what they need of the mask is computed once for a graph.
+    """Adds means and maxima over the tokens of each text; values derived from the mask are computed once per graph.
 
     The mean of a text without tokens is 0. With ``texts_needed`` the graph refuses a batch without texts.
     """
@@ -124,7 +124,7 @@ class Pooling:
     def _row(self) -> str:
         if not self._texts_needed:
             return self._root.op("Unsqueeze", self._mask, self._root.integers(1))
-        # Reshape refuses a dimension of 0 that is copied beside one that is inferred.
+        # Reshape rejects a batch of 0 texts, since it cannot infer a dimension (-1) next to a copied one of size 0.
         return self._root.op("Reshape", self._mask, self._root.integers(0, 1, -1), name=TEXTS_NEEDED)
 
     @cached_property

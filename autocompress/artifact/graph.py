@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 MICROSOFT = "com.microsoft"
-# (opset, IR version), the lowest that has what a graph holds: older runtimes load no newer ones.
+# The lowest (opset, IR version) that supports the tensor types of a graph, so that old runtimes load it.
 _PLAIN = (18, 8)
 _PACKED: dict[int, tuple[int, int]] = {
     TensorProto.INT4: (21, 10),
@@ -25,7 +25,7 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 class GraphBuilder:
     """Collects nodes in the order of the calls, and gives values short names that depend on that order alone.
 
-    Initializers and the nodes that decode them are added to the root graph, also when a branch asks for them, so that
+    Initializers and the nodes that decode them are added to the root graph, even if a branch uses them, so that
     ONNX Runtime folds the decoding once when the session loads.
     """
 

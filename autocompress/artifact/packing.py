@@ -1,7 +1,7 @@
 """Stores weights as packed or sparse codes, which ONNX Runtime decodes once, when the session loads.
 
-Every function returns the name of a value that constant folding turns into a plain initializer. 4 and 2 bits are
-unpacked by a Cast, which older versions of ONNX Runtime do not have. Other operators would work in those too, but with
+Every function that adds a value returns its name; constant folding turns the value into a plain initializer. A Cast
+unpacks 4 and 2 bits; older versions of ONNX Runtime do not have it. Other operators would work in those too, but with
 two thirds more peak memory and twice the time to load a session (studies/runtimes).
 """
 

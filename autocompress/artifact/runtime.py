@@ -1,4 +1,4 @@
-"""Tells which ONNX Runtime a graph needs, as found by trying (scripts/onnxruntime_versions.py, studies/runtimes)."""
+"""Tells which ONNX Runtime a graph needs, as tested by scripts/onnxruntime_versions.py (studies/runtimes)."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,9 +8,9 @@ from onnx import TensorProto
 from autocompress.system.errors import InputError
 
 Version = tuple[int, int]
-# The oldest version that was tried; it loads operator set 18 and IR version 9.
+# The oldest version that was tested; it loads operator set 18 and IR version 9.
 OLDEST: Version = (1, 15)
-# The first version that loads them; what lies between two entries needs the version of the higher one.
+# The first version that loads an operator set or an IR version; one between two entries needs that of the higher entry.
 _OPSETS: Mapping[int, Version] = {
     18: OLDEST,
     19: (1, 16),
@@ -33,7 +33,7 @@ def least_onnxruntime(model: onnx.ModelProto) -> str:
     """Return the oldest version of ONNX Runtime, such as ``1.23``, that loads ``model`` and computes it correctly.
 
     It follows from the operator set, the IR version, the types of the stored tensors and the operators. InputError for
-    an operator set or an IR version that is newer than any that was tried.
+    an operator set or an IR version that is newer than any that was tested.
     """
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 1)
     needed = [_from(_OPSETS, opset, "operator set"), _from(_IR_VERSIONS, model.ir_version, "IR version")]

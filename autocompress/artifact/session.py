@@ -48,8 +48,8 @@ class Session:
 
 
 def _too_old(model: Path | str | bytes) -> str:
-    """Return a part of a message if the installed version is older than the model needs; else nothing."""
-    # Serving needs no onnx; here it is only asked for a better message.
+    """Return part of an error message if the installed version is older than the model needs, else an empty string."""
+    # Serving does not need the package onnx; it is imported for a better message only.
     try:
         import onnx
 

@@ -15,9 +15,10 @@ from autocompress.tasks.encoding import EncodedSplit
 
 @dataclass(frozen=True)
 class TensorBatch:
-    """Token ids, attention mask and token types [B, T], teacher outputs [B, C], labels [B] and which of them count.
+    """Holds token ids, attention mask and token types [B, T], the teacher's outputs ``targets`` [B, C] and labels [B].
 
-    ``hidden`` are components [B, K] of the teacher's hidden states, where they are known.
+    ``labelled`` bool [B] tells which labels are true ones; augmented texts have none. ``hidden`` are principal
+    components [B, K] of the teacher's hidden states, None if they are not known.
     """
 
     input_ids: Tensor
@@ -37,7 +38,11 @@ def tensor_batch(
     labelled: int | None = None,
     hidden: np.ndarray | None = None,
 ) -> TensorBatch:
-    """The examples ``indices`` [B] as tensors; of the split only the first ``labelled`` have a label (None: all)."""
+    """Return the examples ``indices`` [B] of a split as tensors.
+
+    ``targets`` [n, C] are the teacher's outputs on the split and ``hidden`` [n, K] its hidden states' components. Only
+    the first ``labelled`` texts of the split have a true label (None: all).
+    """
     batch = split.batch(indices, pad_id)
     return TensorBatch(
         input_ids=torch.from_numpy(batch.input_ids),
@@ -53,23 +58,23 @@ def tensor_batch(
 def head_logits(
     network: ElasticNetwork, batch: TensorBatch, configuration: Configuration, *, fake_quantize: bool = False
 ) -> list[Tensor]:
-    """Logits [B, C] of every head the configuration reads: its layers' heads in order, or the student's only one."""
+    """Return the logits [B, C] of every head of the configuration, the lowest layer's first."""
     return run_heads(network, batch, configuration, fake_quantize=fake_quantize)[0]
 
 
 def run_heads(
     network: ElasticNetwork, batch: TensorBatch, configuration: Configuration, *, fake_quantize: bool = False
 ) -> tuple[list[Tensor], Tensor | None]:
-    """``head_logits``, and of a student without attention the features [B, width] that its head reads them from."""
+    """Return ``head_logits``, and the features [B, width] of a student without attention (else None)."""
     return network.heads_and_features(
         batch.input_ids, batch.attention_mask, batch.token_type_ids, configuration, fake_quantize=fake_quantize
     )
 
 
 def token_map(vocabulary_order: np.ndarray, vocabulary_size: int, unknown_id: int) -> Tensor | None:
-    """Int64 [V]: each id of the first ``vocabulary_size`` of the order maps to itself, every other to ``unknown_id``.
+    """Return int64 [V], which maps kept token ids to themselves and every other id to ``unknown_id``.
 
-    None where nothing is left out. ``vocabulary_order`` [V] holds token ids, the most frequent first.
+    The first ``vocabulary_size`` ids of ``vocabulary_order`` [V], the most frequent, are kept. None if all are.
     """
     if vocabulary_size >= len(vocabulary_order):
         return None
@@ -82,7 +87,10 @@ def token_map(vocabulary_order: np.ndarray, vocabulary_size: int, unknown_id: in
 def mask_tokens(
     input_ids: Tensor, attention_mask: Tensor, mask_id: int, share: float, generator: torch.Generator
 ) -> Tensor:
-    """Replace a random ``share`` of tokens [B, T], but the first, by ``mask_id`` (Tang et al. 2019, section 3.2)."""
+    """Return ``input_ids`` [B, T] with a random ``share`` of the tokens replaced by ``mask_id``, never the first.
+
+    This is the masking of Tang et al. 2019, section 3.2.
+    """
     chosen = torch.rand(input_ids.shape, generator=generator) < share
     chosen &= attention_mask.bool()
     chosen[:, 0] = False

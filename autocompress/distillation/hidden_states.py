@@ -1,8 +1,8 @@
-"""Distils the teacher's hidden states beside its logits: a few numbers per text, predicted from the student's features.
+"""Distils the teacher's hidden states in addition to its logits: a student's features learn to predict them.
 
-Two logits say little about a text. FitNets (Romero et al. 2015) and TinyBERT (Jiao et al. 2020, section 3.1) train a
-student towards hidden states through a linear map that is dropped after training. Here the states are pooled over the
-tokens and reduced to their principal components, so that students without matching layers can learn from them too.
+Two logits contain little about a text. FitNets (Romero et al. 2015) and TinyBERT (Jiao et al. 2020, section 3.1) train
+a student towards hidden states through a linear map that is dropped after training. Here the states are pooled over
+the tokens and reduced to their principal components, so that students without matching layers can learn from them too.
 """
 
 from __future__ import annotations

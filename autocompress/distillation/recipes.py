@@ -1,4 +1,4 @@
-"""Recipes of a training that do not belong to one student type, and the settings that a recipe gives."""
+"""Defines the recipe for students cut from the teacher itself, and turns recipes into training settings."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from autocompress.distillation.transfer import TransferSet
 from autocompress.students.recipe import Recipe
 
 NEAR_TEACHER = Recipe(1.5e-4, 32, 12.0)
-"""For what is cut from the teacher itself: at the rate of a sub-network of the super-network it would forget."""
+"""Recipe for students cut from the teacher itself: a super-network's learning rate would destroy what they know."""
 
 
 def training_settings(recipe: Recipe, budget_s: float, transfer: TransferSet, seed: int) -> TrainingSettings:
-    """A training of at most ``budget_s`` seconds on the transfer set."""
+    """Return the settings of a training on the transfer set that takes at most ``budget_s`` seconds."""
     epochs = transfer.passes(recipe.epochs)
     return TrainingSettings(recipe.learning_rate, budget_s, epochs, batch_size=recipe.batch_size, seed=seed)

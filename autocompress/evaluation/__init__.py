@@ -1,1 +1,1 @@
-"""Evaluates one trial: cuts a sub-network out, compiles it to one file and measures that."""
+"""Evaluates one trial: cuts a sub-network out, compiles it to one ONNX file and measures that file."""

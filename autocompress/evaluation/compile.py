@@ -1,4 +1,4 @@
-"""Compiles prepared weights and a configuration into the bytes of one ONNX file."""
+"""Compiles weights and a configuration into the bytes of one ONNX file."""
 
 from __future__ import annotations
 
@@ -23,27 +23,33 @@ BATCH = 16
 def serialise(
     prepared: Prepared, arrays: dict[str, np.ndarray], shape: EncoderShape, configuration: Configuration
 ) -> bytes:
-    """The bytes of the ONNX file of a configuration's weights, which are already cut to it."""
+    """Return the ONNX file of ``arrays``, which are already cut to ``configuration``, as bytes.
+
+    ``shape`` is that of the weights they are cut from.
+    """
     content: bytes = emit(arrays, configuration, shape, _inputs(prepared)).SerializeToString()
     return content
 
 
 def serialise_describing(prepared: Prepared, configuration: TransformerConfiguration) -> bytes:
-    """The bytes of a graph that gives the hidden states of every layer after the logits."""
+    """Return an ONNX file, as bytes, whose output holds the logits, followed by every layer's hidden states."""
     arrays, shape = cut_weights(prepared, configuration)
     content: bytes = emit_describing(arrays, configuration, shape, _inputs(prepared)).SerializeToString()
     return content
 
 
 class Compiled:
-    """A file's bytes in a session on all cores, for many texts at once: not how it will be served."""
+    """Runs an ONNX file on all cores and in large batches, for outputs on many texts; latency is measured otherwise.
+
+    ``content`` are the bytes of the file.
+    """
 
     def __init__(self, prepared: Prepared, content: bytes) -> None:
         self._pad_id = prepared.data.pad_id
         self._session = Session(content, threads=len(usable_cores()))
 
     def outputs(self, split: EncodedSplit) -> np.ndarray:
-        """Outputs [n, C], texts of similar length together."""
+        """Return the outputs [n, C] on a split's texts, in their order; batches hold texts of similar length."""
         return predict(self._session, split, BATCH, self._pad_id, by_length=True)
 
 

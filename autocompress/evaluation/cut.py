@@ -1,4 +1,4 @@
-"""Decides which prepared weights a configuration is cut from, and cuts it out."""
+"""Decides from which prepared weights a configuration is cut, and cuts it out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from autocompress.system.errors import MeasurementError
 
 
 def source_of(prepared: Prepared, configuration: Configuration) -> str:
-    """``teacher`` where its own weights are the better start, else the student type, whose super-network is meant."""
+    """Return the name of the weights that a configuration is cut from.
+
+    It is ``teacher`` where the teacher's own weights are the better start, else the student type (its super-network).
+    """
     has_heads = bool(prepared.layer_heads.arrays)
     kind = STUDENTS[configuration.student]
     near = kind.is_near_teacher(configuration, prepared.teacher_shape, has_heads)
@@ -22,15 +25,15 @@ def source_of(prepared: Prepared, configuration: Configuration) -> str:
 
 
 def is_available(prepared: Prepared, configuration: Configuration) -> bool:
-    """Whether the weights that a configuration is cut from are prepared."""
+    """Return whether the weights that a configuration is cut from are prepared."""
     return prepared.has(source_of(prepared, configuration))
 
 
 def cut_weights(prepared: Prepared, configuration: Configuration) -> tuple[Arrays, EncoderShape]:
-    """The configuration's weights, and the shape (with its kind of head) of what they are cut from.
+    """Return the configuration's weights, and the shape of the weights they are cut from, which says the form of heads.
 
-    Cuts of the teacher are compensated where that was found to help, since no training has followed. MeasurementError
-    if the source could not be prepared.
+    Cuts of the teacher, which are not trained afterwards, are compensated by the methods that helped on validation
+    data. MeasurementError if the source is not prepared.
     """
     source = source_of(prepared, configuration)
     if not prepared.has(source):

@@ -1,4 +1,4 @@
-"""Evaluates a trial: cuts a sub-network out, compiles it to one file, and measures quality and latency of that file."""
+"""Evaluates a trial: compiles a sub-network to one ONNX file and measures that file's quality, latency and memory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ BUILT = "built.json"
 
 @dataclass(frozen=True)
 class TrialEvaluator:
-    """Builds and measures configurations of one study; it travels to the workers, which read what is prepared there."""
+    """Builds and measures configurations of one study; it is pickled to workers, which read the prepared files there.
+
+    Results have the ``stage`` ``search`` or ``refine``.
+    """
 
     prepared: Prepared
     target: Target
@@ -41,7 +44,10 @@ class TrialEvaluator:
     protocol: LatencyProtocol = field(default_factory=LatencyProtocol)
 
     def build(self, request: TrialRequest) -> None:
-        """Cut, compile, read the quality on the validation split; leaves model.onnx and built.json in the folder."""
+        """Cut and compile the configuration of a request and measure its validation quality.
+
+        It writes model.onnx and built.json to the request's folder.
+        """
         configuration = configuration_from_json(request.configuration)
         begin = time.perf_counter()
         arrays, shape = cut_weights(self.prepared, configuration)
@@ -56,7 +62,7 @@ class TrialEvaluator:
         folder: Path,
         cut_s: float = 0.0,
     ) -> None:
-        """Write model.onnx of the already cut ``arrays`` and built.json with its quality."""
+        """Write model.onnx of the already cut ``arrays``, and built.json with its validation quality and seconds."""
         begin = time.perf_counter()
         write_bytes(folder / MODEL, serialise(self.prepared, arrays, shape, configuration))
         compiled = time.perf_counter()
@@ -65,7 +71,7 @@ class TrialEvaluator:
         write_sealed(folder / BUILT, {"quality": quality_json(quality), "seconds": seconds})
 
     def measure(self, request: TrialRequest) -> TrialResult:
-        """Latency and memory in a fresh process, beside what ``build`` left."""
+        """Measure latency and memory of the built file in a fresh process; return them with what ``build`` measured."""
         folder = Path(request.folder)
         begin = time.perf_counter()
         built = read_sealed(folder / BUILT)
@@ -89,7 +95,10 @@ class TrialEvaluator:
         )
 
     def quality(self, model: Path, split_name: str) -> Quality:
-        """The task's metric of a file on one split, at the batch size that will be served."""
+        """Return the quality of an ONNX file on one split, at the target's batch size.
+
+        On the validation split it contains the expected quality too. MeasurementError if an output is not finite.
+        """
         data = self.prepared.data
         split = data.splits[split_name]
         outputs = predict(Session(model, self.target.threads), split, self.target.batch_size, data.pad_id)
@@ -103,5 +112,5 @@ class TrialEvaluator:
 
 
 def quality_json(quality: Quality) -> dict[str, Any]:
-    """The JSON form of a quality."""
+    """Return the JSON form of a quality."""
     return asdict(quality)

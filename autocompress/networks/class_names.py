@@ -16,7 +16,7 @@ class NameMatch:
 
     ``basis`` is ``names`` (equal but for case and spaces), ``numbers`` (equal numbers, or classes numbered as the
     outputs), ``unnamed`` (the names of one side carry no meaning) or ``different``. ``order[i]`` is the output for
-    class i; ``order`` is None where the names do not tell.
+    class i; ``order`` is None where the names do not determine it.
     """
 
     basis: str
@@ -42,6 +42,7 @@ def match_names(outputs: Sequence[str | None], classes: Sequence[str]) -> NameMa
 
 
 def _order(names: list[str], wanted: list[str]) -> tuple[int, ...] | None:
+    """Return the position of each of ``wanted`` in ``names``; None unless both hold the same distinct names."""
     if len(set(names)) < len(names) or sorted(names) != sorted(wanted):
         return None
     return tuple(names.index(name) for name in wanted)

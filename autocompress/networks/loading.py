@@ -1,4 +1,4 @@
-"""Loads the model of a checkpoint in float32; transformers' report on the loading tells whether its head is trained."""
+"""Loads the model of a checkpoint in float32 and tells, from transformers' loading report, if its head is trained."""
 
 from __future__ import annotations
 

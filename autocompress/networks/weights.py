@@ -37,7 +37,7 @@ def save_weights(path: Path, arrays: Mapping[str, NDArray[np.float32]], meta: Ma
 
 
 def load_weights(path: Path) -> tuple[Arrays, dict[str, str]]:
-    """Read arrays and metadata that ``save_weights`` wrote; StudyError if the file is absent, not whole or changed."""
+    """Read arrays and metadata that ``save_weights`` wrote; StudyError if the file is absent, incomplete or changed."""
     try:
         with safe_open(path, "numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -1,7 +1,7 @@
-"""Refuses constraints that nothing in the space can meet, before anything is trained.
+"""Rejects constraints that no configuration in the search space can meet, before anything is trained.
 
-The smallest design of each student type is compiled with untrained weights and measured: its size and speed hardly
-depend on what the weights are.
+The smallest configuration of each student type is compiled with untrained weights and measured, since size and speed
+hardly depend on the weights' values.
 """
 
 from __future__ import annotations
@@ -31,11 +31,15 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 SLACK = 1.5
+"""Factor by which the smallest model must exceed a limit of latency or memory to be rejected."""
 QUICK = LatencyProtocol(min_requests=100, min_seconds=0.1, repeats=1)
 
 
 def check_feasible(problem: Problem, inputs: Inputs, model: PreTrainedModel) -> None:
-    """InputError if the smallest designs cut from ``model`` miss the size, or latency or memory by a wide margin."""
+    """Raise InputError if the smallest students of ``model`` exceed the limit of size, latency or memory.
+
+    Latency and memory must exceed it by the factor ``SLACK``.
+    """
     asked = problem.constraints
     if asked.max_size_bytes is None and asked.max_latency_ms is None and asked.max_memory_bytes is None:
         return
@@ -52,6 +56,7 @@ def check_feasible(problem: Problem, inputs: Inputs, model: PreTrainedModel) -> 
 
 
 def _check_measured(problem: Problem, inputs: Inputs, files: dict[str, Path], requests: Path) -> None:
+    """Measure the files; raise InputError if all exceed a limit of latency or memory by the factor ``SLACK``."""
     asked, target, data = problem.constraints, problem.target, inputs.data
     drawn = draw_requests(data.validation, batch_size=target.batch_size, pad_id=data.pad_id, seed=problem.seed)
     write_requests(requests, drawn)
@@ -73,6 +78,7 @@ def _check_measured(problem: Problem, inputs: Inputs, files: dict[str, Path], re
 
 
 def _smallest_files(problem: Problem, inputs: Inputs, model: PreTrainedModel, folder: Path) -> dict[str, Path]:
+    """Write the ONNX file of each student type's smallest configuration, untrained, and return the paths by type."""
     data = inputs.data
     shape, arrays = import_encoder(model)
     space = SEARCH_SPACES[problem.space](shape, data.task.definition.exits_early)

@@ -1,4 +1,4 @@
-"""Chooses the finalists whose files are whole, and verifies them beside the baselines."""
+"""Chooses the finalists, whose files must be intact, and measures them again together with the baselines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FEWEST, MOST = 3, 12
 
 
 def verify_finalists(run: Run, stock: StockModels, baselines: Sequence[Baseline], planned_s: float) -> None:
-    """Measure finalists and baselines again and write their final figures in place of earlier ones."""
+    """Measure finalists and baselines again and store their final figures in place of earlier ones."""
     chosen = _choose(run)
     folders = {result.trial: shipped_folder(run.store, result) for result in chosen}
     verification = Verifier(run.evaluator, stock, baselines, run.listener).verify(chosen, folders, planned_s)
@@ -32,7 +32,7 @@ def verify_finalists(run: Run, stock: StockModels, baselines: Sequence[Baseline]
 
 
 def _choose(run: Run) -> list[TrialResult]:
-    """The finalists; a damaged file is compiled again, or another finalist takes its place."""
+    """Return the finalists; one whose file is damaged is compiled again, or replaced by another if that fails."""
     floor, lost = run.prepared.teacher_quality - FINALISTS_LOSE_AT_MOST, set[int]()
     while True:
         results = [result for result in shipped_results(run.store) if result.trial not in lost]
@@ -50,7 +50,10 @@ def _is_repaired(run: Run, result: TrialResult) -> bool:
 
 
 def _count(run: Run, results: Sequence[TrialResult]) -> int:
-    """As many as the test split can be predicted with in the time that is left, between ``FEWEST`` and ``MOST``."""
+    """Return how many finalists can predict the test split in half of the remaining time, ``FEWEST`` to ``MOST``.
+
+    0 without measured trials.
+    """
     means = sorted(r.figures.latency_ms.mean for r in results if r.figures)
     if not means:
         return 0

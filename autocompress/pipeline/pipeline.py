@@ -1,6 +1,6 @@
-"""Runs the phases of a search: prepare, search, refine, verify. Each finds on disk what was done before.
+"""Runs the phases of a search: prepare, search, refine, verify. Each continues from what it finds on disk.
 
-After the teacher no part of it ends all of it: what fails is told, and the search goes on with what is left.
+Once the teacher is prepared, no failure of a part ends the run: the listener is told, and the run goes on without it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from autocompress.system.files import write_sealed
 
 
 def run_pipeline(run: Run, inputs: Inputs | None = None) -> None:
-    """Do what is not done yet, within the schedule; afterwards the study is finished.
+    """Do everything that the study lacks, within the schedule, and mark the study as finished.
 
-    MeasurementError if not one trial could be measured; the study can be resumed then.
+    MeasurementError if no trial could be measured; such a study can be resumed.
     """
     repair(run.store, run.prepared, run.listener)
     write_sealed(run.store.folder / HARDWARE, hardware_fingerprint(run.problem.target.threads))
@@ -56,13 +56,13 @@ def run_pipeline(run: Run, inputs: Inputs | None = None) -> None:
 
 
 def _first_trial(run: Run) -> None:
-    """Measure the teacher in 8 bits: whatever happens afterwards, the study has a model to ship."""
+    """Measure the teacher in 8 bits, so that the study has a model to ship whatever fails afterwards."""
     if not run.store.results():
         run_trials(run, trials=1, deadline=None)
 
 
 def _nothing_measured(run: Run, baselines: Sequence[Baseline]) -> str:
-    """What to do where no trial could be measured."""
+    """Return the message for a study in which no trial could be measured."""
     reasons = [result.reason for result in run.store.results() if result.reason]
     known = "; ".join(
         f"{b.name} has {b.figures.validation.metric} {b.figures.validation.value:.4f} at "

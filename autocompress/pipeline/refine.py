@@ -1,4 +1,4 @@
-"""Distils the promising points of the search further, each by itself, then compiles and measures them again."""
+"""Distils promising configurations further, each on its own, then compiles and measures them again."""
 
 from __future__ import annotations
 
@@ -23,21 +23,28 @@ from autocompress.system.files import write_sealed
 from autocompress.trials.jobs import RESULT, TrialRequest
 
 SECONDS_EACH = 60.0
+"""Least seconds planned for a configuration if several are refined."""
 MOST = 8
+"""Most configurations that are refined in one round."""
 LEAST_S = 9.0
+"""Seconds below which nothing is refined."""
 MEASURING_S, LEAST_TRAINING_S = 4.0, 5.0
 REACH = 0.03
-"""How far below the teacher's quality a point may be to be worth refining."""
+"""Loss of quality to the teacher beyond which a configuration is not refined."""
 HARDLY_LOST = 0.005
+"""Loss of quality to the teacher below which refining the teacher's own weights gains nothing."""
 
 
 def how_many(budget_s: float) -> int:
-    """Points that can be refined in ``budget_s``: few and well rather than many and hardly."""
+    """Return how many configurations to refine in ``budget_s`` seconds: at most ``MOST``, ``SECONDS_EACH`` for each.
+
+    It is one if the budget is smaller than that, but above ``LEAST_S``.
+    """
     return max(min(int(budget_s / SECONDS_EACH), MOST), 1 if budget_s > LEAST_S else 0)
 
 
 def refine_front(run: Run, planned_s: float) -> None:
-    """Refine promising points in rounds while there is time: a shallow student needs less than was set aside."""
+    """Refine promising configurations in rounds while there is time; a shallow student takes less than planned."""
     if not run.prepared.has(TRANSFER):
         return
     results = [one for one in run.store.results() if not _gains_nothing(run, one) and not _is_refined(run, one)]
@@ -52,7 +59,11 @@ def refine_front(run: Run, planned_s: float) -> None:
 
 
 def refine_points(run: Run, chosen: Sequence[TrialResult], deadline: float) -> list[TrialResult]:
-    """Refine each of ``chosen`` into ``refined/`` of its trial's folder, sharing out the time until ``deadline``."""
+    """Refine each of ``chosen``, into ``refined/`` of its trial's folder, and return the refined results.
+
+    The time until ``deadline`` (a reading of ``time.monotonic``) is divided equally. One that fails is left out, and
+    the listener is told.
+    """
     done = []
     for place, result in enumerate(chosen):
         budget_s = (deadline - time.monotonic()) / (len(chosen) - place) - MEASURING_S
@@ -75,6 +86,7 @@ def refine_points(run: Run, chosen: Sequence[TrialResult], deadline: float) -> l
 
 
 def _refine_one(run: Run, result: TrialResult, budget_s: float) -> TrialResult:
+    """Train, compile and measure the configuration of a result, and store the refined result."""
     prepared, configuration = run.prepared, result.configuration
     folder, evaluator = run.store.trial_folder(result.trial) / REFINED, replace(run.evaluator, stage="refine")
     arrays, shape = cut_weights(prepared, configuration)
@@ -93,12 +105,12 @@ def _refine_one(run: Run, result: TrialResult, budget_s: float) -> TrialResult:
 
 
 def _gains_nothing(run: Run, result: TrialResult) -> bool:
-    """Whether training is slow and for no gain: what is the teacher's own, whole layers or almost its quality."""
+    """Return whether refining gains nothing: for cuts of the teacher with unchanged layers or almost its quality."""
     configuration = result.configuration
     if result.figures is None or source_of(run.prepared, configuration) != TEACHER:
         return False
-    near = result.figures.validation.estimate >= run.prepared.teacher_quality - HARDLY_LOST
-    return near or STUDENTS[configuration.student].keeps_teacher_layers(configuration, run.prepared.teacher_shape)
+    as_good = result.figures.validation.estimate >= run.prepared.teacher_quality - HARDLY_LOST
+    return as_good or STUDENTS[configuration.student].keeps_teacher_layers(configuration, run.prepared.teacher_shape)
 
 
 def _is_refined(run: Run, result: TrialResult) -> bool:

@@ -1,7 +1,7 @@
-"""Sets damaged files of a resumed study aside, names them, and prepares them again where that is possible.
+"""Sets damaged files of a resumed study aside, reports them, and has them prepared again where that is possible.
 
-Trials keep files of their own, so weights that are prepared again take nothing from what was measured. A teacher that
-was fine-tuned is another one if it is fine-tuned again: without its checkpoint a study with trials cannot go on.
+Trials have files of their own, so preparing weights again does not affect measured trials. Fine-tuning a teacher again
+gives another teacher: a study with trials cannot go on without the teacher's checkpoint.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from autocompress.trials.jobs import TrialRequest
 
 
 def repair(store: StudyStore, prepared: Prepared, listener: Listener) -> None:
-    """Set aside what is damaged, so that the pipeline finds it missing; StudyError for what cannot be made again.
+    """Set damaged files aside, so that the pipeline prepares them again; StudyError for those that cannot be.
 
-    What a killed process was writing is removed.
+    Temporary files that a killed process left are removed.
     """
     sweep(store.folder)
     _repair_state(store, listener)
@@ -54,7 +54,7 @@ def repair(store: StudyStore, prepared: Prepared, listener: Listener) -> None:
 
 
 def teacher_inputs(prepared: Prepared, problem: Problem) -> Inputs:
-    """What the teacher is prepared from: the problem's checkpoint, or the fine-tuned one where it is still there."""
+    """Return the data and checkpoint of the teacher: the study's fine-tuned one if it exists, else the problem's."""
     if prepared.checkpoint.is_dir() and prepared.has_data:
         in_turn = tuple(range(prepared.data.task.num_outputs))
         return Inputs(prepared.data, open_checkpoint(str(prepared.checkpoint)), in_turn)
@@ -62,7 +62,10 @@ def teacher_inputs(prepared: Prepared, problem: Problem) -> Inputs:
 
 
 def _repair_source(store: StudyStore, prepared: Prepared, names: Sequence[str]) -> None:
-    """Set aside these files; of a checkpoint all of it, unless trials were cut from that teacher."""
+    """Set these files aside, and all of a checkpoint if one of its files is among them.
+
+    StudyError for a checkpoint of a teacher from which trials were cut.
+    """
     for path in {prepared.folder / PurePosixPath(name).parts[0] for name in names}:
         if path == prepared.checkpoint and store.results():
             raise StudyError(
@@ -74,6 +77,7 @@ def _repair_source(store: StudyStore, prepared: Prepared, names: Sequence[str]) 
 
 
 def _repair_state(store: StudyStore, listener: Listener) -> None:
+    """Replace a damaged record of the progress by one of an interrupted study."""
     try:
         store.progress()
     except StudyError as error:
@@ -82,7 +86,7 @@ def _repair_state(store: StudyStore, listener: Listener) -> None:
 
 
 def _repair_data(store: StudyStore, prepared: Prepared, listener: Listener) -> None:
-    """Encode the data anew where they are damaged; their source must still say the same."""
+    """Encode damaged data again; StudyError if the files they come from have changed."""
     if not prepared.has_data:
         return
     try:
@@ -99,9 +103,10 @@ def _repair_data(store: StudyStore, prepared: Prepared, listener: Listener) -> N
 
 
 def repair_model(store: StudyStore, evaluator: TrialEvaluator, result: TrialResult, listener: Listener) -> bool:
-    """Replace a file that is not the one that was measured; False where that cannot be done.
+    """Replace a result's model.onnx that is not the measured file; return False if that is not possible.
 
-    For a refined file the trial's first one steps in; that is compiled again, and must come out the same.
+    A refined file is set aside, so that the trial ships the file of the search. That of the search is compiled again,
+    and must have the digest that was measured.
     """
     folder = shipped_folder(store, result)
     path = folder / MODEL

@@ -1,4 +1,4 @@
-"""Holds what the phases of one run share: the study, the time, who listens and who runs trials."""
+"""Holds what the phases of one run share: the study, the schedule, the listener and the Ray host."""
 
 from __future__ import annotations
 
@@ -23,16 +23,20 @@ from search_spaces import SEARCH_SPACES, SearchSpace
 
 
 def hosted_ray(study_folder: Path, problem: Problem) -> HostedRay:
-    """Ray for the trials of a study, whose folder need not be there yet; it starts in the background."""
+    """Return a Ray host for the trials of a study, which starts in the background.
+
+    The study's folder need not exist yet.
+    """
     evaluator = TrialEvaluator(Prepared(study_folder), problem.target)
     return HostedRay(evaluator, Resources(problem.target.threads, problem.workers, problem.ray_address))
 
 
 @dataclass
 class Run:
-    """One run over one study, begun or continued.
+    """Holds the parts of one run of a study, which is new or resumed.
 
-    ``listener`` hears what happens, ``host`` runs the trials, and ``trials`` is the total number of trials wanted.
+    ``listener`` is called with events, ``host`` runs the trials, and ``trials`` is the number at which the search ends,
+    counting those of earlier runs (None: the time decides).
     """
 
     store: StudyStore
@@ -48,23 +52,23 @@ class Run:
 
     @cached_property
     def space(self) -> SearchSpace:
-        """What may vary around the teacher, which must be prepared."""
+        """The search space around the teacher, which must be prepared."""
         exits = self.prepared.data.task.definition.exits_early
         return SEARCH_SPACES[self.problem.space](self.prepared.teacher_shape, exits)
 
     @cached_property
     def criteria(self) -> Criteria:
-        """What results are judged by; the teacher must be prepared."""
+        """The criteria by which results are selected; the teacher must be prepared."""
         teacher, guessing = self.prepared.teacher_quality, self.prepared.guessing_quality
         return Criteria(DEFAULT, constraints_for(self.problem, teacher), teacher, guessing)
 
     def note(self, text: str) -> None:
-        """Tell the listener."""
+        """Send a note to the listener."""
         self.listener(Event("note", text))
 
     @contextmanager
     def phase(self, name: str) -> Iterator[Phase]:
-        """Give a phase its share of the time that is left, and record what it used."""
+        """Enter a phase with its share of the remaining time, and store the seconds that it used when it ends."""
         phase = self.schedule.enter(name)
         self.listener(Event("phase", f"{name}: {human_seconds(phase.planned_s)} planned"))
         self.save_progress(name)
@@ -74,5 +78,5 @@ class Run:
         self.save_progress(name)
 
     def save_progress(self, name: str, finished: bool = False) -> None:
-        """Write the phase and the seconds planned and used to the study."""
+        """Write the phase's name and the seconds planned and used to the study."""
         self.store.write_progress(Progress(name, finished, self.schedule.planned_s(), self.schedule.used_s()))

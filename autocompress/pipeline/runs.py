@@ -1,4 +1,4 @@
-"""Checks, plans, starts and continues a search: from a problem to a finished study on disk."""
+"""Checks, plans, starts and resumes searches, each of which turns a problem into a finished study on disk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from autocompress.trials.samplers import SAMPLERS
 from search_spaces import SEARCH_SPACES
 
 LEAST_RESUME_S = 60.0
-"""What an interrupted study has at least, however much of its own budget it used."""
+"""Least time budget of a resumed study, however much of its own budget it has used."""
 
 
 def start(problem: Problem, name: str, studies_dir: Path, begun: float, listener: Listener) -> None:
@@ -35,7 +35,7 @@ def start(problem: Problem, name: str, studies_dir: Path, begun: float, listener
     _check_request(problem, name, studies_dir)
     folder, asked = studies_dir / name, problem.constraints
     with ExitStack() as stack:
-        # Ray starts while the data are read, unless that would disturb the measurement that impossible limits take.
+        # Ray starts while the data are read, unless limits have to be checked by a measurement, which it would disturb.
         early = asked.max_latency_ms is None and asked.max_memory_bytes is None
         host = stack.enter_context(hosted_ray(folder, problem)) if early else None
         inputs = _checked_inputs(problem)
@@ -49,10 +49,10 @@ def start(problem: Problem, name: str, studies_dir: Path, begun: float, listener
 def go_on(
     name: str, studies_dir: Path, time_budget_s: float | None, trials: int | None, begun: float, listener: Listener
 ) -> None:
-    """Continue a study to its end, with its own problem.
+    """Resume a study with its stored problem, and run it to its end.
 
-    Without ``time_budget_s`` an interrupted study has what is left of its own budget, at least ``LEAST_RESUME_S``, and
-    a finished one has all of it again.
+    Without ``time_budget_s`` an interrupted study gets the rest of its own budget, at least ``LEAST_RESUME_S``, and a
+    finished one the whole budget again.
     """
     with StudyStore.resume(studies_dir, name) as store:
         used = 0.0 if store.progress().finished else sum(store.progress().used_s.values())
@@ -63,7 +63,7 @@ def go_on(
 
 
 def plan(problem: Problem, name: str, studies_dir: Path) -> str:
-    """Check the problem and describe the search in several lines; nothing is trained or written."""
+    """Check the problem and return a description of the search in several lines, without training or writing."""
     _check_request(problem, name, studies_dir)
     data = _checked_inputs(problem).data
     task = data.task
@@ -83,7 +83,7 @@ def plan(problem: Problem, name: str, studies_dir: Path) -> str:
 
 
 def _check_request(problem: Problem, name: str, studies_dir: Path) -> None:
-    """Check what takes no data and no checkpoint: names, the machine or cluster, and that the study is new."""
+    """Check what needs neither data nor checkpoint: names, the machine or cluster, and that the study is new."""
     if problem.data.task is not None:
         task_kind(problem.data.task)
     for what, value, known in (("space", problem.space, SEARCH_SPACES), ("sampler", problem.sampler, SAMPLERS)):
@@ -94,6 +94,7 @@ def _check_request(problem: Problem, name: str, studies_dir: Path) -> None:
 
 
 def _refuse_existing(studies_dir: Path, name: str, problem: Problem) -> None:
+    """Raise StudyError if the study exists; the error says how to resume it, or how its problem differs."""
     if name not in study_names(studies_dir):
         return
     changed = differences(StudyStore.read(studies_dir, name).problem, problem)
@@ -103,7 +104,7 @@ def _refuse_existing(studies_dir: Path, name: str, problem: Problem) -> None:
 
 
 def _checked_inputs(problem: Problem) -> Inputs:
-    """Read data and checkpoint and check them, and that some configuration can meet the constraints."""
+    """Read and check data and checkpoint, and check that some configuration can meet the constraints."""
     inputs = load_inputs(problem)
     check_feasible(problem, inputs, load_start(inputs))
     return inputs

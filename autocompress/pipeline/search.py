@@ -1,4 +1,4 @@
-"""Searches: the controller runs trials on the host until their number or the end of the time."""
+"""Runs the trials of a search on Ray until their number or the deadline is reached."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from objectives import DEFAULT
 def run_trials(run: Run, trials: int | None, deadline: float | None) -> None:
     """Run trials until the study has ``trials`` or ``time.monotonic()`` reaches ``deadline``.
 
-    If workers fail again and again, the search ends with the trials there are, and the listener is told.
+    If workers fail repeatedly, the search ends with the trials measured so far, and the listener is told.
     """
     space, problem = run.space, run.problem
     surrogate = _surrogate(run)
@@ -38,6 +38,7 @@ def run_trials(run: Run, trials: int | None, deadline: float | None) -> None:
 
 
 def _surrogate(run: Run) -> Surrogate | None:
+    """Return the surrogate if the problem asks for it and it can be built."""
     if run.problem.sampler == SURROGATE:
         with attempt("trials are drawn at random, for there is no surrogate", run.listener):
             return surrogate_of(run.problem, run.prepared, run.space)
@@ -45,7 +46,7 @@ def _surrogate(run: Run) -> Surrogate | None:
 
 
 def tell_trial(event: TrialEvent, listener: Listener) -> None:
-    """Tell the listener what became of a trial: its figures, why it failed, or why it is tried again."""
+    """Send the outcome of a trial to the listener: its figures, why it failed, or why it is repeated."""
     if event.result is None:
         if event.message:
             listener(Event("note", f"trial {event.number} {event.kind}: {event.message}"))

@@ -1,4 +1,4 @@
-"""Leaves data and teacher in the study: as they are there, taken over from a sibling study, or prepared."""
+"""Ensures that a study has its data and its teacher: present already, reused from a sibling study, or prepared."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from autocompress.study.reuse import remember, reuse
 from autocompress.system.events import Event
 
 TEACHER_AT_MOST = 0.3
-"""Of the time that is left, the most that fine-tuning takes where the rows are many or slow."""
+"""Largest fraction of the remaining time that fine-tuning takes if the rows are many or slow."""
 
 
 def ensure_teacher(run: Run, phase: Phase, inputs: Inputs | None) -> None:
-    """Prepare data and teacher if need be. What a search needs later is tried before the training."""
+    """Prepare the data and the teacher if they are missing.
+
+    Before the training it checks what the search needs later, so that an unusable machine is reported in seconds.
+    """
     prepared, problem = run.prepared, run.problem
     if not prepared.has_data:
         save_data(prepared, inputs or load_inputs(problem), problem)
@@ -30,7 +33,7 @@ def ensure_teacher(run: Run, phase: Phase, inputs: Inputs | None) -> None:
     at_most_s = max(budget_s, TEACHER_AT_MOST * run.schedule.left_s() - FIXED_S["teacher"])
 
     def while_ray_starts(event: Event) -> None:
-        """Pass an event on; a Ray that could not start ends the training as soon as that is known."""
+        """Pass an event to the listener; if Ray failed to start, raise its error, which ends the training."""
         run.listener(event)
         if run.host.ready():
             run.host.wait_ready()

@@ -1,7 +1,7 @@
-"""Judges every placement and threshold of early exits from known outputs, without a new pass over the texts.
+"""Computes the quality and mean depth of every placement and threshold of early exits from stored outputs.
 
-The outputs after each layer say what each exit would have answered and how sure it would have been, so a whole sweep
-takes a second (survey 3.5; thresholds set on validation outputs as in DeeBERT, Xin et al. 2020).
+The outputs of a head after each layer determine each exit's answer and score, so the encoder need not run again and a
+whole sweep takes a second (survey 3.5; thresholds set on validation outputs as in DeeBERT, Xin et al. 2020).
 """
 
 from __future__ import annotations
@@ -18,11 +18,15 @@ from autocompress.students.transformer.configuration import CONFIDENCE, ExitConf
 from autocompress.trials.pareto import non_dominated
 
 MOST_EXITS = 2
+"""Largest number of exits in a configuration of the sweep."""
 
 
 @dataclass(frozen=True)
 class Swept:
-    """The lowest ``depth`` layers with an exit rule: its quality, and the layers that a request passes on average."""
+    """Describes an encoder of the lowest ``depth`` layers with early exits, or without where ``exit`` is None.
+
+    ``quality`` is that of its answers, ``mean_layers`` the number of layers that a request passes on average.
+    """
 
     depth: int
     exit: ExitConfiguration | None
@@ -31,7 +35,10 @@ class Swept:
 
 
 def confidences_of(outputs: NDArray[np.float32], batch_size: int, policy: str = CONFIDENCE) -> NDArray[np.float32]:
-    """Scores [layers, requests] of outputs [layers, n, C] by an exit policy: a request has its least sure text's."""
+    """Return the scores [layers, requests] of outputs [layers, n, C] by an exit policy.
+
+    A request has ``batch_size`` texts and the lowest of their scores; texts that fill no request are left out.
+    """
     whole = outputs.shape[1] // batch_size * batch_size
     return np.asarray(
         EXIT_POLICIES[policy].scores(outputs[:, :whole]).reshape(len(outputs), -1, batch_size).min(axis=2), np.float32
@@ -45,21 +52,21 @@ def sweep(
     batch_size: int = 1,
     policy: str | None = CONFIDENCE,
 ) -> list[Swept]:
-    """The non-dominated exit rules of at most ``MOST_EXITS`` exits, and ends without any, most layers first.
+    """Return the non-dominated depths and exits, of at most ``MOST_EXITS`` exits, in decreasing order of mean layers.
 
-    ``outputs`` [layers, n, C] are those after each layer on n texts; ``quality`` judges outputs [m, C] of the first m
-    of them, as many as there are in whole requests. Without ``thresholds`` or a ``policy`` nothing exits. Of equal
-    rules the one of the fewest layers and exits stays.
+    ``outputs`` [layers, n, C] are those after each layer on n texts; ``quality`` takes outputs [m, C] of the first m
+    texts, which are those in full requests. Without ``thresholds`` or a ``policy`` there are no exits. Of entries with
+    equal figures the one of the fewest layers and exits is kept.
     """
     requests = outputs.shape[1] // batch_size
-    sure = np.zeros((len(outputs), requests)) if policy is None else confidences_of(outputs, batch_size, policy)
+    scores = np.zeros((len(outputs), requests)) if policy is None else confidences_of(outputs, batch_size, policy)
     rows = np.arange(requests * batch_size)
     found: dict[tuple[float, float], Swept] = {}
     for depth, exit_ in _rules(len(outputs), thresholds, policy):
         leaving = np.full(requests, depth - 1)
         for layer in reversed(exit_.layers if exit_ is not None else ()):
             assert exit_ is not None
-            leaving[sure[layer] > exit_.threshold] = layer
+            leaving[scores[layer] > exit_.threshold] = layer
         figures = quality(outputs[np.repeat(leaving, batch_size), rows]), float(leaving.mean()) + 1.0
         found.setdefault(figures, Swept(depth, exit_, *figures))
     kept = non_dominated(list(found), ("maximize", "minimize"))
@@ -68,10 +75,10 @@ def sweep(
 
 
 def cheapest(front: Sequence[Swept], qualities: Sequence[float]) -> list[Swept]:
-    """For each of ``qualities`` the member of fewest layers that reaches it, each once."""
+    """Return for each of ``qualities`` the member of fewest mean layers that reaches it, without duplicates."""
     found: list[Swept] = []
-    for asked in qualities:
-        good = [each for each in front if each.quality >= asked]
+    for least in qualities:
+        good = [each for each in front if each.quality >= least]
         best = min(good, key=lambda each: each.mean_layers, default=None)
         if best is not None and best not in found:
             found.append(best)
@@ -81,6 +88,7 @@ def cheapest(front: Sequence[Swept], qualities: Sequence[float]) -> list[Swept]:
 def _rules(
     layers: int, thresholds: Sequence[float], policy: str | None
 ) -> Iterator[tuple[int, ExitConfiguration | None]]:
+    """Yield every depth without exits, and with every placement of 1 to ``MOST_EXITS`` exits at every threshold."""
     for depth in range(1, layers + 1):
         yield depth, None
         if policy is None:

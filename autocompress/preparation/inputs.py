@@ -1,4 +1,4 @@
-"""Reads and checks what a search starts from: encoded data, a checkpoint, and whether its trained head is used."""
+"""Reads and checks the inputs of a search: the data and the checkpoint, whose trained head is used if it fits."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Inputs:
 def load_inputs(problem: Problem) -> Inputs:
     """Read and check the data and the checkpoint of a problem, without training or writing anything.
 
-    InputError says what is wrong with one of them, or does not fit together.
+    InputError says what is wrong with one of them, or why they do not fit together.
     """
     checkpoint = open_checkpoint(problem.model or str(demo_model_path()))
     texts = load_dataset(problem.data, problem.seed, checkpoint.declared_task)

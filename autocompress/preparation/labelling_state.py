@@ -19,12 +19,12 @@ COMPONENT_FIELDS = ("mean", "basis", "shares")
 
 @dataclass
 class LabellingState:
-    """Collects the teacher's outputs chunk by chunk, and saves them to ``path`` every ``every_s`` seconds at most.
+    """Collects the teacher's outputs chunk by chunk, and saves them to ``path`` at most every ``every_s`` seconds.
 
     ``outputs`` has a list of chunks for each of ``OUTPUTS``: ``logits`` [n, C], the principal components ``values``
-    [n, K] of the hidden states, and the ``means`` [m, layers - 1, H] of the lower layers over the tokens, of the first
-    texts. ``components`` are what the first chunk was projected with; None before that. A file at ``path`` is read if
-    it is whole and has the same ``key``. Without a ``path`` nothing is saved.
+    [n, K] of the hidden states, and for the first m texts the ``means`` [m, layers - 1, H] of the lower layers over the
+    tokens. ``components`` are the projection that the first chunk determined, None before that. A file at ``path`` is
+    read if it is intact and has the same ``key``. Without a ``path`` nothing is saved.
     """
 
     path: Path | None = None

@@ -1,4 +1,4 @@
-"""Builds the surrogate of a study from what preparation knows: exit confidences and designs with exits."""
+"""Builds the surrogate of a study, with exit confidences and designs with early exits from the prepared weights."""
 
 from __future__ import annotations
 
@@ -24,15 +24,21 @@ from autocompress.trials.surrogate import Origins, Region, Surrogate
 from search_spaces import SearchSpace
 
 PROPOSALS_LOSE_AT_MOST = 0.08
+"""Loss of quality to the teacher beyond which a point does not count for the surrogate."""
 ROWS = 256
+"""Validation texts from which the exit confidences of the super-network are computed."""
 LOSSES = (0.0, 0.005, 0.015)
+"""Losses of validation quality to the teacher for each of which a design with early exits is chosen."""
 
 
 def surrogate_of(problem: Problem, prepared: Prepared, space: SearchSpace) -> Surrogate:
-    """Its models start from priors; how sure exits are is read from the teacher's heads and the super-network's."""
-    asked = problem.constraints
-    floor = max(prepared.teacher_quality - PROPOSALS_LOSE_AT_MOST, asked.min_quality or 0.0)
-    region = Region(floor, asked.max_latency_ms or np.inf, asked.max_size_bytes or np.inf)
+    """Return the surrogate of a study, before any trial.
+
+    Exit confidences come from the heads after the teacher's layers and from those of the encoder's super-network.
+    """
+    limits = problem.constraints
+    floor = max(prepared.teacher_quality - PROPOSALS_LOSE_AT_MOST, limits.min_quality or 0.0)
+    region = Region(floor, limits.max_latency_ms or np.inf, limits.max_size_bytes or np.inf)
     batch_size, confidences = problem.target.batch_size, {}
     policy = prepared.data.task.definition.exit_policy
     if policy is not None and prepared.teacher_shape.num_hidden_layers > 1:
@@ -46,7 +52,10 @@ def surrogate_of(problem: Problem, prepared: Prepared, space: SearchSpace) -> Su
 
 
 def exit_designs(prepared: Prepared, batch_size: int) -> list[TransformerConfiguration]:
-    """The whole teacher in 8 bits, cut short or with exits: the fastest of no loss on validation, then of some."""
+    """Return the fastest of the teacher's depths and exits, in 8 bits, at each of ``LOSSES`` on validation data.
+
+    There are none before the heads after the teacher's lower layers are trained.
+    """
     if not prepared.layer_heads.arrays:
         return []
     task, labels = prepared.data.task, prepared.data.validation.labels
@@ -63,14 +72,15 @@ def exit_designs(prepared: Prepared, batch_size: int) -> list[TransformerConfigu
 
 
 def layer_outputs(prepared: Prepared) -> np.ndarray:
-    """Outputs [layers, n, C] after each of the teacher's layers on the validation split, its own last."""
+    """Return the outputs [layers, n, C] of the heads after each of the teacher's layers on the validation split."""
     return np.concatenate([prepared.layer_heads.outputs, prepared.validation_outputs[None]])
 
 
 def exit_confidences(prepared: Prepared, batch_size: int, policy: str) -> Confidences:
-    """Confidence [layers, requests] of an exit after each layer of a half-width sub-network, on validation texts.
+    """Return the scores [layers, requests] of an exit after each layer, on validation texts.
 
-    A request is ``batch_size`` texts, and as sure as the least sure of them.
+    They are those of a sub-network that keeps half of the heads and neurons of the encoder's super-network. A request
+    has ``batch_size`` texts, and the lowest of their scores.
     """
     arrays, shape = prepared.source(TransformerConfiguration.student)
     half = TransformerConfiguration.uniform(

@@ -1,6 +1,6 @@
-"""What a teacher may become: a record per student type, its dimensions, its network and its graph.
+"""Registers the student types that a teacher can be compressed to, and the dimensions in which they vary.
 
-STUDENTS and DIMENSIONS are filled here; neither torch nor onnx is imported for that.
+Importing this package fills STUDENTS and DIMENSIONS; it imports neither torch nor onnx.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Defines one parameter of a trial with its options, and trials that answer for it."""
+"""Defines a categorical parameter of a trial, and a trial that draws its values at random."""
 
 from __future__ import annotations
 
@@ -15,28 +15,34 @@ T = TypeVar("T", bool, int, float, str)
 
 
 class Trial(Protocol):
-    """What a search space asks of a trial: the suggest methods of ``optuna.Trial`` that it uses."""
+    """The suggest methods of ``optuna.Trial`` that a search space calls."""
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """One of ``choices``."""
+        """Return one of ``choices``."""
 
     def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None) -> float:
-        """A number of the grid ``low``, ``low + step``, ..., ``high``."""
+        """Return a number of the grid ``low``, ``low + step``, ..., ``high``."""
 
 
 class RandomTrial:
-    """Answers every suggestion uniformly at random, but those in ``fixed``."""
+    """Stands in for an ``optuna.Trial``: parameters in ``fixed`` have those values, others are drawn uniformly.
+
+    Without ``rng`` the seed is 0.
+
+    >>> RandomTrial(None, {"hidden_size": 128}).suggest_categorical("hidden_size", (64, 128, 256))
+    128
+    """
 
     def __init__(self, rng: np.random.Generator | None, fixed: Mapping[str, Value] | None = None) -> None:
         self._rng = np.random.default_rng(0) if rng is None else rng
         self._fixed = dict(fixed or {})
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """The fixed value, or one of ``choices``."""
+        """Return the fixed value, or one of ``choices``."""
         return self._fixed[name] if name in self._fixed else choices[int(self._rng.integers(len(choices)))]
 
     def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None) -> float:
-        """The fixed value, or a number of the grid (or of the interval, where ``step`` is None)."""
+        """Return the fixed value, or a number of the grid (without ``step``, of the whole interval)."""
         if name in self._fixed:
             return float(self._fixed[name])
         if step is None:
@@ -46,9 +52,19 @@ class RandomTrial:
 
 @dataclass(frozen=True)
 class Choice(Generic[T]):
-    """A parameter ``name`` with one of ``options``; a single option is a constant and no parameter of a trial.
+    """A categorical parameter: ``name`` has one of ``options``; with a single option it is a constant.
 
-    ``smallest`` is the option that makes the smallest and fastest model.
+    A trial is asked only for parameters that have several options. ``smallest`` is the option that gives the smallest
+    and fastest model.
+
+    >>> hidden_size = Choice("hidden_size", (64, 128, 256), smallest=64)
+    >>> hidden_size.suggest(RandomTrial(None, {"hidden_size": 128}))
+    128
+    >>> parameters = {}
+    >>> hidden_size.record(parameters, 256)
+    >>> Choice("num_layers", (2,), smallest=2).record(parameters, 2)
+    >>> parameters
+    {'hidden_size': 256}
     """
 
     name: str
@@ -56,14 +72,17 @@ class Choice(Generic[T]):
     smallest: T
 
     def suggest(self, trial: Trial) -> T:
-        """The value the trial chooses."""
+        """Return the option that the trial suggests, or the only one."""
         if len(self.options) == 1:
             return self.options[0]
         value: T = trial.suggest_categorical(self.name, self.options)
         return value
 
     def record(self, parameters: MutableMapping[str, Value], value: T) -> None:
-        """Set the parameter that makes ``suggest`` give ``value``; InputError if ``value`` is not an option."""
+        """Add the parameter with which ``suggest`` returns ``value``; InputError if ``value`` is not an option.
+
+        Nothing is added for a constant.
+        """
         if value not in self.options:
             raise InputError(f"{self.name} must be one of {list(self.options)} in this space, but got {value!r}")
         if len(self.options) > 1:
@@ -71,10 +90,18 @@ class Choice(Generic[T]):
 
 
 def scaled(total: int, fraction: float, multiple: int = 32) -> int:
-    """``total * fraction`` rounded to a multiple of ``multiple``, at least one multiple, never above ``total``."""
+    """Round ``total * fraction`` to a multiple of ``multiple``: at least one multiple, at most ``total``.
+
+    >>> scaled(384, 1 / 2), scaled(384, 1 / 100), scaled(12, 1 / 3, multiple=1)
+    (192, 32, 4)
+    """
     return min(total, max(multiple, round(total * fraction / multiple) * multiple)) if fraction < 1 else total
 
 
 def scaled_sizes(total: int, fractions: Iterable[float], multiple: int = 32) -> tuple[int, ...]:
-    """The distinct ``scaled`` sizes, increasing."""
+    """Return the distinct ``scaled`` sizes of several fractions, in increasing order.
+
+    >>> scaled_sizes(384, (1 / 3, 1 / 2, 2 / 3, 1))
+    (128, 192, 256, 384)
+    """
     return tuple(sorted({scaled(total, fraction, multiple) for fraction in fractions}))

@@ -1,7 +1,7 @@
-"""Models a file's latency and size as sums of named terms, whose weights are fitted to measured files.
+"""Models a file's latency and size as weighted sums of named terms; the surrogate fits the weights to measured files.
 
-The terms of a file's latency are work per token and overhead per layer, where the work of an encoder layer counts as
-often as requests reach it; those of its size are bytes.
+The terms of the latency are work per token and overhead per layer; those of an encoder layer are multiplied by the
+share of requests that reach it. The terms of the size are bytes.
 """
 
 from __future__ import annotations
@@ -19,24 +19,35 @@ from autocompress.students.registry import STUDENTS
 
 MEGA = 1e6
 SIZE_PRIOR = {"file": 19e3, "table": 1e6, "weights": 1e6, "layers": 5e3, "fewer_tokens": 4e3}
-"""Bytes that a unit of each term takes before anything was measured; tables and weights count in millions of bytes."""
+"""Bytes per unit of each term, assumed until files are measured; a unit of ``table`` and ``weights`` is 1e6 bytes."""
 
 
 def latency_prior(student: str) -> NDArray[np.float64]:
-    """Milliseconds [k] that a unit of each term of a student type's latency takes before anything was measured."""
+    """Return the milliseconds [k] per unit of each latency term of a student type, assumed until files are measured."""
     kind = STUDENTS[student]
     return np.array([*kind.latency_prior.values(), *(term.prior_ms for term in kind.added_terms().values())])
 
 
 def size_prior() -> NDArray[np.float64]:
-    """Bytes [k] that a unit of each term of a file's size takes before anything was measured."""
+    """Return the bytes [k] per unit of each term of ``SIZE_PRIOR``."""
     return np.array([*SIZE_PRIOR.values()])
 
 
 def latency_terms(
     configuration: Configuration, shape: EncoderShape, confidences: Confidences | None
 ) -> NDArray[np.float64]:
-    """Terms [k] of the mean latency in the order of ``latency_prior``; KeyError names one that only one of them has."""
+    """Return the terms [k] of a file's mean latency, in the order of ``latency_prior``.
+
+    ``confidences`` tell which requests leave at an early exit; without them every request passes all layers. KeyError
+    names a term that has no prior, or a prior that has no term.
+
+    >>> from autocompress.students.cnn.configuration import CNNConfiguration
+    >>> shape = EncoderShape(6, 384, 12, 1536, 30522, 512, 2, 2, 384)
+    >>> cnn = CNNConfiguration(embedding_size=200, hidden_size=100, num_layers=1, kernel_size=1, vocabulary_size=4000)
+    >>> terms = latency_terms(cnn, shape, None)
+    >>> [f"{name} {term:g}" for name, term in zip(STUDENTS["cnn"].latency_prior, terms) if term]
+    ['call 1', 'word_channels 0.2', 'layers 1', 'layer_channels 0.1', 'int8_products 0.02']
+    """
     kind = STUDENTS[configuration.student]
     terms = in_order(kind.latency_terms(configuration, shape, confidences), kind.latency_prior, f"{kind.name} latency")
     added = [term.amount(configuration, shape, confidences) for term in kind.added_terms().values()]
@@ -44,7 +55,11 @@ def latency_terms(
 
 
 def size_terms(configuration: Configuration, shape: EncoderShape) -> NDArray[np.float64]:
-    """Bytes of the embedding table, of the weights, and of everything else (per file and per layer), in millions."""
+    """Return the terms [k] of a file's size, in the order of ``SIZE_PRIOR``.
+
+    ``table`` and ``weights`` are millions of bytes, ``layers`` a number of layers; ``file`` is 1, and ``fewer_tokens``
+    is 1 if the vocabulary is reduced.
+    """
     kind, rows, bits = STUDENTS[configuration.student], configuration.vocabulary_size, configuration.embedding_bits
     stored = (
         form_of(one.settings).stored_bytes(one.rows, one.columns, one.settings)
@@ -62,7 +77,14 @@ def size_terms(configuration: Configuration, shape: EncoderShape) -> NDArray[np.
 
 
 def in_order(terms: Mapping[str, float], prior: Mapping[str, float], what: str) -> list[float]:
-    """The terms in the order of their priors; KeyError names a term without a prior, or a prior without a term."""
+    """Return the amounts of ``terms`` in the order of ``prior``; KeyError names a term or a prior without the other.
+
+    >>> in_order({"layers": 4, "call": 1}, {"call": 0.005, "layers": 0.01}, "latency")
+    [1.0, 4.0]
+    >>> in_order({"layers": 4}, {"call": 0.005, "layers": 0.01}, "latency")
+    Traceback (most recent call last):
+    KeyError: "every term of the latency needs a prior and an amount: ['call']"
+    """
     if terms.keys() != prior.keys():
         raise KeyError(f"every term of the {what} needs a prior and an amount: {sorted(terms.keys() ^ prior.keys())}")
     return [float(terms[name]) for name in prior]

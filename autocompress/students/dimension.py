@@ -1,4 +1,4 @@
-"""Defines the contract of a search dimension: one record says all that the search must know of it."""
+"""Defines the contract of a search dimension: one record declares everything that the search needs to know about it."""
 
 from __future__ import annotations
 
@@ -14,26 +14,31 @@ from autocompress.domain.shape import EncoderShape
 from autocompress.students.choice import Choice, Value
 
 Confidences = NDArray[np.float32]
-"""How sure an exit after each layer is of each request, [layers of the teacher, requests]."""
+"""Exit scores [layers of the teacher, requests]: those of an exit after each layer, for the least certain text."""
 
 
 def span(values: Sequence[Any]) -> str:
-    """The only value, or the least and the largest as ``4-8``."""
+    """Return the only value, or the smallest and the largest.
+
+    >>> span([8, 8]), span([8, 4, 2])
+    ('8', '2-8')
+    """
     low, high = min(values), max(values)
     return str(low) if low == high else f"{low}-{high}"
 
 
 def always(value: Any, shape: EncoderShape) -> bool:
-    """Hold for every value of a dimension."""
+    """Return True: a dimension's ``near`` or ``whole`` that holds for every value."""
     return True
 
 
 @dataclass(frozen=True)
 class Label:
-    """How a configuration's values are named in its description, such as ``w4-8``.
+    """Formats a dimension's values in the description of a configuration, such as ``w4-8``.
 
-    ``letters`` come first, then the ``summary`` of the values of all dimensions with an equal label (one value for each
-    kept layer, if they are of layers); an empty summary leaves the label out. Labels stand in the order of ``place``.
+    ``letters`` come first, then ``summary`` of the values (one for each kept layer, if the dimension is per layer).
+    Values of dimensions with equal labels are summarized together; an empty summary leaves the label out. Labels are
+    sorted by ``place``.
     """
 
     place: int
@@ -43,10 +48,11 @@ class Label:
 
 @dataclass(frozen=True)
 class Feature:
-    """Numbers of about unit range that the quality may depend on smoothly; the surrogate learns from them.
+    """Turns a value into features from which the surrogate predicts quality.
 
-    ``numbers`` are given a value and the teacher's shape. Of a dimension of layers the means over the kept layers
-    count, and the ``worst`` of all numbers of all dimensions of one ``group``, if it is named.
+    ``numbers`` takes a value and the teacher's shape; it returns numbers of about unit range on which quality depends
+    smoothly. Those of a dimension per layer are averaged over the kept layers. Dimensions per layer that name the same
+    ``group`` have one more feature in common: the ``worst`` (min or max) of all their numbers over the kept layers.
     """
 
     numbers: Callable[[Any, EncoderShape], tuple[float, ...]]
@@ -56,10 +62,10 @@ class Feature:
 
 @dataclass(frozen=True)
 class CostTerm:
-    """A term of a file's mean latency: ``amount`` of a configuration, and the ``prior_ms`` that a unit of it takes.
+    """A term of a file's mean latency: an ``amount`` of work, and the milliseconds ``prior_ms`` per unit of it.
 
-    Priors were fitted to texts of 25 tokens on one core of an AMD EPYC; the surrogate scales and refits them to what it
-    measures, so their ratios matter. ``amount`` is given the configuration, the teacher's shape and the confidences.
+    ``amount`` takes the configuration, the teacher's shape and the confidences. Priors were fitted to texts of 25
+    tokens on one core of an AMD EPYC; the surrogate scales and refits them to what it measures, so their ratios matter.
     """
 
     prior_ms: float
@@ -68,20 +74,21 @@ class CostTerm:
 
 @dataclass(frozen=True)
 class Dimension:
-    """One thing that may vary in ``students``, as a whole or, with ``per_layer``, in each kept layer of the encoder.
+    """Declares one property that varies in the student types ``students``, once or, with ``per_layer``, in each layer.
 
-    ``name`` is a field of the configuration (or of its layers); a dimension without a field of its own keeps its value
-    among the configuration's ``extra``, where the ``omitted`` value, which is its neutral one, is left out: so digests
-    and files of studies without the dimension stay as they are.
+    ``name`` is a field of the configuration (or of its layers). A dimension without such a field keeps its value in the
+    configuration's ``extra``; its neutral value, ``omitted``, is left out there, so that digests and files of studies
+    without the dimension do not change.
 
-    ``parameter`` names the trial's parameter; ``{student}`` and ``{index}`` stand for the type and the layer.
-    ``aspect`` is what a search space must free for it to vary: architecture, precision, sparsity or exits.
-    ``options`` and the ``neutral`` value (that of the teacher, which changes nothing) are given the teacher's shape;
-    ``smallest`` picks the option that makes the smallest and fastest model.
+    ``parameter`` is the name of the trial's parameter; ``{student}`` and ``{index}`` in it are replaced by the type and
+    the layer. The dimension varies in search spaces that vary its ``aspect``: architecture, precision, sparsity or
+    exits. ``options`` returns the values to choose from, and ``neutral`` the one that changes nothing (the teacher's,
+    at 8 bits); both take the teacher's shape. ``smallest`` picks the option of the smallest and fastest model.
 
-    ``near`` says whether weights cut from the teacher itself are a better start for a value than a super-network's;
-    ``whole`` whether a value leaves the teacher's layers as they are, so that training gains nothing. Both hold for the
-    neutral value alone unless they are given. ``latency`` names terms of the latency that the dimension adds.
+    ``near`` tells whether, at a value, weights cut from the teacher itself are a better start than those of a trained
+    super-network. ``whole`` tells whether a value leaves the teacher's layers unchanged, so that training gains
+    nothing. Where they are None, they hold for the neutral value alone. ``latency`` adds terms, by name, to those of
+    the student type's latency.
     """
 
     name: str
@@ -100,50 +107,60 @@ class Dimension:
     latency: Mapping[str, CostTerm] | None = None
 
     def choice(self, student: str, shape: EncoderShape, free: AbstractSet[str], index: int = 0) -> Choice[Any]:
-        """The parameter of one student type (and layer); the neutral value is the only option where nothing varies."""
+        """Return the trial's parameter for a student type (and the layer ``index``).
+
+        The neutral value is the only option unless ``free``, the aspects that vary, contains the dimension's aspect.
+
+        >>> from autocompress.students import DIMENSIONS
+        >>> shape = EncoderShape(6, 384, 12, 1536, 30522, 512, 2, 2, 384)
+        >>> DIMENSIONS["layers.attention_bits"].choice("transformer", shape, {"precision"}, index=2)
+        Choice(name='layer_2_attention_bits', options=(8, 4, 2, 32), smallest=2)
+        >>> DIMENSIONS["layers.attention_bits"].choice("transformer", shape, {"sparsity"}, index=2).options
+        (8,)
+        """
         options = self.options(shape) if self.aspect in free else (self.neutral(shape),)
         name = self.parameter.format(student=student, index=index)
         return Choice(name, options, self.smallest(options))
 
     def values(self, configuration: Any) -> list[Any]:
-        """The configuration's value, or that of each kept layer."""
+        """Return the configuration's value in a list of one, or one value for each kept layer."""
         holders = configuration.layers if self.per_layer else (configuration,)
         return [self.value_of(holder) for holder in holders]
 
     def value_of(self, holder: Any) -> Any:
-        """The value in a configuration or a layer."""
+        """Return the value of a configuration or of one of its layers."""
         names = {field.name for field in fields(holder)}
         return getattr(holder, self.name) if self.name in names else dict(holder.extra).get(self.name, self.omitted)
 
     def numbers(self, configuration: Any, shape: EncoderShape, confidences: Confidences | None) -> list[float]:
-        """The feature's numbers of the value, or their means over the layers."""
+        """Return the feature's numbers for the configuration's value, or their means over the kept layers."""
         found = [self.feature.numbers(value, shape) for value in self.values(configuration)]
         return [float(number) for number in np.mean(found, axis=0)]
 
     def is_near(self, configuration: Any, shape: EncoderShape) -> bool:
-        """Whether the teacher's own weights are the better start for every value of the configuration."""
+        """Return whether ``near`` holds for every value of the configuration."""
         neutral, near = self.neutral(shape), self.near
         return all(value == neutral if near is None else near(value, shape) for value in self.values(configuration))
 
     def is_whole(self, configuration: Any, shape: EncoderShape) -> bool:
-        """Whether every value of the configuration leaves the teacher's layers as they are."""
+        """Return whether ``whole`` holds for every value of the configuration."""
         neutral, whole = self.neutral(shape), self.whole
         return all(value == neutral if whole is None else whole(value, shape) for value in self.values(configuration))
 
 
 def labels_of(dimensions: Sequence[Dimension], configuration: Any) -> list[tuple[int, str]]:
-    """The labels of a configuration with their places, those without anything to say left out."""
+    """Return the labels of a configuration as (place, text), without empty ones."""
     values: dict[Label, list[Any]] = {}
     for dimension in dimensions:
         values.setdefault(dimension.label, []).extend(dimension.values(configuration))
-    told = [(label, label.summary(found)) for label, found in values.items()]
-    return [(label.place, f"{label.letters}{text}") for label, text in told if text]
+    summaries = [(label, label.summary(found)) for label, found in values.items()]
+    return [(label.place, f"{label.letters}{text}") for label, text in summaries if text]
 
 
 def feature_numbers(
     dimensions: Sequence[Dimension], configuration: Any, shape: EncoderShape, confidences: Confidences | None
 ) -> list[float]:
-    """The numbers of each dimension, then the worst of each group over the kept layers."""
+    """Return a configuration's features: the numbers of each dimension, then the worst number of each group."""
     found: list[float] = []
     groups: dict[str, tuple[Feature, list[float]]] = {}
     for dimension in dimensions:

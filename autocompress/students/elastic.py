@@ -1,4 +1,4 @@
-"""Defines what elastic networks share: parameters under canonical names, and sub-networks as views of them."""
+"""Defines the base of elastic networks, whose sub-networks run on views of one set of parameters."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from autocompress.students.weight_settings import weight_settings
 
 
 class ElasticNetwork(nn.Module):
-    """A network that runs as any of its sub-networks.
+    """A network that can run as any of its sub-networks.
 
-    Parameters are named as the arrays are, with ``/`` for ``.`` (torch keeps the dot for itself). The embedding
-    tables do not learn unless ``freeze_embeddings(False)`` is called. ``shape`` is the teacher's.
+    Its parameters have the canonical names of ``arrays``, with ``/`` for ``.``, which torch does not allow in names.
+    The embedding tables are frozen until ``freeze_embeddings(False)`` is called. ``shape`` is the teacher's.
     """
 
     def __init__(self, shape: EncoderShape, arrays: Arrays) -> None:
@@ -39,11 +39,11 @@ class ElasticNetwork(nn.Module):
         return {name.replace("/", "."): p for name, p in self._parameters.items() if p is not None}
 
     def to_arrays(self) -> Arrays:
-        """Copies of the weights as float32 arrays under their canonical names."""
+        """Return copies of the weights as float32 arrays under their canonical names."""
         return {name: weight.detach().cpu().float().numpy().copy() for name, weight in self.weights.items()}
 
     def freeze_embeddings(self, frozen: bool = True) -> None:
-        """Whether the embedding tables (word, position, token type) stay as they are in training."""
+        """Exclude the embedding tables (word, position, token type) from training, or include them."""
         for name in EMBEDDING_TABLES:
             if name in self.weights:
                 self.weights[name].requires_grad_(not frozen)
@@ -59,7 +59,12 @@ class ElasticNetwork(nn.Module):
         token_map: Tensor | None = None,
         fake_quantize: bool = False,
     ) -> Tensor:
-        """Logits [B, num_outputs] at the end of the (sub-)network, in float32."""
+        """Return the logits [B, num_outputs] of the (sub-)network's last head, in float32.
+
+        ``input_ids``, ``attention_mask`` (1 = token; padding on the right) and ``token_type_ids`` are [B, T]. Without a
+        ``configuration`` the whole network runs. ``token_map`` int64 [V] maps each input id to a row of the embedding
+        table (reduced vocabulary). ``fake_quantize`` rounds and prunes the weights as the configuration says.
+        """
 
     @abstractmethod
     def heads_and_features(
@@ -71,14 +76,15 @@ class ElasticNetwork(nn.Module):
         *,
         fake_quantize: bool = False,
     ) -> tuple[list[Tensor], Tensor | None]:
-        """Logits [B, num_outputs] of every head that is read, in order, and features [B, width] they are read from.
+        """Return the logits [B, num_outputs] of every head of the sub-network, the lowest first, and its features.
 
-        The features are None where the network has none that could learn the teacher's hidden states.
+        Features [B, width] are what the last layer of the only head reads; the teacher's hidden states are distilled
+        into them. They are None for a network into which hidden states are not distilled.
         """
 
     @abstractmethod
     def _slices(self, weights: Mapping[str, Tensor], configuration: Any) -> dict[str, Tensor]:
-        """Views of the sub-network's weights."""
+        """Return views of the sub-network's weights."""
 
     def _select(self, configuration: Configuration | None, quantized: bool) -> Selection:
         if configuration is None:
@@ -99,7 +105,7 @@ class ElasticNetwork(nn.Module):
         return Selection(weights, reads)
 
     def _frozen_table(self, name: str, table: Tensor, settings: LinearSettings) -> Tensor:
-        """A quantized table that does not learn, kept until another width, precision or content is asked for."""
+        """Return a frozen table, fake quantized; the result is cached until width, precision or content change."""
         key = (settings, tuple(table.shape), table.device, table._version)
         if name not in self._tables or self._tables[name][0] != key:
             self._tables[name] = key, fake_quantize(table, settings)
@@ -107,7 +113,10 @@ class ElasticNetwork(nn.Module):
 
 
 class Selection:
-    """The weights one forward pass runs on: cut, and fake quantized where asked."""
+    """Holds the weights of one forward pass: cut to a configuration and, if requested, fake quantized.
+
+    ``reads`` gives the settings of embedding tables that train; their rows are quantized when they are looked up.
+    """
 
     def __init__(self, weights: dict[str, Tensor], reads: Mapping[str, LinearSettings]) -> None:
         self.weights = weights
@@ -120,29 +129,29 @@ class Selection:
         return self.weights[name]
 
     def rows(self, name: str, ids: Tensor) -> Tensor:
-        """Rows [.., E] of an embedding table; of one that learns, only the rows that are read are quantized."""
+        """Return the rows [.., E] of an embedding table; of a table that trains, only these rows are quantized."""
         rows = F.embedding(ids, self.weights[name])
         return fake_quantize(rows, self._reads[name]) if name in self._reads else rows
 
     def linear(self, name: str, x: Tensor) -> Tensor:
-        """[.., in] to [.., out]."""
+        """Apply a linear layer to ``x`` [.., in]; return [.., out]."""
         return F.linear(x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"])
 
     def norm(self, name: str, x: Tensor, epsilon: float) -> Tensor:
-        """Layer normalization over the channels that are there."""
+        """Apply layer normalization over the sub-network's channels to ``x`` [.., H']."""
         weight = self.weights[f"{name}.weight"]
         return F.layer_norm(x, weight.shape, weight, self.weights[f"{name}.bias"], epsilon)
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
-    """Mean [B, C] of x [B, T, C] over the tokens where the bool mask [B, T] holds; 0 for a row without tokens."""
+    """Return the mean [B, C] of x [B, T, C] over the tokens where the bool mask [B, T] is True; 0 for an empty text."""
     weights = mask.to(x.dtype).unsqueeze(-1)
     return (x * weights).sum(1) / weights.sum(1).clamp(min=1)
 
 
 def masked_max(x: Tensor, mask: Tensor, least: float) -> Tensor:
-    """Maximum [B, C] of x [B, T, C] over the tokens where the bool mask [B, T] holds.
+    """Return the maximum [B, C] of x [B, T, C] over the tokens where the bool mask [B, T] is True.
 
-    No value of x is below ``least``, which a row without tokens has.
+    No value of x may be below ``least``, which is the maximum of an empty text.
     """
     return x.masked_fill(~mask.unsqueeze(-1), least).amax(1)

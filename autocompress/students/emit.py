@@ -1,4 +1,4 @@
-"""Emits weights and a configuration as one ONNX model."""
+"""Builds the ONNX model of a configuration from its weights."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from autocompress.system.errors import InputError
 def emit(
     arrays: Mapping[str, Floats], configuration: Configuration, shape: EncoderShape, inputs: GraphInputs
 ) -> onnx.ModelProto:
-    """The graph of ``configuration``: its operators, and ``arrays`` as packed weights; equal calls give equal bytes.
+    """Return the ONNX model of ``configuration`` with ``arrays`` as packed weights; equal arguments give equal bytes.
 
-    ``arrays`` have canonical names and are cut already, but for the vocabulary: ``embeddings.word`` is ``[V, E]``.
-    Inputs: ``input_ids`` and ``attention_mask`` int64 ``[batch, sequence]``, and ``token_type_ids`` for pairs where
-    the weights tell types apart. Output: ``logits`` float32 ``[batch, num_outputs]``.
+    ``arrays`` have canonical names and are already cut to the configuration, except that ``embeddings.word`` ``[V, E]``
+    has a row for every token. The model's inputs are ``input_ids`` and ``attention_mask``, int64 ``[batch, sequence]``,
+    and ``token_type_ids`` for pairs if the weights distinguish token types. Its output is ``logits``, float32
+    ``[batch, num_outputs]``. InputError if the vocabulary of ``inputs`` has another size.
     """
     rows = len(arrays["embeddings.word"])
     if rows != len(inputs.vocabulary_order):

@@ -1,4 +1,4 @@
-"""Rounds and prunes weights in the forward pass of training, with straight-through gradients."""
+"""Rounds and prunes weights in the forward pass, with straight-through gradients (Bengio et al. 2013)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from autocompress.students.weight_settings import FLOAT
 
 
 def fake_quantize(weight: Tensor, settings: LinearSettings) -> Tensor:
-    """Give the values that the artefact holds of ``weight`` [.., in] in the form that the settings ask for.
+    """Return the values that the artefact would hold for ``weight`` [.., in], computed by the emitter's functions.
 
-    They are computed by the functions that the emitter uses. The gradient passes unchanged (straight-through
-    estimator; Bengio et al. 2013).
+    The gradient passes through unchanged (straight-through estimator).
     """
     if settings == FLOAT:
         return weight

@@ -1,4 +1,4 @@
-"""Describes a configuration by numbers that its quality may depend on smoothly, each of about unit range."""
+"""Describes a configuration by features of about unit range on which its quality depends smoothly."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from autocompress.students.registry import STUDENTS
 def quality_features(
     configuration: Configuration, shape: EncoderShape, confidences: Confidences | None, *, own_network: bool
 ) -> NDArray[np.float64]:
-    """Features [k] of one student type, of the same length and meaning for all its configurations.
+    """Return the features [k] of a configuration; they mean the same for all configurations of one student type.
 
-    ``own_network`` says whether it is cut from its type's super-network, not from the teacher.
+    ``own_network`` tells whether the weights are cut from the type's super-network rather than from the teacher.
     """
     kind = STUDENTS[configuration.student]
     origin = [float(own_network)] if kind.from_teacher else []

@@ -1,4 +1,4 @@
-"""Defines how a student type is trained."""
+"""Defines the hyperparameters of training that each student type chooses."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Recipe:
-    """A learning rate chosen for this ``batch_size``, and the epochs after which more training gained nothing.
+    """Gives the learning rate tuned for ``batch_size``, and the epochs after which more training gained nothing.
 
-    ``epochs`` are passes over the labelled texts.
+    An epoch is one pass over the labelled texts.
     """
 
     learning_rate: float
@@ -19,7 +19,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Shares:
-    """Shares of the super-networks' time, on single texts and on pairs; they are scaled to sum to 1."""
+    """Gives a type's share of the time in which super-networks train, for tasks of ``single`` texts and of pairs.
+
+    The shares of the types in a search are scaled to sum to 1.
+    """
 
     single: float
     pair: float

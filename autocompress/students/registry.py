@@ -1,4 +1,4 @@
-"""Holds the mappings of student types and of dimensions, which are filled when the package is imported."""
+"""Holds the mappings of student types and dimensions, which importing ``autocompress.students`` fills."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from autocompress.students.student_type import StudentType
 
 STUDENTS: dict[str, StudentType] = {}
-"""Student types by name, the teacher's own architecture first."""
+"""Student types by name; the first is the teacher's own architecture."""
 DIMENSIONS: dict[str, Dimension] = {}
-"""Dimensions in the order in which a trial is asked for them; those of layers are asked for layer by layer."""
+"""Dimensions in the order in which a trial suggests them; dimensions per layer are suggested layer by layer."""
 
 
 def dimensions_of(student: str) -> tuple[Dimension, ...]:
-    """The dimensions of a student type, in order."""
+    """Return the dimensions of a student type, in the order of ``DIMENSIONS``."""
     return tuple(dimension for dimension in DIMENSIONS.values() if student in dimension.students)

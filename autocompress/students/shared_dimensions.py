@@ -1,4 +1,4 @@
-"""Declares the dimensions that every student type has, and options and features that dimensions share."""
+"""Declares the dimensions of every student type, and the options and features that several dimensions use."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ BITS = (8, 4, 2, 32)
 SPARSITIES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 VOCABULARIES = (2000, 4000, 8000, 16000)
 ROUNDING = {32: 0.0, 8: 0.1, 4: 0.4, 2: 1.0}
-"""How much a number format hurts, from not at all to most."""
+"""Loss of quality by bits per weight, on a scale from 0 (none) to 1 (largest)."""
 
 
 def largest_zeros(values: Sequence[float]) -> str:
-    """The largest sparsity, or nothing where there is none."""
+    """Return the largest sparsity with one decimal, or an empty string if all are 0."""
     return f"{max(values):.1f}" if max(values) else ""
 
 
 def rounding(bits: int, shape: EncoderShape) -> tuple[float, ...]:
-    """How much the bits hurt."""
+    """Return the entry of ``ROUNDING`` as a feature."""
     return (ROUNDING[bits],)
 
 
 def zeros(sparsity: float, shape: EncoderShape) -> tuple[float, ...]:
-    """Few zeros hardly hurt and many hurt much."""
+    """Return the sparsity and its fourth power: quality falls little at low sparsity and steeply at high sparsity."""
     return sparsity, sparsity**4
 
 
 def vocabulary_sizes(shape: EncoderShape) -> tuple[int, ...]:
-    """How many of the most frequent tokens keep a row of the embedding table."""
+    """Return the vocabulary sizes to choose from: how many of the most frequent tokens keep their embedding."""
     return (*(size for size in VOCABULARIES if size < shape.vocab_size), shape.vocab_size)
 
 
 def vocabulary_number(size: int, shape: EncoderShape) -> tuple[float, ...]:
-    """Doublings above or below 8,000 tokens, halved."""
+    """Return half the binary logarithm of the vocabulary size relative to 8,000 tokens."""
     return (float(np.log2(size / 8000) / 2),)
 
 
 def is_not_rounded(bits: Any, shape: EncoderShape) -> bool:
-    """Whether rounding to these bits loses next to nothing."""
+    """Return whether there are at least 8 bits per weight, at which rounding loses next to nothing."""
     return bool(bits >= 8)
 
 
 def has_no_zeros(sparsity: Any, shape: EncoderShape) -> bool:
-    """Whether no weight was removed."""
+    """Return whether no weight is pruned."""
     return bool(sparsity == 0)
 
 

@@ -1,4 +1,4 @@
-"""Turns trials into configurations of one student type, and back."""
+"""Turns trials into configurations of one student type, and configurations into parameters of a trial."""
 
 from __future__ import annotations
 
@@ -18,22 +18,25 @@ Choices = dict[str, tuple[Dimension, Choice[Any]]]
 
 
 class StudentSpace:
-    """The parameters of one student type, where the aspects ``free`` vary and the others have the teacher's values."""
+    """The search space of one student type: dimensions of the aspects ``free`` vary, others have neutral values.
+
+    ``kind`` is the type's class of configurations, ``shape`` the teacher's.
+    """
 
     def __init__(self, kind: type[Configuration], shape: EncoderShape, free: AbstractSet[str]) -> None:
         self.kind, self.shape, self.free = kind, shape, free
         self._choices = self.choices_of(d for d in dimensions_of(kind.student) if not d.per_layer)
 
     def choices_of(self, dimensions: Iterable[Dimension], index: int = 0) -> Choices:
-        """The parameters of dimensions (of the layer ``index``), by the dimensions' names."""
+        """Return each dimension with its trial parameter (for the layer ``index``), by the dimension's name."""
         return {d.name: (d, d.choice(self.kind.student, self.shape, self.free, index)) for d in dimensions}
 
     def suggest(self, trial: Trial) -> Configuration:
-        """The configuration that the trial chooses."""
+        """Return the configuration made of the values that the trial suggests."""
         return self.kind(**self._arguments({name: c.suggest(trial) for name, (_, c) in self._choices.items()}))
 
     def parameters(self, configuration: Configuration) -> dict[str, Value]:
-        """The inverse of ``suggest``; InputError outside the space."""
+        """Return the parameters that make ``suggest`` return ``configuration``; InputError if none do."""
         if not isinstance(configuration, self.kind):
             raise InputError(f"a {self.kind.student} configuration is needed, but got a {configuration.student}")
         parameters: dict[str, Value] = {}
@@ -41,16 +44,19 @@ class StudentSpace:
         return parameters
 
     def smallest(self) -> Configuration:
-        """The configuration of the smallest and fastest model."""
+        """Return the configuration in which every value gives the smallest and fastest model."""
         return self.suggest(RandomTrial(None, {choice.name: choice.smallest for choice in self.all_choices()}))
 
     def all_choices(self) -> Iterable[Choice[Any]]:
-        """Every parameter that a trial of this type may have."""
+        """Return every parameter that a trial of this type may have."""
         return (choice for _, choice in self._choices.values())
 
     @staticmethod
     def record(choices: Choices, parameters: MutableMapping[str, Value], holder: Any) -> None:
-        """Set the parameters that give the values of a configuration or layer."""
+        """Add the values of ``holder``, a configuration or a layer, to ``parameters``.
+
+        InputError if one of them is not an option.
+        """
         for dimension, choice in choices.values():
             choice.record(parameters, dimension.value_of(holder))
 

@@ -1,4 +1,4 @@
-"""Defines the contract of a student type: one record says all that the program must know of it."""
+"""Defines the contract of a student type: one record declares everything that the program needs to know about it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Sizes of one linear layer's weight [rows, columns] and how it is kept."""
+    """Describes one linear layer: its weight is [rows, columns] (outputs, inputs) and is stored by ``settings``."""
 
     rows: int
     columns: int
@@ -34,13 +34,14 @@ class Matrix:
 
 
 class StudentType(ABC):
-    """A family of networks that a teacher may become.
+    """Declares a family of networks that a teacher can be compressed to.
 
-    ``name`` is that of its configurations, ``prefix`` the words before their labels. ``always_free`` are the aspects
-    that vary wherever the type is in a space; ``from_teacher`` says whether some configurations are cut from the
-    teacher itself. ``recipe`` trains the super-network, ``alone`` one configuration by itself; ``shares`` are the
-    type's parts of the super-networks' time. What needs torch or onnx is imported when it is asked for. TypeError
-    names a part that is left out.
+    ``name`` equals the ``student`` of its class of configurations, ``configuration``; the words ``prefix`` begin their
+    descriptions. The aspects ``always_free`` vary in every search space that contains the type. ``from_teacher`` tells
+    whether some configurations are cut from the teacher itself instead of a super-network. ``recipe`` is used to train
+    the super-network, and ``alone`` to train a single configuration; ``shares`` is the type's part of the time in which
+    super-networks train. Methods import torch and onnx themselves, so that defining a type does not. TypeError names
+    an attribute that a subclass does not define.
     """
 
     name: ClassVar[str]
@@ -59,101 +60,101 @@ class StudentType(ABC):
 
     @abstractmethod
     def designs(self, shape: EncoderShape, *, exits: bool) -> Iterable[tuple[float, Configuration]]:
-        """Configurations that are known to do well, each with its place among the designs of all types.
+        """Yield configurations to measure first, each with its rank among the designs of all types, the lowest first.
 
-        ``exits`` says whether early exits are possible; the first place, 0, is that of the teacher in 8 bits.
+        Rank 0 is the teacher in 8 bits. ``exits`` tells whether the task allows early exits.
         """
 
     @abstractmethod
     def initial(
         self, teacher: Arrays, shape: EncoderShape, configurations: Sequence[Configuration], seed: int
     ) -> tuple[EncoderShape, Arrays]:
-        """A super-network before any training, out of which all ``configurations`` can be cut, and its shape.
+        """Return the shape and the weights of an untrained super-network from which all ``configurations`` can be cut.
 
-        ``teacher`` are the teacher's arrays and ``shape`` its shape.
+        ``teacher`` and ``shape`` are the teacher's weights and shape; ``seed`` decides the random weights.
         """
 
     @abstractmethod
     def network(self, shape: EncoderShape, arrays: Arrays) -> ElasticNetwork:
-        """The network with these weights, those of the super-network or of a cut."""
+        """Return a torch module with these weights, which are those of the super-network or of a sub-network."""
 
     @abstractmethod
     def cut(self, arrays: Arrays, shape: EncoderShape, configuration: Any) -> Arrays:
-        """Weights of the sub-network; the vocabulary is whole, for the graph cuts it."""
+        """Return copies of the sub-network's weights, with all rows of the embedding table; ``graph`` drops some."""
 
     @abstractmethod
     def settings_of(self, weight: str, configuration: Any) -> LinearSettings | None:
-        """How the artefact keeps the weight of this canonical name; None if no part of the network claims it."""
+        """Return how the artefact stores the weight of this canonical name; None if the type has no such weight."""
 
     @abstractmethod
     def graph(self, arrays: Arrays, configuration: Any, shape: EncoderShape, inputs: GraphInputs) -> ModelProto:
-        """The ONNX graph of weights that are already cut to ``configuration``, but for the vocabulary."""
+        """Return the ONNX model of weights that ``cut`` returned for ``configuration``."""
 
     @abstractmethod
     def matrices(self, configuration: Any, shape: EncoderShape) -> Iterable[Matrix]:
-        """The linear layers between the embeddings and the head."""
+        """Return the linear layers between the embeddings and the head."""
 
     @abstractmethod
     def latency_terms(
         self, configuration: Any, shape: EncoderShape, confidences: Confidences | None
     ) -> Mapping[str, float]:
-        """Amounts of work in one request, under the names of ``latency_prior``."""
+        """Return the amounts of the terms of a request's mean latency, under the names of ``latency_prior``."""
 
     @property
     @abstractmethod
     def latency_prior(self) -> Mapping[str, float]:
-        """Milliseconds that a unit of each term of the latency takes, before anything was measured."""
+        """Milliseconds per unit of each latency term, assumed until files are measured."""
 
     @abstractmethod
     def table_width(self, configuration: Any, shape: EncoderShape) -> int:
-        """Numbers in a row of the embedding table."""
+        """Return the width of the embedding table."""
 
     def space(self, shape: EncoderShape, free: AbstractSet[str]) -> StudentSpace:
-        """What may vary around a teacher of this shape where the aspects ``free`` vary."""
+        """Return the type's search space for a teacher of this shape, in which the aspects ``free`` vary."""
         return StudentSpace(self.configuration, shape, free | self.always_free)
 
     def features(
         self, configuration: Configuration, shape: EncoderShape, confidences: Confidences | None
     ) -> list[float]:
-        """Numbers that the quality may depend on smoothly, of the same length for all configurations."""
+        """Return the features from which the surrogate predicts quality, equally many for all configurations."""
         return feature_numbers(dimensions_of(self.name), configuration, shape, confidences)
 
     def is_near_teacher(self, configuration: Any, shape: EncoderShape, has_layer_heads: bool) -> bool:
-        """Whether weights cut from the teacher itself are a better start than the super-network's.
+        """Return whether weights cut from the teacher itself are a better start than those of the super-network.
 
-        ``has_layer_heads`` says whether heads stand after the teacher's lower layers.
+        ``has_layer_heads`` tells whether heads after the teacher's lower layers are trained.
         """
         return False
 
     def keeps_teacher_layers(self, configuration: Any, shape: EncoderShape) -> bool:
-        """Whether the layers are the teacher's as they are, so that training gains nothing."""
+        """Return whether the kept layers are the teacher's, unchanged, so that training gains nothing."""
         return False
 
     def untrained(self, teacher: Arrays, shape: EncoderShape, configuration: Configuration) -> Arrays:
-        """Weights of a configuration before any training, cut from the teacher's or fresh."""
+        """Return a configuration's weights before any training: cut from the teacher's, or random."""
         source_shape, arrays = self.initial(teacher, shape, [configuration], 0)
         return self.cut(arrays, source_shape, configuration)
 
     def as_trained(self, configuration: Any) -> Configuration:
-        """The configuration as its super-network trains it."""
+        """Return the configuration that the super-network trains in place of this one."""
         found: Configuration = configuration
         return found
 
     def side_matrices_bytes(self, configuration: Any, shape: EncoderShape) -> float:
-        """Bytes of matrices beside the linear layers and the embedding table."""
+        """Return the bytes of large matrices other than the linear layers and the embedding table."""
         return 0.0
 
     def depth(self, configuration: Any) -> int:
-        """Layers of a configuration."""
+        """Return the number of layers."""
         return int(configuration.num_layers)
 
     def multiplications(self, configuration: Configuration, shape: EncoderShape) -> float:
-        """Multiplications by weights per token, without embeddings and heads."""
+        """Return the multiplications by weights per token, without embeddings and heads."""
         return sum(
             form_of(m.settings).multiplications(m.rows, m.columns, m.settings)
             for m in self.matrices(configuration, shape)
         )
 
     def added_terms(self) -> dict[str, CostTerm]:
-        """Terms of the latency that dimensions add to those of the type."""
+        """Return the latency terms that the type's dimensions add to ``latency_prior``."""
         return {name: term for d in dimensions_of(self.name) for name, term in (d.latency or {}).items()}

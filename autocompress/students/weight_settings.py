@@ -1,4 +1,4 @@
-"""Says how the artefact keeps each weight of a student."""
+"""Determines how the artefact stores each weight of a student."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from autocompress.students.registry import STUDENTS
 from autocompress.system.errors import InputError
 
 FLOAT = LinearSettings(32)
-"""Kept as it is: biases, norms, and what is too small to be worth rounding."""
+"""Settings of weights that are stored in float32: biases, norms, and matrices too small to be worth rounding."""
 
 
 def weight_settings(configuration: Configuration, names: Iterable[str]) -> dict[str, LinearSettings]:
-    """Settings of each weight among canonical ``names`` that is rounded, sparse or of another form.
+    """Return the settings of each weight, by canonical name, that is not stored in plain float32.
 
-    InputError names a weight that no part of the student type claims.
+    InputError names the weights for which the student type's ``settings_of`` returns None.
     """
     kind = STUDENTS[configuration.student]
     found = {name: kind.settings_of(name, configuration) for name in names}
@@ -30,5 +30,5 @@ def weight_settings(configuration: Configuration, names: Iterable[str]) -> dict[
 
 
 def side_bits(bits: int) -> int:
-    """Bits of a small matrix beside matrices of ``bits`` bits."""
+    """Return the bits of small matrices (head, positions) in a model whose large ones have ``bits`` bits: 8 or 32."""
     return 32 if bits == 32 else 8

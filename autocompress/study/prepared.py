@@ -1,4 +1,4 @@
-"""Reads what preparation left in a study's folder, each part once."""
+"""Reads the encoded data and the prepared weights of a study, each file at most once."""
 
 from __future__ import annotations
 
@@ -27,49 +27,49 @@ REQUESTS = "requests.npz"
 
 @dataclass(frozen=True)
 class Prepared:
-    """The encoded data and prepared weights of a study. A part is read when it is asked for, and kept.
+    """Gives access to the encoded data and prepared weights in a study's folder; each is read on first use and cached.
 
-    It travels to workers as its folder alone; they read the arrays there.
+    Pickling sends only the folder's path to workers, which read the arrays themselves.
     """
 
     study_folder: Path
 
     @property
     def folder(self) -> Path:
-        """Where the weights are."""
+        """The folder of the prepared weights."""
         return self.study_folder / "prepared"
 
     @property
     def data_folder(self) -> Path:
-        """Where the encoded splits and the requests are."""
+        """The folder of the encoded splits and the requests."""
         return self.study_folder / "data"
 
     @property
     def checkpoint(self) -> Path:
-        """The teacher as a Hugging Face folder, with its tokenizer."""
+        """The teacher's folder in the format of Hugging Face, with its tokenizer."""
         return self.folder / CHECKPOINT
 
     @property
     def baselines(self) -> Path:
-        """Where the baselines' files and figures are."""
+        """The folder of the baselines' models and figures."""
         return self.study_folder / BASELINES_FOLDER
 
     @property
     def requests(self) -> Path:
-        """The fixed set of requests, drawn from the validation split, that every latency is measured on."""
+        """The file of the requests, drawn from the validation split, on which every latency is measured."""
         return self.data_folder / REQUESTS
 
     def has(self, source: str) -> bool:
-        """Whether the teacher, the transfer set or a student type's super-network is prepared."""
+        """Return whether ``source`` is prepared: the teacher, the transfer set or a student type's super-network."""
         return all((self.folder / name).exists() for name in prepared_files.files_of(source))
 
     @property
     def has_data(self) -> bool:
-        """Whether the encoded splits and the requests are there."""
+        """Whether the encoded splits and the requests exist."""
         return self.requests.is_file()
 
     def check_data(self) -> None:
-        """Read all of ``data/``; StudyError, ValueError, KeyError or BadZipFile if it is not as it was written."""
+        """Read all of the data folder; StudyError, ValueError, KeyError or BadZipFile if a file is damaged."""
         EncodedDataset.load(self.data_folder)
         read_sealed(self.data_folder / "model.json")
         read_requests(self.requests)
@@ -81,27 +81,27 @@ class Prepared:
 
     @cached_property
     def vocabulary_order(self) -> NDArray[np.int32]:
-        """Token ids [V], the most frequent in the training text first."""
+        """Token ids [V] by frequency in the training text, the most frequent first."""
         return prepared_files.read_outputs(self.folder)[1]
 
     @property
     def validation_outputs(self) -> NDArray[np.float32]:
-        """The teacher's outputs [n, C] on the validation split, in float32."""
+        """The float32 teacher's outputs [n, C] on the validation split."""
         return prepared_files.read_outputs(self.folder)[0]
 
     @cached_property
     def teacher_quality(self) -> float:
-        """The teacher's validation quality in float32, which ``max_drop`` counts from."""
+        """The float32 teacher's quality on the validation split, from which ``max_drop`` is subtracted."""
         return metric_of(self.data.task, self.validation_outputs, self.data.validation.labels)
 
     @cached_property
     def guessing_quality(self) -> float:
-        """The quality on the validation split of a model that reads no text."""
+        """The quality on the validation split of the best constant answer."""
         return self.data.task.definition.guessing_quality(self.data.validation.labels)
 
     @cached_property
     def transfer(self) -> TransferSet:
-        """The texts that students are distilled on, labelled by the teacher."""
+        """The texts on which students are distilled, with the teacher's outputs."""
         split, logits, hidden, labelled = prepared_files.read_transfer(self.folder)
         real = min(len(self.data.train), len(split)) if labelled is None else labelled
         return TransferSet(split, logits, real, self.data.pad_id, self.data.unknown_id, hidden)
@@ -113,12 +113,12 @@ class Prepared:
 
     @cached_property
     def compensation(self) -> Compensation:
-        """How pruning and rounding the teacher's matrices are compensated."""
+        """The compensation of errors from pruning and rounding the teacher's matrices."""
         return prepared_files.read_compensation(self.folder)
 
     @property
     def layer_heads(self) -> LayerHeads:
-        """The heads after the teacher's lower layers; none before they are trained."""
+        """The heads after the teacher's lower layers; no heads before they are trained."""
         return self._trained_heads if (self.folder / HEADS).is_file() else NO_HEADS
 
     @cached_property
@@ -126,7 +126,10 @@ class Prepared:
         return prepared_files.read_layer_heads(self.folder)
 
     def source(self, name: str) -> tuple[Arrays, EncoderShape]:
-        """All weights of the teacher or of a super-network, and its shape with the kind of its heads."""
+        """Return the weights and the shape of the teacher or of a student type's super-network.
+
+        StudyError if they are absent or damaged.
+        """
         cache: dict[str, tuple[Arrays, EncoderShape]] = self.__dict__.setdefault("_sources", {})
         if name not in cache:
             cache[name] = prepared_files.read_source(self.folder, name)

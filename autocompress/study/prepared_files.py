@@ -1,4 +1,8 @@
-"""Writes and reads the files that preparation leaves in a study's ``prepared`` folder."""
+"""Writes and reads the files in a study's ``prepared`` folder.
+
+A source is the teacher, the transfer set, or a student type's super-network under the type's name. Functions that read
+raise StudyError if a file is absent or damaged; those that write raise StorageError if that fails.
+"""
 
 from __future__ import annotations
 
@@ -21,57 +25,57 @@ GRAMS, HEADS, OUTPUTS = "grams.safetensors", "heads.safetensors", "outputs.safet
 
 
 def weights_file(source: str) -> str:
-    """The file of a source's weights; a source is the teacher, the transfer set or a student type's super-network."""
+    """Return the name of the file with a source's arrays."""
     return f"{source}.safetensors"
 
 
 def files_of(source: str) -> tuple[str, ...]:
-    """Names of the files and folders that a prepared source consists of."""
+    """Return the names of the files and folders that a prepared source consists of."""
     return (weights_file(source), *{TEACHER: (OUTPUTS, GRAMS, CHECKPOINT), TRANSFER: (HEADS,)}.get(source, ()))
 
 
 def write_source(folder: Path, source: str, arrays: Arrays, shape: EncoderShape) -> None:
-    """Write the weights of the teacher or of a super-network, and its shape; StorageError if that fails."""
+    """Write the weights and the shape of the teacher or of a super-network."""
     save_weights(folder / weights_file(source), arrays, {"shape": json.dumps(shape.to_json()), "kind": source})
 
 
 def read_source(folder: Path, source: str) -> tuple[Arrays, EncoderShape]:
-    """The weights of a source and its shape; StudyError if they are absent or damaged."""
+    """Read the weights and the shape of the teacher or of a super-network."""
     arrays, meta = load_weights(folder / weights_file(source))
     return arrays, EncoderShape.from_json(json.loads(meta["shape"]))
 
 
 def write_compensation(folder: Path, compensation: Compensation) -> None:
-    """Write the Gram matrices and the methods that use them."""
+    """Write the Gram matrices and the names of the methods to use."""
     meta = {"kind": "grams", "uses": " ".join(sorted(compensation.uses))}
     save_weights(folder / GRAMS, compensation.grams, meta)
 
 
 def read_compensation(folder: Path) -> Compensation:
-    """What ``write_compensation`` wrote."""
+    """Read what ``write_compensation`` wrote."""
     grams, meta = load_weights(folder / GRAMS)
     return Compensation(grams, frozenset(meta["uses"].split()))
 
 
 def write_outputs(folder: Path, validation: NDArray[np.float32], vocabulary_order: NDArray[np.int32]) -> None:
-    """Write the teacher's outputs [n, C] on the validation split and the order [V] of its tokens."""
+    """Write the teacher's outputs [n, C] on the validation split and the token ids [V], the most frequent first."""
     arrays: dict[str, Any] = {"validation": validation, "vocabulary_order": vocabulary_order}
     save_weights(folder / OUTPUTS, arrays, {"kind": "outputs"})
 
 
 def read_outputs(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """The teacher's outputs [n, C] on the validation split and the order [V] of its tokens."""
+    """Read the teacher's outputs [n, C] on the validation split and the token ids [V], the most frequent first."""
     arrays: dict[str, Any] = dict(load_weights(folder / OUTPUTS)[0])
     return arrays["validation"], arrays["vocabulary_order"]
 
 
 def write_layer_heads(folder: Path, heads: LayerHeads) -> None:
-    """Write the heads after the teacher's lower layers."""
+    """Write the heads after the teacher's lower layers, with their outputs on the validation split."""
     save_weights(folder / HEADS, heads.arrays | {"outputs": heads.outputs}, {"kind": "heads"})
 
 
 def read_layer_heads(folder: Path) -> LayerHeads:
-    """What ``write_layer_heads`` wrote; no heads before that."""
+    """Read what ``write_layer_heads`` wrote; no heads if there is no file."""
     if not (folder / HEADS).is_file():
         return NO_HEADS
     arrays = load_weights(folder / HEADS)[0]
@@ -83,7 +87,7 @@ def write_transfer(
 ) -> None:
     """Write the transfer set: texts with the teacher's logits [n, C] and hidden states.
 
-    The first ``labelled`` texts are those of the training split; the others were augmented from them.
+    The first ``labelled`` texts are those of the training split; the others are augmented ones.
     """
     arrays: dict[str, Any] = {
         "tokens": split.tokens,
@@ -99,7 +103,10 @@ def write_transfer(
 
 
 def read_transfer(folder: Path) -> tuple[EncodedSplit, NDArray[np.float32], HiddenStates | None, int | None]:
-    """What ``write_transfer`` was given; the last is None in studies that did not say it."""
+    """Read the texts, logits, hidden states and ``labelled`` of ``write_transfer``.
+
+    ``labelled`` is None in a file without it, which studies of old versions have.
+    """
     arrays: dict[str, Any] = dict(load_weights(folder / weights_file(TRANSFER))[0])
     split = EncodedSplit(arrays["tokens"], arrays["type_ids"], arrays["offsets"], arrays["labels"])
     hidden = HiddenStates(arrays["hidden"], arrays["hidden_shares"]) if "hidden" in arrays else None

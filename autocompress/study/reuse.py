@@ -1,4 +1,7 @@
-"""Takes over the prepared weights of a sibling study made from the same model, data and settings."""
+"""Reuses the prepared weights of a sibling study with the same model, data and settings, and detects damaged ones.
+
+``keys.json`` holds, for each prepared source, the key of everything that decides its content and the files' digests.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ FORMAT = 10
 
 
 def content_key(prepared: Prepared, source: str, problem: Problem) -> str:
-    """SHA-256 of everything that decides a source's weights: checkpoint, data, seed, budget; for students the space."""
+    """Return the SHA-256 of everything that decides a source's weights.
+
+    That is the checkpoint, the data, the seed and the time budget, and for super-networks the search space.
+    """
     deciding = {
         "format": FORMAT,
         "source": source,
@@ -36,18 +42,18 @@ def content_key(prepared: Prepared, source: str, problem: Problem) -> str:
 
 
 def training_state(prepared: Prepared, source: str, problem: Problem) -> TrainingState:
-    """Where the training of a source keeps its state until it is done."""
+    """Return the saved state of a source's training, from which an interrupted training continues."""
     return TrainingState(prepared.folder / f"{source}.training", content_key(prepared, source, problem))
 
 
 def remember(prepared: Prepared, source: str, problem: Problem) -> None:
-    """Write down the key and the files' digests of a source that was just prepared."""
+    """Store the key and the files' digests of a source, once it is prepared."""
     entry = {"key": content_key(prepared, source, problem), "files": _digests(prepared, source)}
     write_sealed(prepared.folder / KEYS, {**_keys(prepared.folder), source: entry})
 
 
 def is_remembered(prepared: Prepared, source: str, problem: Problem) -> bool:
-    """Whether a source, if it was prepared at all, was prepared from the data and checkpoint that are there now."""
+    """Return whether a source's stored key is that of the present data and checkpoint; True without a readable one."""
     try:
         entry = _keys(prepared.folder).get(source)
     except ValueError:
@@ -56,7 +62,10 @@ def is_remembered(prepared: Prepared, source: str, problem: Problem) -> bool:
 
 
 def damaged(prepared: Prepared) -> dict[str, list[str]]:
-    """Per prepared source the files that are gone or not what they were when it was remembered; sources in order."""
+    """Return by source, in the order of preparation, the files that are missing or do not have their stored digest.
+
+    Sources without such files are left out. ValueError if the keys themselves are damaged.
+    """
     found = {}
     for source, entry in _keys(prepared.folder).items():
         now = _digests(prepared, source)
@@ -67,7 +76,7 @@ def damaged(prepared: Prepared) -> dict[str, list[str]]:
 
 
 def reuse(prepared: Prepared, source: str, problem: Problem, listener: Listener) -> bool:
-    """Take a source over from a sibling study with the same key; False if there is none that is intact."""
+    """Link a source's files from a sibling study with the same key; return False if no intact one exists."""
     key = content_key(prepared, source, problem)
     for path in sorted(prepared.study_folder.parent.glob(f"*/prepared/{KEYS}")):
         other = Prepared(path.parent.parent)
@@ -83,7 +92,7 @@ def reuse(prepared: Prepared, source: str, problem: Problem, listener: Listener)
 
 
 def _offers(other: Prepared, source: str, key: str) -> bool:
-    """Whether a study has a source with this key, whole."""
+    """Return whether a study has an intact source with this key."""
     try:
         return _keys(other.folder).get(source, {}).get("key") == key and source not in damaged(other)
     except ValueError:
@@ -91,20 +100,20 @@ def _offers(other: Prepared, source: str, key: str) -> bool:
 
 
 def _digests(prepared: Prepared, source: str) -> dict[str, str]:
-    """SHA-256 of each file of a source, by its path in the folder of what is prepared."""
+    """Return the SHA-256 of each file of a source, by its path in the prepared folder."""
     paths = [prepared.folder / name for name in files_of(source)]
     files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
     return {file.relative_to(prepared.folder).as_posix(): sha256(file) for file in files if file.is_file()}
 
 
 def _keys(folder: Path) -> dict[str, Any]:
-    """What ``remember`` wrote, in the order in which it was prepared; ValueError if that is damaged."""
+    """Read the entries that ``remember`` wrote, in the order of preparation; ValueError if the file is damaged."""
     path = folder / KEYS
     return read_sealed(path) if path.is_file() else {}
 
 
 def _link(source: Path, target: Path) -> None:
-    """A hard link costs no space; where the file system has none, a copy."""
+    """Link a file or the files of a folder, which takes no space; copy them where the file system has no hard links."""
     if source.is_dir():
         target.mkdir(parents=True, exist_ok=True)
         for file in source.iterdir():

@@ -1,4 +1,4 @@
-"""Chooses which file of a trial ships: the one that the search compiled, or the refined one."""
+"""Chooses which of a trial's files is shipped: the one compiled in the search, or the refined one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ REFINED = "refined"
 
 
 def shipped_results(store: StudyStore) -> list[TrialResult]:
-    """Read, per measured trial, its refined result where that is at least as good, else the search's."""
+    """Return for each measured trial the result that ``better_of`` chooses from those of the search and of refining."""
     return [better_of(r, store.result(r.trial, "refine")) for r in store.results() if r.figures is not None]
 
 
 def shipped_folder(store: StudyStore, result: TrialResult) -> Path:
-    """Return the folder that holds the model.onnx of a result."""
+    """Return the folder of a result's model.onnx."""
     folder = store.trial_folder(result.trial)
     refined = store.result(result.trial, "refine")
     ships_refined = refined is not None and refined.artifact_digest == result.artifact_digest
@@ -26,7 +26,7 @@ def shipped_folder(store: StudyStore, result: TrialResult) -> Path:
 
 
 def is_intact(store: StudyStore, result: TrialResult) -> bool:
-    """Tell whether the model.onnx of a result exists and has the SHA-256 that was measured."""
+    """Return whether the model.onnx of a result exists and has the SHA-256 of the measured file."""
     path = shipped_folder(store, result) / MODEL
     return path.is_file() and sha256(path) == result.artifact_digest
 

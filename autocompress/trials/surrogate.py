@@ -1,9 +1,9 @@
-"""Proposes what to measure next from models of latency, size and quality fitted to what was measured.
+"""Proposes configurations from models of latency, size and quality that are fitted to the measured trials.
 
-Candidates are neighbours of the front and random points; the one whose predicted figures add most to the front's
-hypervolume per second of its trial is proposed (surrogate-assisted evolutionary search, Jin 2011; SMS-EGO's criterion,
-Ponweiser 2008, with the optimism drawn at random; per second as in Snoek 2012). Predictions only choose: what is
-reported is measured.
+Candidates are mutated members of the front and random configurations. The one whose predicted figures add most to the
+front's hypervolume per second of its trial is proposed (surrogate-assisted evolutionary search, Jin 2011; the criterion
+of SMS-EGO, Ponweiser 2008, with random optimism; per second as in Snoek 2012). Predictions only choose candidates:
+reported figures are measured.
 """
 
 from __future__ import annotations
@@ -28,15 +28,21 @@ from search_spaces import SearchSpace
 
 Array = NDArray[np.float64]
 STARTERS = 6
+"""Initial designs of the search space that are measured before any proposal."""
 TRIAL_S = 0.8
-NEIGHBOURS, STRANGERS = 160, 40
+"""Seconds of a trial apart from serving requests."""
+NEIGHBOURS, RANDOM = 160, 40
 RATES = (0.03, 0.1, 0.3)
 OPTIMISM = (0.0, 0.5, 1.0)
+"""Standard deviations of the log loss by which quality is predicted better than its mean; drawn per proposal."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """Where a point is worth having: above ``quality``, below the others and below the first trial's figures."""
+    """Bounds the hypervolume: points count above ``quality`` (a fraction) and below the other limits.
+
+    Latency and size are bounded by the first trial's figures too.
+    """
 
     quality: float
     latency_ms: float = np.inf
@@ -45,9 +51,10 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class Origins:
-    """Where configurations are cut from: its name, how sure exits are there on validation texts, whether it is there.
+    """Tells from which prepared weights a configuration is cut, its source.
 
-    Nothing is proposed whose source could not be trained.
+    ``source_of`` returns the name of a configuration's source, and ``has`` whether that source is prepared; others are
+    not proposed. ``confidences`` holds, by source, the exit scores on validation texts.
     """
 
     source_of: Callable[[Configuration], str]
@@ -59,7 +66,7 @@ NO_ORIGINS = Origins(lambda configuration: configuration.student, {})
 
 
 class Surrogate:
-    """Models of one study. ``propose`` depends on the points given and the seed alone, not on what it did before."""
+    """Proposes configurations for one study; a proposal depends on its arguments alone, not on earlier calls."""
 
     def __init__(
         self,
@@ -69,9 +76,10 @@ class Surrogate:
         requests: int = 0,
         designs: Sequence[Configuration] = (),
     ) -> None:
-        """``requests`` are what a trial serves to read the quality: slow candidates cost more of them.
+        """Take what proposals depend on besides the measured points.
 
-        ``designs`` are measured after the space's own.
+        ``requests`` is the number of requests that a trial serves to measure quality, which predicts its seconds.
+        ``designs`` are measured after the first ``STARTERS`` designs of the space.
         """
         self._space = space
         self._requests = requests
@@ -83,7 +91,7 @@ class Surrogate:
         self._threads = ThreadpoolController()
 
     def initial_designs(self) -> list[Configuration]:
-        """The designs to measure before any proposal; the space's others are candidates beside the neighbours."""
+        """Return the designs to measure before any proposal; other designs of the space are candidates later."""
         return [*self._space.initial_designs()[:STARTERS], *self._designs]
 
     def propose(
@@ -93,19 +101,20 @@ class Surrogate:
         is_known: Callable[[Configuration], bool],
         seed: int,
     ) -> Point | None:
-        """A configuration not yet known, with its predicted figures; None if no candidate is new.
+        """Return a configuration for which ``is_known`` is False, with its predicted figures; None if there is none.
 
-        ``measured`` are the points of finished trials in order, ``pending`` what is being measured.
+        ``measured`` are the points of finished trials in their order, ``pending`` configurations that are being
+        measured, whose predicted figures count as members of the front.
         """
         rng = np.random.default_rng(seed)
         self._history.follow(measured)
         drawn = dict.fromkeys(self._candidates(rng))
-        there = {source: self._origins.has(source) for source in map(self._origins.source_of, drawn)}
-        candidates = [each for each in drawn if there[self._origins.source_of(each)] and not is_known(each)]
+        prepared = {source: self._origins.has(source) for source in map(self._origins.source_of, drawn)}
+        candidates = [each for each in drawn if prepared[self._origins.source_of(each)] and not is_known(each)]
         if not candidates:
             return None
         every = [*candidates, *pending]
-        # A builder keeps the controller's core busy: threads that wait for each other there take far longer than one.
+        # Builders keep the cores busy, and threads that wait for each other take far longer there than a single one.
         with self._threads.limit(limits=1):
             figures, deviations, top = self._predicted(every)
         count = len(candidates)
@@ -118,34 +127,39 @@ class Surrogate:
         return Point(candidates[best], *map(float, figures[best]))
 
     def _candidates(self, rng: np.random.Generator) -> Iterable[Configuration]:
-        """Neighbours and crossings of the front's members, then designs and random points."""
+        """Yield mutations and crossovers of the front's members, then initial designs and random configurations."""
         front = [point.configuration for point in self._history.front.points]
         for _ in range(NEIGHBOURS if front else 0):
             parent = front[int(rng.integers(len(front)))]
-            kin = [member for member in front if member.student == parent.student]
-            other = kin[int(rng.integers(len(kin)))] if rng.random() < 0.5 else None
+            partners = [member for member in front if member.student == parent.student]
+            other = partners[int(rng.integers(len(partners)))] if rng.random() < 0.5 else None
             yield self._space.mutated(parent, rng, float(rng.choice(RATES)), other)
         yield from self._space.initial_designs()
-        for _ in range(STRANGERS):
+        for _ in range(RANDOM):
             yield self._space.sample(rng)
 
     def _predicted(self, configurations: Sequence[Configuration]) -> tuple[Array, Array, float]:
-        """Quality, latency and size [n, 3]; the deviations [n] of the log loss; and what quality is counted from."""
+        """Predict quality, latency (ms) and size (bytes), [n, 3], and the standard deviations [n] of the log loss.
+
+        The last value is the quality against which losses are taken: the best measured one, or 1.0 without any.
+        """
         figures, deviations = np.zeros((len(configurations), 3)), np.zeros(len(configurations))
         top = self._history.top if self._history.first else 1.0
         for student in {configuration.student for configuration in configurations}:
             rows = [i for i, configuration in enumerate(configurations) if configuration.student == student]
-            like = self._history.window(student)
-            wanted, seen = self._terms([configurations[i] for i in rows]), self._terms([p.configuration for p in like])
-            model = QualityModel(seen[2], np.array([point.quality for point in like]), top)
-            loss, deviations[rows] = model.predict(wanted[2])
+            known = self._history.window(student)
+            queries = self._terms([configurations[i] for i in rows])
+            inputs = self._terms([point.configuration for point in known])
+            model = QualityModel(inputs[2], np.array([point.quality for point in known]), top)
+            loss, deviations[rows] = model.predict(queries[2])
             figures[rows, 0] = from_log_loss(loss, top)
-            latency, size = (np.array([[p.latency_ms, p.size_bytes] for p in like]).reshape(-1, 2)).T
-            figures[rows, 1] = wanted[0] @ fit_weights(seen[0], latency, latency_prior(student))
-            figures[rows, 2] = wanted[1] @ fit_weights(seen[1], size, size_prior())
+            latency, size = (np.array([[p.latency_ms, p.size_bytes] for p in known]).reshape(-1, 2)).T
+            figures[rows, 1] = queries[0] @ fit_weights(inputs[0], latency, latency_prior(student))
+            figures[rows, 2] = queries[1] @ fit_weights(inputs[1], size, size_prior())
         return figures, deviations, top
 
     def _terms(self, configurations: Sequence[Configuration]) -> tuple[Array, Array, Array]:
+        """Return latency terms, size terms and quality features, one row for each configuration."""
         columns = list(zip(*map(self._describe, configurations), strict=True)) or [(), (), ()]
         latency, size, quality = (np.array(column) for column in columns)
         return latency, size, quality
@@ -160,7 +174,10 @@ class Surrogate:
         )
 
     def _gains(self, candidates: Array, known: Array, seed: int) -> Array:
-        """Improvement of the hypervolume within the region, in quality and the logarithms of latency and size."""
+        """Return by how much each candidate [n, 3] increases the hypervolume of the figures ``known`` [k, 3].
+
+        It is the share of random points in the region, in quality and the logarithms of latency and size.
+        """
         region, first = self._region, self._history.first
         latency_ms, size_bytes = (first.latency_ms, first.size_bytes) if first else candidates.max(axis=0)[1:]
         worst = np.array([region.quality, min(latency_ms, region.latency_ms), min(size_bytes, region.size_bytes)])
@@ -172,9 +189,10 @@ class Surrogate:
 
 
 def _hopeful(quality: Array, deviations: Array, top: float, optimism: float) -> Array:
+    """Return the quality [n] whose log loss is ``optimism`` standard deviations below the predicted one."""
     return from_log_loss(log_loss(quality, top) - optimism * deviations, top)
 
 
 def _costs(figures: Array) -> Array:
-    """Quality, latency, size [n, 3] as costs: less quality, and logarithms."""
+    """Turn quality, latency and size [n, 3] into costs: negative quality, and logarithms of the others."""
     return np.stack([-figures[:, 0], np.log(figures[:, 1]), np.log(figures[:, 2])], axis=1)

@@ -1,4 +1,4 @@
-"""Names the forms that attention may have."""
+"""Registers the forms of attention by name."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from autocompress.students.attention_forms.form import AttentionForm
 from autocompress.students.attention_forms.full import FULL
 
 ATTENTION_FORMS: dict[str, AttentionForm] = {"full": FULL}
-"""Forms by name; the last one that applies to a layer's configuration is its form."""
+"""Forms by name; a layer has the last form that applies to its configuration."""
 
 
 def attention_of(layer: Any) -> AttentionForm:
-    """The form that a layer's configuration asks for; that of the teacher where there is none."""
+    """Return the form that a layer's configuration asks for, or the teacher's without a configuration."""
     return [form for form in ATTENTION_FORMS.values() if layer is None or form.applies(layer)][-1 if layer else 0]
 
 

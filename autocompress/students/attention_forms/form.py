@@ -1,4 +1,4 @@
-"""Defines the contract of a form of attention: how tokens are mixed, in torch and in the graph."""
+"""Defines the contract of a form of attention: how it is computed in torch and in the ONNX graph."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AttentionForm:
-    """One form, used by the elastic encoder and the emitter alike.
+    """One form of attention, for both the elastic encoder and the emitter.
 
-    ``applies`` says whether a layer's configuration asks for it. ``mixed`` gives [B, A, T, d] of query, key and value
-    [B, A, T, d] and the bool mask [B, 1, 1, T] of the tokens that count. ``emitted`` adds to a graph the same of
-    projections [batch, tokens, A * d], with an int32 mask [batch, sequence], for a number of heads, and returns the
-    output's name; the query may be that of the first token alone.
+    ``applies`` tells whether a layer's configuration asks for it. ``mixed`` returns the context [B, A, T, d] of query,
+    key and value [B, A, T, d] under the bool mask [B, 1, 1, T] (True = token). ``emitted`` adds the same to a graph: it
+    takes the graph, the names of the projected query, key and value [batch, tokens, A * d], the name of the int32 mask
+    [batch, sequence] and the number of heads A, and returns the output's name. Its query may hold the first token only.
     """
 
     applies: Callable[[Any], bool]

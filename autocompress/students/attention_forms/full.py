@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
     from autocompress.artifact.graph import GraphBuilder
 
-# Longest text, in tokens, whose attention is written out.
+# Longest text, in tokens, whose attention is computed in separate operations.
 WRITTEN_OUT_LENGTH = 256
 
 
 def mixed(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-    """Scaled dot-product attention [B, A, T, d] over the keys where the bool mask [B, 1, 1, T] holds.
+    """Return scaled dot-product attention [B, A, T, d] over the keys where the bool mask [B, 1, 1, T] is True.
 
-    Where it holds nowhere, all keys weigh alike.
+    Where it is False for all keys, they have equal weights.
 
-    It is written out in training and in bfloat16: the backward pass of torch's fused kernel on a CPU takes four to ten
-    times as long (38% of a training step at 30 tokens). For long texts the fused one saves memory.
+    In training and in bfloat16 the operations are separate: the backward pass of torch's fused kernel on a CPU takes
+    four to ten times as long (38% of a training step at 30 tokens). For long texts the fused kernel saves memory.
     """
     import torch
     from torch.nn import functional as F
@@ -38,7 +38,7 @@ def mixed(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
 
 
 def emitted(graph: GraphBuilder, parts: Sequence[str], mask: str, heads: int) -> str:
-    """ONNX Runtime's fused operator."""
+    """Add ONNX Runtime's fused attention operator and return its output's name."""
     from autocompress.artifact.blocks import MASKED_SCORE
 
     masked = {"num_heads": heads, "mask_filter_value": MASKED_SCORE}

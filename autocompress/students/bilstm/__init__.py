@@ -1,1 +1,1 @@
-"""Holds the student that reads the teacher's word vectors with a bidirectional LSTM."""
+"""Holds the student type that runs a bidirectional LSTM over the teacher's word embeddings."""

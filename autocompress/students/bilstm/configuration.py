@@ -11,9 +11,10 @@ from autocompress.students.pooled.configuration import PooledConfiguration
 
 @dataclass(frozen=True)
 class BiLSTMConfiguration(PooledConfiguration):
-    """A bidirectional LSTM over the teacher's word embeddings (survey 3.3; Tang et al. 2019).
+    """Describes a bidirectional LSTM over the teacher's word embeddings (survey 3.3; Tang et al. 2019).
 
-    ``hidden_size`` is per direction; ``embedding_size`` leading channels of the teacher's embeddings are read.
+    ``hidden_size`` is per direction; ``embedding_size`` is the number of leading channels of the teacher's word
+    embeddings that are used.
     """
 
     embedding_size: int

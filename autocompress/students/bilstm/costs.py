@@ -21,7 +21,7 @@ LATENCY_PRIOR = {
 
 
 def matrices(configuration: BiLSTMConfiguration) -> Iterator[Matrix]:
-    """The input and recurrent matrices of the four gates, for each layer and direction."""
+    """Yield the input and the recurrent matrix, each for all four gates, of every layer and direction."""
     units, settings = configuration.hidden_size, weight_settings(configuration)
     for layer in range(configuration.num_layers):
         incoming = configuration.embedding_size if layer == 0 else 2 * units
@@ -31,7 +31,10 @@ def matrices(configuration: BiLSTMConfiguration) -> Iterator[Matrix]:
 
 
 def latency_terms(configuration: BiLSTMConfiguration) -> dict[str, float]:
-    """Amounts under the names of ``LATENCY_PRIOR``; recurrent products cannot be made for all tokens at once."""
+    """Return the latency terms under the names of ``LATENCY_PRIOR``; products are in millions, channels in thousands.
+
+    Recurrent products have terms of their own, since they cannot be computed for all tokens at once.
+    """
     recurrent = 8 * configuration.hidden_size**2 * configuration.num_layers / MEGA
     shared = shared_terms(configuration, matrices(configuration))
     wide = configuration.weight_bits == 32

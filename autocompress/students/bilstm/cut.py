@@ -13,7 +13,10 @@ from autocompress.students.pooled.cut import head_slices
 def slice_bilstm(
     arrays: Mapping[str, Array], shape: EncoderShape, configuration: BiLSTMConfiguration
 ) -> dict[str, Array]:
-    """Prefixes within each gate (of 4) and each direction (of 2) of a BiLSTM's weights; ``shape`` is not needed."""
+    """Return views of the leading layers, embedding channels, and units of each gate (of 4) and direction (of 2).
+
+    ``shape`` is not used. InputError if a size of the configuration is above that of the network.
+    """
     units, embedding = configuration.hidden_size, configuration.embedding_size
     full = arrays["lstm.0.forward.bias"].shape[0] // 4
     fits("embedding_size", embedding, arrays["embeddings.word"].shape[1])

@@ -1,4 +1,4 @@
-"""Lists BiLSTMs that are known to do well."""
+"""Lists the BiLSTMs that a search measures first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from autocompress.students.pooled.student import channels, tokens
 
 
 def designs(shape: EncoderShape) -> Iterator[tuple[int, BiLSTMConfiguration]]:
-    """A tiny, a small and a large one, with their places among the designs of all types."""
+    """Yield a tiny, a small and a large BiLSTM, each with its rank among the designs of all types."""
     yield 2, design(shape, 1 / 6, 32, 1, 4000, embedding_bits=4)
     yield 3, design(shape, 1 / 3, 64, 1, 8000)
     yield 9, design(shape, 1, 128, 1)
@@ -25,7 +25,10 @@ def design(
     *,
     embedding_bits: int = 8,
 ) -> BiLSTMConfiguration:
-    """A BiLSTM that reads the fraction ``embedding`` of the teacher's channels."""
+    """Return a BiLSTM that uses the fraction ``embedding`` of the teacher's embedding channels.
+
+    Without ``vocabulary`` it keeps all tokens.
+    """
     return BiLSTMConfiguration(
         embedding_size=channels(shape, embedding),
         hidden_size=hidden_size,

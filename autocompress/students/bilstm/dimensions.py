@@ -1,4 +1,4 @@
-"""Declares the dimensions that only a BiLSTM has."""
+"""Declares the dimensions that only BiLSTMs have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Emits the BiLSTM as an ONNX graph, below 32 bits with ONNX Runtime's quantized LSTM."""
+"""Emits a BiLSTM as an ONNX graph; below 32 bits it uses ONNX Runtime's quantized LSTM."""
 
 from typing import Any
 
@@ -27,16 +27,16 @@ from autocompress.students.weight_settings import side_bits
 _DIRECTIONS = ("forward", "backward")
 # torch orders the gates input, forget, cell, output; ONNX input, output, forget, cell.
 _GATES = (0, 3, 1, 2)
-# An LSTM gives products of a sigmoid and a hyperbolic tangent.
+# An LSTM's outputs are products of a sigmoid and a hyperbolic tangent, so none is below -1.
 LEAST = -1.0
 
 
 def emit_bilstm(
     arrays: Arrays, configuration: BiLSTMConfiguration, shape: EncoderShape, inputs: GraphInputs
 ) -> onnx.ModelProto:
-    """One graph for ``arrays`` (already cut to ``configuration``); masked tokens end their sequence."""
+    """Return the ONNX model of ``arrays``, which are already cut to ``configuration``; padding ends a sequence."""
     graph = GraphBuilder()
-    # The LSTM of ONNX Runtime ends the whole process where a batch has no rows.
+    # On an empty batch the LSTM of ONNX Runtime aborts the process.
     pooling = Pooling(graph, texts_needed=True)
     lengths = graph.op("Cast", graph.op("Reshape", pooling.counts, graph.integers(-1)), to=TensorProto.INT32)
     table, kept = arrays["embeddings.word"], configuration.vocabulary_size
@@ -55,7 +55,10 @@ def emit_bilstm(
 def _lstm(
     graph: GraphBuilder, x: str, lengths: str, arrays: Arrays, *, layer: int, configuration: BiLSTMConfiguration
 ) -> str:
-    """``[sequence, 2, batch, hidden]`` of ``x [sequence, batch, in]``; the two biases are one, the other is zeros."""
+    """Add one layer on ``x [sequence, batch, in]``; its output is ``[sequence, 2, batch, hidden]``.
+
+    ONNX has an input and a recurrent bias, which are summed; the recurrent one is zero here.
+    """
     names = [f"lstm.{layer}.{direction}" for direction in _DIRECTIONS]
     units, bits, sparse = configuration.hidden_size, configuration.weight_bits, configuration.sparsity > 0
     bias = np.stack([_onnx_gates(arrays[f"{name}.bias"]) for name in names])
@@ -79,6 +82,6 @@ def _lstm(
 
 
 def _onnx_gates(array: Floats) -> NDArray[np.float32]:
-    """``array [4 * hidden, ...]`` with the gates in ONNX's order."""
+    """Return ``array [4 * hidden, ...]`` with the gates in ONNX's order."""
     gates = array.reshape(4, -1, *array.shape[1:])[list(_GATES)]
     return gates.reshape(array.shape)

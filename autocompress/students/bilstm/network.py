@@ -1,4 +1,4 @@
-"""Runs a bidirectional LSTM as any of its sub-networks (survey 3.3; Tang et al. 2019)."""
+"""Defines the elastic BiLSTM, which runs as any of its sub-networks (survey 3.3; Tang et al. 2019)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from autocompress.students.pooled.word_vectors import StudentSizes, initial_head
 
 
 class ElasticBiLSTM(ElasticStudent):
-    """Elastic by prefix: embedding channels, units of each gate, layers. The cut weights run in torch's own LSTM."""
+    """Runs the leading embedding channels, units of each gate and layers of a configuration in torch's own LSTM."""
 
     least = -1.0
 
@@ -36,10 +36,10 @@ class ElasticBiLSTM(ElasticStudent):
 
 
 def _lstm(selection: Selection, name: str, x: Tensor) -> Tensor:
-    """[B, T, h] from x [B, T, in], left to right: what follows a text does not reach back into it.
+    """Run one direction of one layer on x [B, T, in], left to right; return [B, T, h].
 
-    Each direction runs alone on padded rows (the other one mirrored within each text): half the time of packed
-    sequences, for which torch has no fused kernel on a CPU.
+    Rows are padded on the right, so padding does not influence a text; for the backward direction the caller reverses
+    each text in place. This takes half the time of packed sequences, for which torch has no fused kernel on a CPU.
     """
     weights = [selection[f"{name}.weight_ih"], selection[f"{name}.weight_hh"], selection[f"{name}.bias"]]
     weights.append(torch.zeros_like(weights[2]))
@@ -48,7 +48,10 @@ def _lstm(selection: Selection, name: str, x: Tensor) -> Tensor:
 
 
 def initial_bilstm(teacher_arrays: Arrays, sizes: StudentSizes, num_outputs: int, seed: int = 0) -> Arrays:
-    """A fresh BiLSTM on the teacher's word vectors; recurrent weights are orthogonal, forget gates start open."""
+    """Return the weights of an untrained BiLSTM on the teacher's word embeddings, under canonical names.
+
+    Recurrent weights are orthogonal; the biases of forget gates are 1.
+    """
     generator = np.random.default_rng(seed)
     arrays = {"embeddings.word": teacher_word_vectors(teacher_arrays, sizes.embedding_size)}
     units = sizes.hidden_size

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class BiLSTMStudent(PooledStudent):
-    """A bidirectional LSTM over the teacher's word vectors (survey 3.3; Tang et al. 2019)."""
+    """Declares a bidirectional LSTM over the teacher's word embeddings (survey 3.3; Tang et al. 2019)."""
 
     name = BiLSTMConfiguration.student
     prefix = (name,)
@@ -36,26 +36,26 @@ class BiLSTMStudent(PooledStudent):
     latency_prior = LATENCY_PRIOR
 
     def designs(self, shape: EncoderShape, *, exits: bool) -> Iterable[tuple[int, BiLSTMConfiguration]]:
-        """Three sizes."""
+        """Yield BiLSTMs of three sizes."""
         return designs(shape)
 
     def initial(
         self, teacher: Arrays, shape: EncoderShape, configurations: Sequence[Configuration], seed: int
     ) -> tuple[EncoderShape, Arrays]:
-        """A fresh network on the teacher's word vectors, as large as the largest configuration in each size."""
+        """Return an untrained network that is in each size as large as the largest of ``configurations``."""
         from autocompress.students.bilstm.network import initial_bilstm
         from autocompress.students.pooled.word_vectors import StudentSizes
 
         return shape, initial_bilstm(teacher, StudentSizes.covering(configurations), shape.num_outputs, seed)
 
     def network(self, shape: EncoderShape, arrays: Arrays) -> ElasticNetwork:
-        """The elastic BiLSTM."""
+        """Return the elastic BiLSTM."""
         from autocompress.students.bilstm.network import ElasticBiLSTM
 
         return ElasticBiLSTM(shape, arrays)
 
     def cut(self, arrays: Arrays, shape: EncoderShape, configuration: BiLSTMConfiguration) -> Arrays:
-        """The leading layers, channels and units of each gate."""
+        """Return copies of the leading layers, channels and units of each gate."""
         from autocompress.students.bilstm.cut import slice_bilstm
         from autocompress.students.cutting import copies
 
@@ -64,17 +64,17 @@ class BiLSTMStudent(PooledStudent):
     def graph(
         self, arrays: Arrays, configuration: BiLSTMConfiguration, shape: EncoderShape, inputs: GraphInputs
     ) -> ModelProto:
-        """The BiLSTM in ONNX Runtime's operators."""
+        """Return the BiLSTM as an ONNX model."""
         from autocompress.students.bilstm.graph import emit_bilstm
 
         return emit_bilstm(arrays, configuration, shape, inputs)
 
     def matrices(self, configuration: BiLSTMConfiguration, shape: EncoderShape) -> Iterable[Matrix]:
-        """Those of the gates."""
+        """Return the matrices of the gates."""
         return matrices(configuration)
 
     def latency_terms(
         self, configuration: BiLSTMConfiguration, shape: EncoderShape, confidences: Confidences | None
     ) -> Mapping[str, float]:
-        """Amounts under the names of ``LATENCY_PRIOR``."""
+        """Return the latency terms under the names of ``LATENCY_PRIOR``."""
         return latency_terms(configuration)

@@ -1,1 +1,1 @@
-"""Holds the student that reads the teacher's word vectors with convolutions."""
+"""Holds the student type that runs convolutions over the teacher's word embeddings."""

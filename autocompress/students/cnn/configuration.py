@@ -12,9 +12,10 @@ from autocompress.system.errors import InputError
 
 @dataclass(frozen=True)
 class CNNConfiguration(PooledConfiguration):
-    """Convolutions over the teacher's word embeddings (survey 3.3; Kim 2014, AdaBERT).
+    """Describes convolutions over the teacher's word embeddings (survey 3.3; Kim 2014, AdaBERT).
 
-    ``hidden_size`` is the number of filters; layers after the first are residual.
+    ``embedding_size`` is the number of leading channels of the embeddings that are used, ``hidden_size`` the number of
+    filters, ``kernel_size`` the odd number of tokens in a window. Layers after the first are residual.
     """
 
     embedding_size: int

@@ -20,7 +20,7 @@ LATENCY_PRIOR = {
 
 
 def matrices(configuration: CNNConfiguration) -> Iterator[Matrix]:
-    """The filters of each layer over all places of their windows."""
+    """Yield the filters of each layer as a matrix [filters, kernel size * input channels]."""
     filters, settings = configuration.hidden_size, weight_settings(configuration)
     for layer in range(configuration.num_layers):
         incoming = configuration.embedding_size if layer == 0 else filters
@@ -28,7 +28,10 @@ def matrices(configuration: CNNConfiguration) -> Iterator[Matrix]:
 
 
 def latency_terms(configuration: CNNConfiguration) -> dict[str, float]:
-    """Amounts under the names of ``LATENCY_PRIOR``; in int8 the copies of a window's tokens are rounded too."""
+    """Return the latency terms under the names of ``LATENCY_PRIOR``; products are in millions, channels in thousands.
+
+    ``window_channels`` counts the copies of tokens in the windows: below 32 bits each is quantized at run time.
+    """
     kernel, wide = configuration.kernel_size, configuration.weight_bits == 32
     channels = configuration.embedding_size + (configuration.num_layers - 1) * configuration.hidden_size
     copied = kernel * channels * (kernel > 1) * (not wide) / KILO

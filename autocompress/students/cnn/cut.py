@@ -11,7 +11,10 @@ from autocompress.students.pooled.cut import head_slices
 
 
 def slice_cnn(arrays: Mapping[str, Array], shape: EncoderShape, configuration: CNNConfiguration) -> dict[str, Array]:
-    """Prefixes of a CNN's channels and filters, and the centred part of its windows; ``shape`` is not needed."""
+    """Return views of the leading channels, filters and layers, and of the middle of the windows.
+
+    ``shape`` is not used. InputError if a size of the configuration is above that of the network.
+    """
     embedding, filters = configuration.embedding_size, configuration.hidden_size
     slices = {"embeddings.word": arrays["embeddings.word"][:, :embedding]}
     full = arrays["conv.0.bias"].shape[0]

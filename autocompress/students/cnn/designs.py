@@ -1,4 +1,4 @@
-"""Lists CNNs that are known to do well."""
+"""Lists the CNNs that a search measures first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from autocompress.students.pooled.student import channels, tokens
 
 
 def designs(shape: EncoderShape) -> Iterator[tuple[int, CNNConfiguration]]:
-    """A tiny, a small and a large one, with their places among the designs of all types."""
+    """Yield a tiny, a small and a large CNN, each with its rank among the designs of all types."""
     yield 1, design(shape, 1 / 6, 64, 1, 4000, embedding_bits=4)
     yield 4, design(shape, 1 / 3, 128, 2, 8000)
     yield 8, design(shape, 2 / 3, 256, 3)
@@ -25,7 +25,10 @@ def design(
     *,
     embedding_bits: int = 8,
 ) -> CNNConfiguration:
-    """A CNN that reads the fraction ``embedding`` of the teacher's channels."""
+    """Return a CNN that uses the fraction ``embedding`` of the teacher's embedding channels.
+
+    Without ``vocabulary`` it keeps all tokens.
+    """
     return CNNConfiguration(
         embedding_size=channels(shape, embedding),
         hidden_size=hidden_size,

@@ -1,4 +1,4 @@
-"""Declares the dimensions that only a CNN has."""
+"""Declares the dimensions that only CNNs have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Emits the CNN as an ONNX graph: each convolution is one matrix product over shifted copies of the tokens."""
+"""Emits a CNN as an ONNX graph in which each convolution is one matrix product over shifted copies of the tokens."""
 
 import onnx
 
@@ -17,14 +17,14 @@ from autocompress.students.linear_forms import form_of
 from autocompress.students.pooled.costs import weight_settings
 from autocompress.students.weight_settings import side_bits
 
-# The first layer gives what Relu does, and each further one adds such values.
+# The first layer ends in Relu, and each further one adds the output of a Relu, so no value is below 0.
 LEAST = 0.0
 
 
 def emit_cnn(
     arrays: Arrays, configuration: CNNConfiguration, shape: EncoderShape, inputs: GraphInputs
 ) -> onnx.ModelProto:
-    """One graph for ``arrays`` (already cut to ``configuration``); layers after the first are residual."""
+    """Return the ONNX model of ``arrays``, which are already cut to ``configuration``."""
     graph = GraphBuilder()
     pooling = Pooling(graph)
     settings = weight_settings(configuration)
@@ -41,7 +41,7 @@ def emit_cnn(
 
 
 def _windows(graph: GraphBuilder, x: str, kernel_size: int) -> str:
-    """``[batch, sequence, kernel_size * in]``: each token's neighbours from left to right, zeros beyond the ends."""
+    """Add each token's window, zeros beyond the ends, ``[batch, sequence, kernel_size * in]``, and return its name."""
     if kernel_size == 1:
         return x
     margin = kernel_size // 2

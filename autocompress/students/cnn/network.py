@@ -1,4 +1,4 @@
-"""Runs convolutions over words as any of their sub-networks (survey 3.3; Kim 2014, AdaBERT)."""
+"""Defines the elastic CNN, which runs as any of its sub-networks (survey 3.3; Kim 2014, AdaBERT)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from autocompress.students.pooled.word_vectors import StudentSizes, initial_head
 
 
 class ElasticCNN(ElasticStudent):
-    """Elastic by prefix: embedding channels, filters, layers; and by the middle of the window (kernel size)."""
+    """Runs the leading embedding channels, filters and layers, and the middle of the windows, of a configuration."""
 
     least = 0.0
 
@@ -36,14 +36,20 @@ class ElasticCNN(ElasticStudent):
 
 
 def windows(x: Tensor, kernel: int) -> Tensor:
-    """[B, T, K * C]: the ``kernel`` vectors around each of the vectors [B, T, C], zeros beyond the ends (im2col)."""
+    """Return the windows [B, T, K * C] of ``kernel`` vectors around each vector of x [B, T, C], zeros beyond the ends.
+
+    This is im2col in one dimension.
+    """
     margin, length = kernel // 2, x.shape[1]
     padded = F.pad(x, (0, 0, margin, margin))
     return torch.cat([padded[:, shift : shift + length] for shift in range(kernel)], -1)
 
 
 def initial_cnn(teacher_arrays: Arrays, sizes: StudentSizes, num_outputs: int, seed: int = 0) -> Arrays:
-    """A fresh CNN on the teacher's word vectors (He initialisation; the residual branches start small)."""
+    """Return the weights of an untrained CNN on the teacher's word embeddings, under canonical names.
+
+    The first layer has He initialisation; the residual layers start with smaller weights.
+    """
     generator = np.random.default_rng(seed)
     arrays = {"embeddings.word": teacher_word_vectors(teacher_arrays, sizes.embedding_size)}
     filters = sizes.hidden_size

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class CNNStudent(PooledStudent):
-    """Convolutions over the teacher's word vectors (survey 3.3; Kim 2014, AdaBERT)."""
+    """Declares convolutions over the teacher's word embeddings (survey 3.3; Kim 2014, AdaBERT)."""
 
     name = CNNConfiguration.student
     prefix = (name,)
@@ -36,26 +36,26 @@ class CNNStudent(PooledStudent):
     latency_prior = LATENCY_PRIOR
 
     def designs(self, shape: EncoderShape, *, exits: bool) -> Iterable[tuple[int, CNNConfiguration]]:
-        """Three sizes."""
+        """Yield CNNs of three sizes."""
         return designs(shape)
 
     def initial(
         self, teacher: Arrays, shape: EncoderShape, configurations: Sequence[Configuration], seed: int
     ) -> tuple[EncoderShape, Arrays]:
-        """A fresh network on the teacher's word vectors, as large as the largest configuration in each size."""
+        """Return an untrained network that is in each size as large as the largest of ``configurations``."""
         from autocompress.students.cnn.network import initial_cnn
         from autocompress.students.pooled.word_vectors import StudentSizes
 
         return shape, initial_cnn(teacher, StudentSizes.covering(configurations), shape.num_outputs, seed)
 
     def network(self, shape: EncoderShape, arrays: Arrays) -> ElasticNetwork:
-        """The elastic CNN."""
+        """Return the elastic CNN."""
         from autocompress.students.cnn.network import ElasticCNN
 
         return ElasticCNN(shape, arrays)
 
     def cut(self, arrays: Arrays, shape: EncoderShape, configuration: CNNConfiguration) -> Arrays:
-        """The leading layers, channels and filters, and the middle of the windows."""
+        """Return copies of the leading layers, channels and filters, and of the middle of the windows."""
         from autocompress.students.cnn.cut import slice_cnn
         from autocompress.students.cutting import copies
 
@@ -64,17 +64,17 @@ class CNNStudent(PooledStudent):
     def graph(
         self, arrays: Arrays, configuration: CNNConfiguration, shape: EncoderShape, inputs: GraphInputs
     ) -> ModelProto:
-        """The CNN in ONNX Runtime's operators."""
+        """Return the CNN as an ONNX model."""
         from autocompress.students.cnn.graph import emit_cnn
 
         return emit_cnn(arrays, configuration, shape, inputs)
 
     def matrices(self, configuration: CNNConfiguration, shape: EncoderShape) -> Iterable[Matrix]:
-        """The filters."""
+        """Return the filters of all layers."""
         return matrices(configuration)
 
     def latency_terms(
         self, configuration: CNNConfiguration, shape: EncoderShape, confidences: Confidences | None
     ) -> Mapping[str, float]:
-        """Amounts under the names of ``LATENCY_PRIOR``."""
+        """Return the latency terms under the names of ``LATENCY_PRIOR``."""
         return latency_terms(configuration)

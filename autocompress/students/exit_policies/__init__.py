@@ -1,4 +1,4 @@
-"""Names the policies by which a text may leave an encoder early."""
+"""Registers the policies of early exits by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Lets a text leave where its largest class probability is high (survey 3.5; after DeeBERT, Xin et al. 2020)."""
+"""Lets a text exit where its largest class probability is high.
+
+This is the early exit of DeeBERT (Xin et al. 2020; survey 3.5), with the probability in place of the entropy.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def scores(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Largest softmax probability [..] of logits [.., C]."""
+    """Return the largest softmax probability [..] of logits [.., C]."""
     shifted = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
     return np.asarray(1.0 / shifted.sum(axis=-1), np.float32)
 
 
 def emitted(graph: GraphBuilder, logits: str) -> str:
-    """The largest probability of each row."""
+    """Add the largest softmax probability [batch] of ``logits [batch, C]`` and return its name."""
     return graph.op("ReduceMax", graph.op("Softmax", logits, axis=-1), graph.integers(-1), keepdims=0)
 
 

@@ -1,4 +1,4 @@
-"""Defines the contract of an exit policy: a score of a text's outputs, above which the text leaves."""
+"""Defines the contract of an exit policy: a score of a head's outputs, above which a text exits."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExitPolicy:
-    """One policy, used by the emitter and by what predicts where requests leave.
+    """One exit policy, for both the emitter and the functions that predict where requests exit.
 
-    ``scores`` of outputs [.., C] are [..]; ``emitted`` adds to a graph the scores [batch] of ``logits [batch, C]`` and
-    returns their name. A request leaves where the score of each of its texts is above the threshold.
+    ``scores`` maps outputs [.., C] to scores [..]. ``emitted`` adds the scores [batch] of ``logits [batch, C]`` to a
+    graph and returns their name. A request exits where the scores of all its texts are above the threshold.
     """
 
     scores: Callable[[NDArray[np.float32]], NDArray[np.float32]]

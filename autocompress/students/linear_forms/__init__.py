@@ -1,4 +1,4 @@
-"""Names the forms that a linear layer may have."""
+"""Registers the forms of linear layers by name."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from autocompress.students.linear_forms.form import LinearForm, LinearSettings
 from autocompress.students.linear_forms.sparse import SPARSE
 
 LINEAR_FORMS: dict[str, LinearForm] = {"dense": DENSE, "sparse": SPARSE}
-"""Forms by name; the last one that applies to the settings of a layer is its form."""
+"""Forms by name; a layer has the last form that applies to its settings."""
 
 
 def form_of(settings: LinearSettings) -> LinearForm:
-    """The form that settings ask for."""
+    """Return the form that a layer's settings ask for."""
     return [form for form in LINEAR_FORMS.values() if form.applies(settings)][-1]
 
 

@@ -1,4 +1,4 @@
-"""Keeps all weights of a linear layer, in the bits that are asked for."""
+"""Stores all weights of a linear layer, rounded to a number of bits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def approximated(weight: Floats, settings: LinearSettings) -> Floats:
-    """The weight [out, in] after rounding to its bits, a scale per row; itself at 32 bits."""
+    """Return the weight [out, in] rounded to its bits with one scale per row; at 32 bits it is unchanged."""
     return weight if settings.bits == 32 else dequantize(*quantize(weight, settings.bits))
 
 
@@ -28,19 +28,19 @@ def emitted(
     *,
     sparse: bool = False,
 ) -> str:
-    """One product for all weights, by int8 kernels below 32 bits."""
+    """Add a single product with the concatenated weights, by int8 kernels below 32 bits, and return its name."""
     from autocompress.artifact.blocks import linear
 
     return linear(graph, x, np.concatenate(weights), bias, settings.bits, sparse=sparse)
 
 
 def multiplications(rows: int, columns: int, settings: LinearSettings) -> float:
-    """One for each weight."""
+    """Return the multiplications per token: one for each weight."""
     return rows * columns
 
 
 def stored_bytes(rows: int, columns: int, settings: LinearSettings) -> float:
-    """All weights in their bits."""
+    """Return the bytes of all weights in their bits."""
     return rows * columns * settings.bits / 8
 
 

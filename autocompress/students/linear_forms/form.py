@@ -1,4 +1,4 @@
-"""Defines the contract of a form of linear layer: how weights are approximated, emitted and counted."""
+"""Defines the contract of a form of linear layer: how its weights are approximated, emitted and counted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LinearSettings:
-    """How one weight matrix is kept: bits per weight, fraction of zeros, and values of further dimensions by name."""
+    """Says how a weight matrix is stored: bits per weight, fraction of zeros, values of other dimensions by name."""
 
     bits: int
     sparsity: float = 0.0
@@ -24,12 +24,12 @@ class LinearSettings:
 
 @dataclass(frozen=True)
 class LinearForm:
-    """One form, used by the elastic network, the emitter and the cost terms alike.
+    """One form of linear layer, for the elastic networks, the emitter and the cost terms.
 
-    ``applies`` says whether settings ask for it. ``approximated`` gives the float32 values [out, in] that the artefact
-    holds of a weight [out, in]; training sees them. ``emitted`` adds to a graph the product of ``x [.., in]`` with
-    several weights [out_i, in] side by side plus a bias [sum of out_i], and returns the output's name.
-    ``multiplications`` and ``stored_bytes`` count what a weight of ``rows`` times ``columns`` takes.
+    ``applies`` tells whether a layer's settings ask for it. ``approximated`` returns the float32 values [out, in] that
+    the artefact holds for a weight [out, in]; fake quantization trains with them. ``emitted`` adds to a graph the
+    product of ``x [.., in]`` with several weights [out_i, in], concatenated, plus a bias [sum of out_i], and returns
+    the output's name. ``multiplications`` per token and ``stored_bytes`` are those of a weight [rows, columns].
     """
 
     applies: Callable[[LinearSettings], bool]

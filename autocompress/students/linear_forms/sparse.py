@@ -1,4 +1,4 @@
-"""Sets the smallest weights of a linear layer to zero; the file holds a bit mask and the others."""
+"""Prunes the smallest weights of a linear layer; the file stores the others and a bit mask of their positions."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 def approximated(weight: Floats, settings: LinearSettings) -> Floats:
-    """The weight [out, in] after pruning by magnitude (Han et al. 2015), then rounding."""
+    """Return the weight [out, in] pruned by magnitude (Han et al. 2015), then rounded to its bits."""
     return dense.approximated(prune(weight, settings.sparsity), settings)
 
 
 def emitted(graph: GraphBuilder, x: str, weights: Sequence[Floats], bias: Floats, settings: LinearSettings) -> str:
-    """One dense product of weights that are each pruned on their own and unpacked when the session loads."""
+    """Add one dense product of weights that are pruned separately and unpacked when the session loads."""
     pruned = [prune(weight, settings.sparsity) for weight in weights]
     return dense.emitted(graph, x, pruned, bias, settings, sparse=True)
 
 
 def stored_bytes(rows: int, columns: int, settings: LinearSettings) -> float:
-    """A bit for each place and the others' bits, or all weights where that is less."""
+    """Return the bytes of a mask (a bit per weight) and the non-zero weights, or of all weights if those are fewer."""
     count = rows * columns
     masked = count / 8 + count * (1 - settings.sparsity) * settings.bits / 8
     return min(dense.stored_bytes(rows, columns, settings), masked)

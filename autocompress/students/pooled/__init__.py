@@ -1,1 +1,1 @@
-"""Holds what students without attention share: word vectors in, pooled features, a perceptron out."""
+"""Holds what students without attention share: they pool features of word vectors and classify with a perceptron."""

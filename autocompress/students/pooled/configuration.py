@@ -6,9 +6,9 @@ from autocompress.students.configuration import Configuration, at_least, check_b
 
 
 class PooledConfiguration(Configuration):
-    """Base of the configurations of students that pool features of the teacher's word vectors.
+    """Base of the configurations of students without attention.
 
-    ``embedding_size`` leading channels of the teacher's word embeddings are read.
+    ``embedding_size`` is the number of leading channels of the teacher's word embeddings that are used.
     """
 
     embedding_size: int
@@ -18,7 +18,7 @@ class PooledConfiguration(Configuration):
     sparsity: float
 
     def check(self) -> None:
-        """InputError for a size below 1, bits that are not supported or a sparsity out of range."""
+        """Raise InputError for a size below 1, bits that are not supported or a sparsity out of range."""
         for name in ("embedding_size", "hidden_size", "num_layers", "vocabulary_size"):
             at_least(name, getattr(self, name), 1)
         check_bits("weight_bits", self.weight_bits)

@@ -1,4 +1,4 @@
-"""Defines the terms of the latency that students without attention share."""
+"""Defines the latency terms that students without attention share."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ KILO, MEGA = 1e3, 1e6
 
 
 def weight_settings(configuration: PooledConfiguration) -> LinearSettings:
-    """How the matrices between embeddings and head are kept."""
+    """Return how the matrices between the embeddings and the head are stored."""
     return LinearSettings(configuration.weight_bits, configuration.sparsity, configuration.extra)
 
 
 def shared_terms(configuration: PooledConfiguration, matrices: Iterable[Matrix]) -> dict[str, float]:
-    """Amounts of the terms that BiLSTMs and CNNs share; products in millions, channels in thousands."""
+    """Return the latency terms that BiLSTMs and CNNs share; products are in millions, channels in thousands."""
     depth, wide = configuration.num_layers, configuration.weight_bits == 32
     products = sum(form_of(m.settings).multiplications(m.rows, m.columns, m.settings) for m in matrices) / MEGA
     return {

@@ -1,4 +1,4 @@
-"""Cuts the perceptron that students without attention end in."""
+"""Cuts the perceptron at the end of students without attention."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from autocompress.students.cutting import Array
 
 
 def head_slices(arrays: Mapping[str, Array], blocks: int, units: int) -> dict[str, Array]:
-    """The head's first layer reads ``blocks`` blocks of features, each cut to its first ``units``."""
+    """Return the head's weights, its first layer cut to the first ``units`` features of each of ``blocks`` blocks.
+
+    Blocks are the directions and kinds of pooling (mean and maximum), which are concatenated in front of the head.
+    """
     head = {name: array for name, array in arrays.items() if name.startswith("head.")}
     dense = head["head.dense.weight"]
     rows = dense.shape[0]

@@ -14,7 +14,7 @@ EMBEDDING_FRACTIONS = (1 / 6, 1 / 3, 2 / 3, 1)
 
 
 def size_dimension(student: str, options: tuple[int, ...]) -> Dimension:
-    """The hidden size of one student type."""
+    """Return the dimension of one student type's hidden size; the largest option is neutral."""
     return Dimension(
         name="hidden_size",
         students=(student,),
@@ -29,7 +29,7 @@ def size_dimension(student: str, options: tuple[int, ...]) -> Dimension:
 
 
 def depth_dimension(student: str, options: tuple[int, ...]) -> Dimension:
-    """The number of layers of one student type."""
+    """Return the dimension of one student type's number of layers; the largest option is neutral."""
     return Dimension(
         name="num_layers",
         students=(student,),
@@ -44,7 +44,7 @@ def depth_dimension(student: str, options: tuple[int, ...]) -> Dimension:
 
 
 def channels(size: int, shape: EncoderShape) -> tuple[float, ...]:
-    """Doublings above or below 128 channels."""
+    """Return the binary logarithm of the embedding size relative to 128 channels."""
     return (float(np.log2(size / 128)),)
 
 

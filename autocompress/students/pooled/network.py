@@ -1,4 +1,4 @@
-"""Pools features of word vectors over the tokens and classifies them with a perceptron."""
+"""Defines the base of elastic students that pool features over the tokens and classify them with a perceptron."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from autocompress.students.elastic import ElasticNetwork, Selection, masked_max,
 
 
 class StudentOutput(NamedTuple):
-    """Logits [B, num_outputs] in float32, and the features [B, width] that they are a linear function of."""
+    """Logits [B, num_outputs] in float32, and the features [B, width] that the last linear layer maps to them."""
 
     logits: Tensor
     features: Tensor
 
 
 class ElasticStudent(ElasticNetwork):
-    """Token types are not read: the separator between the two texts of a pair is a token like any other.
+    """Pools a subclass's features by mean and maximum and classifies them with a perceptron.
 
-    ``least`` is a number that no feature of a token is below.
+    It reads no token types: the separator between the two texts of a pair is a token like any other. ``least`` is a
+    lower bound of the features.
     """
 
     least: ClassVar[float]
@@ -36,7 +37,7 @@ class ElasticStudent(ElasticNetwork):
         token_map: Tensor | None = None,
         fake_quantize: bool = False,
     ) -> StudentOutput:
-        """Run on input ids [B, T] and mask [B, T] (1 = token; padding on the right)."""
+        """Run on input ids [B, T] and mask [B, T] (1 = token; padding on the right); for arguments see ``logits``."""
         if token_map is not None:
             input_ids = token_map[input_ids]
         selection = self._select(configuration, fake_quantize)
@@ -55,13 +56,13 @@ class ElasticStudent(ElasticNetwork):
         *,
         fake_quantize: bool = False,
     ) -> tuple[list[Tensor], Tensor | None]:
-        """Logits of the only head, and the features that it reads."""
+        """Return the logits of the only head, and the features that its last layer reads."""
         output: StudentOutput = self(input_ids, attention_mask, configuration, fake_quantize=fake_quantize)
         return [output.logits], output.features
 
     @property
     def num_features(self) -> int:
-        """Width of the features, the same in every sub-network."""
+        """The width of the features, which is the same in every sub-network."""
         return len(self.weights["head.dense.bias"])
 
     def logits(
@@ -74,7 +75,7 @@ class ElasticStudent(ElasticNetwork):
         token_map: Tensor | None = None,
         fake_quantize: bool = False,
     ) -> Tensor:
-        """Logits of a call, with the signature that all elastic networks share."""
+        """Return the logits of ``forward``; ``token_type_ids`` are ignored."""
         output: StudentOutput = self(
             input_ids, attention_mask, configuration, token_map=token_map, fake_quantize=fake_quantize
         )
@@ -82,4 +83,4 @@ class ElasticStudent(ElasticNetwork):
 
     @abstractmethod
     def _features(self, selection: Selection, x: Tensor, mask: Tensor) -> Tensor:
-        """Features [B, T, C] of word vectors [B, T, E]; what stands at padding does not count."""
+        """Return the features [B, T, C] of word vectors [B, T, E]; values at padding are ignored afterwards."""

@@ -1,4 +1,4 @@
-"""Defines what the records of students without attention share."""
+"""Declares what student types without attention share."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class PooledStudent(StudentType):
-    """A student over the teacher's word vectors; its sizes vary wherever the type does.
+    """Base of student types that read the teacher's word embeddings; their sizes vary wherever the type is in a space.
 
-    ``module`` is the first part of the names of its own weights, such as ``conv``.
+    ``module`` is the first part of the names of the type's own weights, such as ``conv``.
     """
 
     module: ClassVar[str]
@@ -27,7 +27,11 @@ class PooledStudent(StudentType):
     from_teacher = False
 
     def settings_of(self, weight: str, configuration: PooledConfiguration) -> LinearSettings | None:
-        """The embeddings' bits, the weights' for the type's own matrices, 8 bits beside them for the head."""
+        """Return the settings of a weight, None for an unknown name.
+
+        The embeddings have ``embedding_bits``, the type's own matrices ``weight_bits``, and the head's first layer 8
+        (or 32 with 32-bit matrices); the others stay in float32.
+        """
         part, _, rest = weight.partition(".")
         if weight == "embeddings.word":
             return LinearSettings(configuration.embedding_bits)
@@ -38,15 +42,15 @@ class PooledStudent(StudentType):
         return None
 
     def table_width(self, configuration: PooledConfiguration, shape: EncoderShape) -> int:
-        """The channels that are read."""
+        """Return the number of embedding channels that are used."""
         return configuration.embedding_size
 
 
 def channels(shape: EncoderShape, fraction: float) -> int:
-    """A fraction of the teacher's channels."""
+    """Return a fraction of the teacher's embedding channels, rounded to a multiple of 32."""
     return scaled(shape.embedding_size, fraction)
 
 
 def tokens(shape: EncoderShape, count: int | None) -> int:
-    """So many tokens, or all where the teacher has fewer."""
+    """Return ``count``, but at most the teacher's vocabulary size, which None stands for."""
     return shape.vocab_size if count is None else min(count, shape.vocab_size)

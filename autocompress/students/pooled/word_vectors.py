@@ -1,4 +1,4 @@
-"""Initializes students without attention from the teacher's word vectors."""
+"""Initializes students without attention from the teacher's word embeddings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ HEAD_UNITS = 128
 
 @dataclass(frozen=True)
 class StudentSizes:
-    """The super-network's sizes: ``hidden_size`` is per direction (BiLSTM) or the filters (CNN, odd kernel)."""
+    """Sizes of a super-network; ``hidden_size`` is per direction (BiLSTM) or the number of filters (CNN).
+
+    InputError for a size below 1 or an even ``kernel_size``.
+    """
 
     embedding_size: int
     hidden_size: int
@@ -33,7 +36,7 @@ class StudentSizes:
 
     @classmethod
     def covering(cls, configurations: Iterable[Configuration]) -> StudentSizes:
-        """The smallest sizes that every BiLSTM or CNN configuration fits in."""
+        """Return the smallest sizes into which every one of BiLSTM or CNN ``configurations`` fits."""
         largest = {field.name: 1 for field in fields(cls)}
         for configuration in configurations:
             largest = {name: max(size, getattr(configuration, name, 1)) for name, size in largest.items()}
@@ -41,10 +44,10 @@ class StudentSizes:
 
 
 def teacher_word_vectors(teacher_arrays: Arrays, embedding_size: int) -> NDArray[np.float32]:
-    """The first channels [V, E] of the teacher's word embeddings, each with zero mean and unit deviation.
+    """Return the first channels [V, E] of the teacher's word embeddings, scaled to zero mean and unit deviation each.
 
-    A teacher whose embeddings are narrower than its layers (ELECTRA) is read after its projection. InputError if
-    it has fewer channels than asked for.
+    If the teacher projects its embeddings to its hidden size (ELECTRA), the projected ones are used. InputError if they
+    have fewer than ``embedding_size`` channels.
     """
     words = teacher_arrays["embeddings.word"]
     if "embeddings.projection.weight" in teacher_arrays:
@@ -60,12 +63,12 @@ def teacher_word_vectors(teacher_arrays: Arrays, embedding_size: int) -> NDArray
 
 
 def initial_linear(generator: np.random.Generator, rows: int, columns: int, gain: float = 1.0) -> NDArray[np.float32]:
-    """Weights [rows, columns], normal with deviation ``gain`` / sqrt(columns)."""
+    """Draw weights [rows, columns] from a normal distribution with deviation ``gain`` / sqrt(columns)."""
     return generator.normal(0.0, gain / np.sqrt(columns), (rows, columns)).astype(np.float32)
 
 
 def initial_head(generator: np.random.Generator, features: int, num_outputs: int) -> Arrays:
-    """A perceptron [features] -> 128 -> [num_outputs]."""
+    """Return an untrained perceptron [features] -> 128 -> [num_outputs], under canonical names."""
     return {
         "head.dense.weight": initial_linear(generator, HEAD_UNITS, features, gain=2**0.5),
         "head.dense.bias": np.zeros(HEAD_UNITS, np.float32),

@@ -1,1 +1,1 @@
-"""Holds the student that keeps the teacher's architecture: a sub-network of its encoder."""
+"""Holds the student type of the teacher's own architecture: sub-networks of its encoder."""

@@ -1,4 +1,8 @@
-"""Compensates pruning and quantization errors of the encoder's matrices from calibration text."""
+"""Compensates pruning and quantization errors of the encoder's matrices from calibration text.
+
+Two methods are available: reconstruction after pruning (Kwon et al. 2022, section 4.3) and rounding that compensates
+its own errors (GPTQ, Frantar et al. 2023, algorithm 1).
+"""
 
 from __future__ import annotations
 
@@ -21,23 +25,32 @@ from autocompress.students.transformer.importance import Batch
 from autocompress.students.transformer.network import ElasticEncoder
 
 RECONSTRUCTION, ROUNDING = "reconstruction", "rounding"
+# Matrices of which inputs are pruned: they read the heads and the neurons.
 READERS = ("attention.output", "feed_forward.down")
+# For each matrix the one whose recorded inputs are the same: query, key and value read the same vectors.
 RECORDED = {
     **dict.fromkeys(("attention.query", "attention.key", "attention.value"), "attention.query"),
     **{name: name for name in ("attention.output", "feed_forward.up", "feed_forward.down")},
 }
+# Tokens after which recorded inputs are added to the Gram matrix.
 CHUNK = 2048
 
 
 @dataclass(frozen=True)
 class Compensation:
-    """Gram matrices of the matrices' inputs (``input_grams``), and which of the two methods ``uses`` them."""
+    """Holds the Gram matrices of inputs that ``input_grams`` returned, and which methods to use.
+
+    ``uses`` contains ``RECONSTRUCTION``, ``ROUNDING``, both or neither.
+    """
 
     grams: Arrays = field(default_factory=dict)
     uses: frozenset[str] = frozenset()
 
     def cut(self, arrays: Arrays, shape: EncoderShape, configuration: TransformerConfiguration) -> Arrays:
-        """The configuration cut out of the whole encoder's ``arrays``, hidden size kept, and made up for."""
+        """Cut the configuration out of the whole encoder's ``arrays`` and compensate the errors.
+
+        The configuration has the encoder's hidden size.
+        """
         weights = cut_transformer(arrays, shape, configuration)
         for layer in configuration.layers:
             if RECONSTRUCTION in self.uses:
@@ -47,7 +60,7 @@ class Compensation:
         return weights
 
     def _reconstructed(self, arrays: Arrays, shape: EncoderShape, layer: LayerConfiguration) -> Arrays:
-        """Weights and biases of the matrices that read the heads and neurons that stay, solved anew."""
+        """Return weights and biases of the matrices that read pruned heads or neurons, solved for those that stay."""
         found: Arrays = {}
         widths = (layer.num_attention_heads * shape.head_size, layer.intermediate_size)
         for reader, kept in zip(READERS, widths, strict=True):
@@ -58,7 +71,7 @@ class Compensation:
         return found
 
     def _rounded(self, weights: Arrays, layer: LayerConfiguration) -> Arrays:
-        """Weights and biases of the layer's matrices below 8 bits, on their grid."""
+        """Return weights and biases of the layer's matrices below 8 bits, rounded to their grid."""
         bits = dict.fromkeys(ATTENTION_LINEARS, layer.attention_bits)
         bits |= dict.fromkeys(FEED_FORWARD_LINEARS, layer.feed_forward_bits)
         found: Arrays = {}
@@ -74,7 +87,7 @@ class Compensation:
 
 
 class _Recorder(Selection):
-    """Keeps what the matrices read, and every ``CHUNK`` tokens adds it to their Gram matrices."""
+    """Records the inputs of the matrices, and adds them to the Gram matrices every ``CHUNK`` tokens."""
 
     def __init__(self, weights: dict[str, Tensor], grams: dict[str, np.ndarray[Any, Any]]) -> None:
         super().__init__(weights, {})
@@ -90,23 +103,25 @@ class _Recorder(Selection):
         return super().linear(name, x)
 
     def flush(self, name: str) -> None:
-        """Add what is kept for one matrix to its Gram matrix."""
+        """Add the recorded inputs of one matrix to its Gram matrix."""
         rows = np.concatenate(self._kept.pop(name))
         gram = (rows.T @ rows).astype(np.float64)
         self._grams[name] = self._grams[name] + gram if name in self._grams else gram
 
     def close(self) -> None:
-        """Add what is left."""
+        """Add all recorded inputs to the Gram matrices."""
         for name in list(self._kept):
             self.flush(name)
 
 
 def _extended(inputs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Inputs [T, I] and a column of ones, which stands for the bias."""
+    """Return inputs [T, I] with a column of ones for the bias, [T, I + 1]."""
     return np.concatenate([inputs, np.ones((len(inputs), 1), np.float32)], axis=1)
 
 
 class _RecordingEncoder(ElasticEncoder):
+    """Runs the whole encoder on the weights of ``recorder``."""
+
     recorder: _Recorder
 
     def _select(self, configuration: Any, quantized: bool) -> Selection:
@@ -114,7 +129,11 @@ class _RecordingEncoder(ElasticEncoder):
 
 
 def input_grams(shape: EncoderShape, arrays: Arrays, texts: Iterable[Batch]) -> Arrays:
-    """Per recorded matrix its extended Gram matrix [I + 1, I + 1] over ``texts``, batches without padding."""
+    """Return the Gram matrix of each recorded matrix's inputs over ``texts``, divided by the number of tokens.
+
+    It is [I + 1, I + 1]: the last input is 1, for the bias. The batches must have no padding. ``arrays`` are those of
+    the whole encoder.
+    """
     encoder = _RecordingEncoder(shape, arrays)
     grams: dict[str, np.ndarray[Any, Any]] = {}
     encoder.recorder = _Recorder(encoder.weights, grams)

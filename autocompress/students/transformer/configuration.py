@@ -15,7 +15,7 @@ CONFIDENCE = "confidence"
 
 @dataclass(frozen=True)
 class LayerConfiguration(Stored):
-    """One kept encoder layer: ``index`` is its place in the teacher, ``sparsity`` the fraction of zero weights."""
+    """Describes one kept encoder layer; ``index`` is its index in the teacher, ``sparsity`` the fraction of zeros."""
 
     index: int
     num_attention_heads: int
@@ -36,10 +36,11 @@ class LayerConfiguration(Stored):
 
 @dataclass(frozen=True)
 class ExitConfiguration(Stored):
-    """Early exit where a policy is sure of the answer (survey 3.5; by confidence as DeeBERT, with a probability).
+    """Describes early exits after some of the kept layers (survey 3.5; DeeBERT, Xin et al. 2020).
 
-    ``layers`` are the teacher indices of kept layers, but the last, after which an exit stands. A batch leaves at an
-    exit when the policy's score of every one of its rows is above ``threshold``; ``policy`` is one of EXIT_POLICIES.
+    ``layers`` are the teacher's indices of the kept layers that an exit follows; the last kept layer has none. A
+    request leaves at an exit if the scores of all its texts by ``policy``, a name in EXIT_POLICIES, are above
+    ``threshold``.
     """
 
     layers: tuple[int, ...]
@@ -55,7 +56,10 @@ class ExitConfiguration(Stored):
 
 @dataclass(frozen=True)
 class TransformerConfiguration(Configuration):
-    """A sub-network of the elastic encoder."""
+    """Describes a sub-network of the teacher's encoder.
+
+    ``hidden_size`` leading channels and ``layers`` are kept; each layer says its heads, neurons, bits and sparsity.
+    """
 
     hidden_size: int
     layers: tuple[LayerConfiguration, ...]
@@ -92,7 +96,11 @@ class TransformerConfiguration(Configuration):
         sparsity: float = 0.0,
         exit: ExitConfiguration | None = None,
     ) -> TransformerConfiguration:
-        """The same widths, bits and sparsity in every kept layer; what is not given is the teacher's."""
+        """Return a configuration with equal widths, bits and sparsity in every kept layer.
+
+        ``shape`` is the teacher's. Arguments that are None take the teacher's value, ``embedding_bits`` that of
+        ``bits``; ``layers`` are the indices of the kept layers.
+        """
         heads = num_attention_heads or shape.num_attention_heads
         width = intermediate_size or shape.intermediate_size
         kept = tuple(range(shape.num_hidden_layers)) if layers is None else layers
@@ -105,7 +113,7 @@ class TransformerConfiguration(Configuration):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The fields in JSON's types; the usual exit policy is not named."""
+        """Return the fields in JSON's types; the exit policy is left out where it is ``confidence``."""
         fields = super().to_json()
         if self.exit is not None and self.exit.policy == CONFIDENCE:
             del fields["exit"]["policy"]

@@ -1,4 +1,4 @@
-"""Lists the linear layers of a sub-network of the encoder and the terms of its latency."""
+"""Lists the linear layers of an encoder's sub-network and the terms of its latency."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ LATENCY_PRIOR = {
 
 
 def attention_settings(layer: LayerConfiguration) -> LinearSettings:
-    """How the matrices of a layer's attention are kept."""
+    """Return how the matrices of a layer's attention are stored."""
     return LinearSettings(layer.attention_bits, layer.sparsity, layer.extra)
 
 
 def feed_forward_settings(layer: LayerConfiguration) -> LinearSettings:
-    """How the matrices of a layer's feed-forward network are kept."""
+    """Return how the matrices of a layer's feed-forward network are stored."""
     return LinearSettings(layer.feed_forward_bits, layer.sparsity, layer.extra)
 
 
 def layer_matrices(layer: LayerConfiguration, hidden_size: int, shape: EncoderShape) -> Iterator[Matrix]:
-    """The six linear layers of an encoder layer: query, key, value, output, up, down."""
+    """Yield the six linear layers of an encoder layer: query, key, value, output, up, down."""
     context = layer.num_attention_heads * shape.head_size
     for _ in range(3):
         yield Matrix(context, hidden_size, attention_settings(layer))
@@ -48,7 +48,11 @@ def layer_matrices(layer: LayerConfiguration, hidden_size: int, shape: EncoderSh
 def latency_terms(
     configuration: TransformerConfiguration, shape: EncoderShape, confidences: Confidences | None
 ) -> dict[str, float]:
-    """Amounts under the names of ``LATENCY_PRIOR``; products in millions, channels and neurons in thousands."""
+    """Return the latency terms under the names of ``LATENCY_PRIOR``.
+
+    Products are in millions, channels and neurons in thousands, heads in tens. Those of a layer are multiplied by the
+    share of requests that reach it.
+    """
     hidden = configuration.hidden_size
     terms = dict.fromkeys(LATENCY_PRIOR, 0.0)
     terms |= {"call": 1.0, "channels": hidden / KILO}

@@ -1,4 +1,4 @@
-"""Cuts a sub-network out of an encoder whose heads, neurons and channels stand in order of importance."""
+"""Cuts a sub-network out of an encoder whose heads, neurons and channels are sorted by importance, largest first."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from autocompress.system.errors import InputError
 
 
 def cut_transformer(arrays: Arrays, shape: EncoderShape, configuration: TransformerConfiguration) -> Arrays:
-    """The kept layers, and the heads of the exits and of the last kept layer only; names keep the teacher's indices.
+    """Return copies of the weights of the kept layers, and of the heads after exit layers and the last kept layer.
 
-    InputError if one of these heads does not exist.
+    Names have the teacher's layer indices. InputError if one of these heads does not exist, or a size is above the
+    network's.
     """
     last = configuration.layers[-1].index
     wanted = {last, *(configuration.exit.layers if configuration.exit is not None else ())}
@@ -28,7 +29,7 @@ def cut_transformer(arrays: Arrays, shape: EncoderShape, configuration: Transfor
 def slice_transformer(
     arrays: Mapping[str, Array], shape: EncoderShape, configuration: TransformerConfiguration
 ) -> dict[str, Array]:
-    """Views of the kept layers' weights, with every head that stands after a kept layer."""
+    """Return views of the weights of the kept layers, and of every head after one of them."""
     width = configuration.hidden_size
     projected = "embeddings.projection.weight" in arrays
     widest = arrays["embeddings.projection.bias" if projected else "embeddings.norm.weight"].shape[0]

@@ -1,4 +1,4 @@
-"""Emits the teacher as a graph that gives its logits and, behind them, its hidden states."""
+"""Emits the teacher as a graph whose output holds its logits, followed by its hidden states."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from autocompress.students.transformer.graph import TransformerEmitter
 def emit_describing(
     arrays: Arrays, configuration: TransformerConfiguration, shape: EncoderShape, inputs: GraphInputs
 ) -> onnx.ModelProto:
-    """The graph of a configuration without exits, with the output [batch, num_outputs + kept layers * hidden_size].
+    """Return the ONNX model of a configuration without exits, with logits and hidden states in one output.
 
-    After the logits come the means over the tokens of what each kept layer but the last gives, then what the head
-    reads.
+    The output is [batch, num_outputs + kept layers * hidden_size]: the logits, then each kept layer's output averaged
+    over the tokens, except that the last layer's is pooled as the head reads it.
     """
     return _Describing(arrays, configuration, shape, inputs).model()
 

@@ -1,4 +1,4 @@
-"""Lists sub-networks of the encoder that are known to do well."""
+"""Lists the sub-networks of the teacher's encoder that a search measures first."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from autocompress.students.choice import scaled
 from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
 
 Widths = tuple[float, float, float]
+"""Fractions of the teacher's hidden size, heads and intermediate size."""
 FULL: Widths = (1, 1, 1)
 HALF: Widths = (1, 1 / 2, 1 / 2)
 NARROW_HALF: Widths = (2 / 3, 1 / 2, 1 / 2)
@@ -19,7 +20,10 @@ SMALL: Widths = (1 / 3, 1 / 6, 1 / 12)
 
 
 def designs(shape: EncoderShape, *, exits: bool) -> Iterator[tuple[int, TransformerConfiguration]]:
-    """Uniform int8 in the first place, then from near the teacher to tiny; may repeat."""
+    """Yield sub-networks from the teacher in 8 bits to one narrow layer, each with its rank among all designs.
+
+    On a small teacher some are equal.
+    """
     maker = _Maker(shape, exits)
     every, first, two, split = maker.spread(shape.num_hidden_layers), (0,), maker.first(2), maker.halves()
     four, three = maker.spread(4), maker.spread(3)
@@ -48,13 +52,13 @@ def designs(shape: EncoderShape, *, exits: bool) -> Iterator[tuple[int, Transfor
 
 
 class _Maker:
-    """Turns fractions of the teacher into configurations, without exits where none are possible."""
+    """Turns fractions of the teacher's sizes into configurations; without ``exits`` these have no early exits."""
 
     def __init__(self, shape: EncoderShape, exits: bool) -> None:
         self._shape, self._exits = shape, exits
 
     def spread(self, count: int) -> tuple[int, ...]:
-        """``count`` layers from the first to the last, such as 0, 1, 3, 5 for 4 of 6."""
+        """Return ``count`` layers spread evenly from the first to the last, such as 0, 1, 3, 5 for 4 of 6."""
         depth = self._shape.num_hidden_layers
         if count >= depth:
             return tuple(range(depth))
@@ -77,9 +81,9 @@ class _Maker:
         sparsity: float = 0.0,
         threshold: float | None = None,
     ) -> TransformerConfiguration:
-        """The same ``widths`` (fractions of hidden size, heads, intermediate size) in each of ``layers``.
+        """Return a configuration with the same ``widths``, bits and sparsity in each of ``layers``.
 
-        With a threshold, exits stand after the first two layers.
+        With a threshold there are exits after the first two layers, but not after the last.
         """
         shape = self._shape
         hidden, heads, intermediate = widths

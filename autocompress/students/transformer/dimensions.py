@@ -1,4 +1,4 @@
-"""Declares the dimensions of a sub-network of the encoder and of its layers."""
+"""Declares the dimensions of the encoder's sub-networks and of their layers."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ HIDDEN_FRACTIONS = (1 / 3, 1 / 2, 2 / 3, 1)
 HEAD_FRACTIONS = (1 / 6, 1 / 4, 1 / 3, 1 / 2, 1)
 INTERMEDIATE_FRACTIONS = (1 / 12, 1 / 6, 1 / 3, 1 / 2, 1)
 LEAST_WIDTH = 0.33
-"""Share of the teacher's heads or neurons from which on its own weights, reconstructed, are the better start."""
+"""Fraction of the teacher's heads or neurons above which its own weights, reconstructed, are the better start."""
 
 
 def count(values: Sequence[Any]) -> str:
-    """How many there are."""
+    """Return the number of values."""
     return str(len(values))
 
 
 class KeptLayers(Dimension):
-    """Which layers of the encoder are kept; the first always is."""
+    """Declares which layers of the encoder are kept; the first one always is."""
 
     def values(self, configuration: Any) -> list[int]:
-        """The teacher's indices of the kept layers."""
+        """Return the teacher's indices of the kept layers."""
         return [layer.index for layer in configuration.layers]
 
     def numbers(self, configuration: Any, shape: EncoderShape, confidences: Confidences | None) -> list[float]:
-        """The share of kept layers, and for each of the teacher's a half if it is kept."""
+        """Return the fraction of layers that are kept, then 0.5 or 0 for each of the teacher's: whether it is kept."""
         kept, depth = set(self.values(configuration)), shape.num_hidden_layers
         return [len(kept) / depth, *(0.5 * (index in kept) for index in range(depth))]
 
     def is_near(self, configuration: Any, shape: EncoderShape) -> bool:
-        """Whether they are the lowest ones: upper layers cannot read what others than those below them give."""
+        """Return whether the kept layers are the lowest: untrained, a layer can only read the one below it."""
         kept = self.values(configuration)
         return kept == list(range(len(kept)))
 
     def is_whole(self, configuration: Any, shape: EncoderShape) -> bool:
-        """Hold: leaving layers out changes none of the others."""
+        """Return True: leaving layers out does not change the others."""
         return True
 
 

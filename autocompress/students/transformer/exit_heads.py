@@ -1,4 +1,4 @@
-"""Adds a head for early exits after each layer, on the mean of the tokens."""
+"""Adds a head after each layer, which reads the mean of the tokens; the heads serve early exits and smaller depths."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from autocompress.networks.weights import Arrays
 def add_exit_heads(
     arrays: Arrays, shape: EncoderShape, hidden: int = 128, seed: int = 0
 ) -> tuple[EncoderShape, Arrays]:
-    """Put a fresh head (normal 0.02, zero biases) of min(H, ``hidden``) units after every layer.
+    """Return shape and weights with an untrained head of min(H, ``hidden``) units after every layer.
 
-    The teacher's own head is dropped. Returns the shape with mean pooling and relu, and the arrays; the given ones
-    are not changed.
+    Weights are drawn from a normal distribution with deviation 0.02; biases are 0. The teacher's own head is dropped,
+    and the shape says mean pooling and relu. The arguments are not changed.
     """
     generator = np.random.default_rng(seed)
     width = min(shape.hidden_size, hidden)

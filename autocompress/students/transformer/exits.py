@@ -1,4 +1,4 @@
-"""Declares early exits as a dimension: none, or a policy with a threshold after some kept layers but the last."""
+"""Declares early exits as a dimension: off, or a policy with a threshold and the kept layers that an exit follows."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ THRESHOLDS = tuple(round(THRESHOLD_LOW + THRESHOLD_STEP * step, 2) for step in r
 
 
 def reach(configuration: TransformerConfiguration, confidences: Confidences | None) -> NDArray[np.float64]:
-    """Share of requests that reach each kept layer, [L].
+    """Return the share [L] of requests that reach each kept layer.
 
-    ``confidences`` [layers of the teacher, requests] are those of an exit after each layer; without them nothing exits.
+    ``confidences`` [layers of the teacher, requests] are the scores at an exit after each layer; without them no
+    request exits.
     """
     kept = configuration.kept_layers
     shares = np.ones(len(kept))
@@ -38,20 +39,20 @@ def reach(configuration: TransformerConfiguration, confidences: Confidences | No
 
 
 def threshold_text(exits: Sequence[ExitConfiguration | None]) -> str:
-    """The threshold, or nothing without exits."""
+    """Return the threshold as text, or an empty string without exits."""
     return "".join(f">{one.threshold:.2f}" for one in exits if one is not None)
 
 
 def exit_after(index: int) -> Choice[bool]:
-    """Whether an exit stands after the layer ``index``, where there are exits at all."""
+    """Return the parameter that tells whether an exit follows the layer ``index``, if there are exits at all."""
     return Choice(f"exit_layer_{index}", (True, False), False)
 
 
 class Exits(Dimension):
-    """The policy of early exits; it exists where at least two layers are kept."""
+    """Declares the policy of early exits; a trial has it only if at least two layers are kept."""
 
     def numbers(self, configuration: Any, shape: EncoderShape, confidences: Confidences | None) -> list[float]:
-        """How easily requests leave, and the share of the layers that they save on average."""
+        """Return one minus the threshold (0 without exits), and the mean share of layers that requests do not reach."""
         exit_ = configuration.exit
         return [
             0.0 if exit_ is None else 1.0 - exit_.threshold,
@@ -59,15 +60,19 @@ class Exits(Dimension):
         ]
 
     def is_near(self, configuration: Any, shape: EncoderShape) -> bool:
-        """Hold: exits stand beside the weights."""
+        """Return True: exits change no weights."""
         return True
 
     def is_whole(self, configuration: Any, shape: EncoderShape) -> bool:
-        """Hold: exits stand beside the layers."""
+        """Return True: exits change no layers."""
         return True
 
     def suggest(self, rule: Choice[str], trial: Trial, kept: tuple[int, ...]) -> ExitConfiguration | None:
-        """The exits that the trial chooses among ``kept`` but the last; if it chooses none, after the first."""
+        """Return the exits that the trial suggests, or None where they are off or fewer than two layers are kept.
+
+        ``rule`` is the parameter of the policy, ``kept`` the indices of the kept layers. If the trial puts an exit
+        after none of them, there is one after the first.
+        """
         policy = OFF if len(kept) < 2 else rule.suggest(trial)
         if policy == OFF:
             return None
@@ -78,7 +83,10 @@ class Exits(Dimension):
     def record(
         self, rule: Choice[str], parameters: MutableMapping[str, Value], configuration: TransformerConfiguration
     ) -> None:
-        """The inverse of ``suggest``; InputError outside the space."""
+        """Add to ``parameters`` those with which ``suggest`` returns the configuration's exits.
+
+        InputError if the space does not contain them.
+        """
         kept, exit_ = configuration.kept_layers, configuration.exit
         if len(kept) < 2:
             return

@@ -1,4 +1,4 @@
-"""Emits a sub-network of the encoder as an ONNX graph of ONNX Runtime's fused and quantized operators."""
+"""Emits a sub-network of the encoder as an ONNX graph with ONNX Runtime's fused and quantized operators."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ from autocompress.system.errors import InputError
 def emit_transformer(
     arrays: Arrays, configuration: TransformerConfiguration, shape: EncoderShape, inputs: GraphInputs
 ) -> onnx.ModelProto:
-    """One graph for ``arrays`` (already cut to ``configuration``), with exits as nested `If` nodes."""
+    """Return the ONNX model of ``arrays``, which are already cut to ``configuration``; exits are nested `If` nodes.
+
+    InputError for exits in a regression.
+    """
     if configuration.exit is not None and shape.num_outputs < 2:
         raise InputError(
             "early exit by confidence needs at least 2 classes, but the task is a regression; drop the exit"
@@ -46,14 +49,14 @@ def emit_transformer(
 
 
 class TransformerEmitter:
-    """One graph in the making; ``model`` finishes it."""
+    """Builds the graph of one configuration; ``model`` returns it."""
 
     def __init__(
         self, arrays: Arrays, configuration: TransformerConfiguration, shape: EncoderShape, inputs: GraphInputs
     ) -> None:
         self.arrays, self.configuration, self.shape, self.inputs = arrays, configuration, shape, inputs
         self.graph = GraphBuilder()
-        # The first exit's mean is built before the weights of the layers behind it are stored.
+        # The mean for the first exit depends on the opset and is built before later layers' weights are stored.
         if any(2 in (layer.attention_bits, layer.feed_forward_bits) for layer in configuration.layers):
             self.graph.expect(TensorProto.INT2)
         types = arrays.get("embeddings.token_type")
@@ -62,7 +65,7 @@ class TransformerEmitter:
         self.pooling = Pooling(self.graph)
 
     def model(self) -> onnx.ModelProto:
-        """The finished graph."""
+        """Return the finished model."""
         logits = self._layers(self.graph, self._embeddings(), 0)
         return finished(self.graph, logits, self.shape.num_outputs, token_types=self.token_types)
 
@@ -76,7 +79,7 @@ class TransformerEmitter:
         table = stored_dequantized(graph, positions, side_bits(bits))
         length = graph.op("Shape", INPUT_IDS, start=1, end=2)
         positions_read = graph.op("Slice", table, graph.integers(0), length, graph.integers(0))
-        # This node fails where a text is longer: ONNX Runtime's error says its name.
+        # This node fails if a text is longer than the table, and ONNX Runtime's error contains its name.
         x = graph.op("Add", x, positions_read, name=f"texts_have_at_most_{len(positions)}_tokens")
         if self.token_types:
             types = graph.constant(arrays["embeddings.token_type"])
@@ -88,7 +91,7 @@ class TransformerEmitter:
         return x
 
     def _layers(self, graph: GraphBuilder, x: str, start: int) -> str:
-        """Logits from the input of kept layer ``start``; what follows an exit stands in the branch not taken."""
+        """Add the kept layers from ``start`` on, those after an exit in its else branch; return the logits' name."""
         layers = self.configuration.layers
         leaving = self.configuration.exit.layers if self.configuration.exit is not None else ()
         for place in range(start, len(layers)):
@@ -98,48 +101,51 @@ class TransformerEmitter:
         return self._head(graph, x, layers[-1].index)
 
     def _exit(self, graph: GraphBuilder, x: str, place: int) -> str:
-        """Leave with this layer's logits where the exit policy's score of every row is above the threshold."""
+        """Add an `If` that returns this layer's logits if the policy's score of every text is above the threshold."""
         assert self.configuration.exit is not None
         logits = self._head(graph, x, self.configuration.layers[place].index)
         scores = EXIT_POLICIES[self.configuration.exit.policy].emitted(graph, logits)
         least = graph.op("ReduceMin", scores, keepdims=0)
         threshold = graph.constant(np.array(self.configuration.exit.threshold, np.float32))
-        sure = graph.op("Greater", least, threshold)
+        exits = graph.op("Greater", least, threshold)
         leave, stay = graph.branch(), graph.branch()
         left = leave.op("Identity", logits)
         stayed = self._layers(stay, x, place + 1)
         branches = {"then_branch": leave.branch_graph(left), "else_branch": stay.branch_graph(stayed)}
-        return graph.op("If", sure, **branches)
+        return graph.op("If", exits, **branches)
 
     def _layer(self, graph: GraphBuilder, x: str, layer: LayerConfiguration) -> str:
-        """One encoder layer; where only [CLS] of the last one is read, only [CLS] asks, and goes on alone."""
+        """Add one encoder layer; in the last one, if the head reads [CLS] alone, only [CLS] is a query and goes on."""
         name, epsilon = f"layers.{layer.index}", self.shape.layer_norm_epsilon
         only_first = layer is self.configuration.layers[-1] and self.shape.pooling_after(layer.index) == "first"
-        asking = first_token(graph, x, keep_axis=True, name=TOKENS_NEEDED) if only_first else x
-        mixed = self._attention(graph, asking, x, layer)
+        queries = first_token(graph, x, keep_axis=True, name=TOKENS_NEEDED) if only_first else x
+        mixed = self._attention(graph, queries, x, layer)
         attended = self._linear(graph, mixed, [f"{name}.attention.output"], attention_settings(layer))
         # Add would be fused with the norm into SkipLayerNormalization, which takes several times as long.
-        x = layer_norm(graph, graph.op("Sum", asking, attended), self.arrays, f"{name}.attention.norm", epsilon)
+        x = layer_norm(graph, graph.op("Sum", queries, attended), self.arrays, f"{name}.attention.norm", epsilon)
         y = self._linear(graph, x, [f"{name}.feed_forward.up"], feed_forward_settings(layer))
         y = activation(graph, y, self.shape.hidden_activation)
         y = self._linear(graph, y, [f"{name}.feed_forward.down"], feed_forward_settings(layer))
         return layer_norm(graph, graph.op("Sum", x, y), self.arrays, f"{name}.feed_forward.norm", epsilon)
 
-    def _attention(self, graph: GraphBuilder, asking: str, x: str, layer: LayerConfiguration) -> str:
-        """Mixed values ``[batch, asking tokens, heads * head_size]``; query, key and value are one product."""
+    def _attention(self, graph: GraphBuilder, queries: str, x: str, layer: LayerConfiguration) -> str:
+        """Add attention from ``queries`` to ``x``, ``[batch, queries, heads * head_size]``.
+
+        Where queries are all tokens, one product computes query, key and value.
+        """
         names = [f"layers.{layer.index}.attention.{part}" for part in ("query", "key", "value")]
         settings = attention_settings(layer)
-        if asking == x:
+        if queries == x:
             fused = self._linear(graph, x, names, settings)
             parts = graph.ops("Split", [fused], 3, axis=-1, num_outputs=3)
         else:
             fused = self._linear(graph, x, names[1:], settings)
             parts = graph.ops("Split", [fused], 2, axis=-1, num_outputs=2)
-            parts = [self._linear(graph, asking, names[:1], settings), *parts]
+            parts = [self._linear(graph, queries, names[:1], settings), *parts]
         return attention_of(layer).emitted(graph, parts, self.mask, layer.num_attention_heads)
 
     def _linear(self, graph: GraphBuilder, x: str, names: list[str], settings: LinearSettings) -> str:
-        """The outputs of the named linear layers side by side, in the form that the settings ask for."""
+        """Add the concatenated outputs of the named linear layers, in the form that the settings ask for."""
         weights = [self.arrays[f"{name}.weight"] for name in names]
         bias = np.concatenate([self.arrays[f"{name}.bias"] for name in names])
         return form_of(settings).emitted(graph, x, weights, bias, settings)
@@ -149,5 +155,5 @@ class TransformerEmitter:
         return head(graph, self._pooled(graph, x, index), self.arrays, f"heads.{index}", act=act, bits=bits)
 
     def _pooled(self, graph: GraphBuilder, x: str, index: int) -> str:
-        """What the head after layer ``index`` reads of its output, ``[batch, width]``."""
+        """Add the pooled output of layer ``index``, ``[batch, width]``, which the head after it reads."""
         return first_token(graph, x) if self.shape.pooling_after(index) == "first" else self.pooling.mean(graph, x)

@@ -32,12 +32,13 @@ class Batch(Protocol):
 def importance_scores(
     encoder: ElasticEncoder, batches: Iterable[Batch], loss: Callable[[Tensor, Tensor], Tensor]
 ) -> tuple[Scores, Scores, Scores]:
-    """Scores of heads [L, A], neurons [L, I] and hidden channels [H]; higher is more important.
+    """Return scores of heads [L, A], neurons [L, I] and hidden channels [H]; higher is more important.
 
     Each is the sum over batches of the squared gradient of ``loss(logits, labels)`` with respect to a mask of ones on
-    the head's context, the neuron's activation, or the channel after each normalization. A mask m on the input of
-    W is a mask on W's columns, so its gradient is the sum over rows of W * dL/dW: no mask is put into the network.
-    Small batches (about 8) come nearest to the gradient per example. The encoder must be whole, not a cut.
+    the head's context, the neuron's activation, or the channel after each normalization. A mask on the input of W is
+    a mask on W's columns, so its gradient is the sum over rows of W * dL/dW, and the network needs no mask. Small
+    batches (about 8) approximate the gradient per example. The encoder must be complete, not a sub-network. ValueError
+    without batches.
     """
     names = _mask_weights(encoder)
     weights = [encoder.weights[name] for name in names]
@@ -64,7 +65,7 @@ def importance_scores(
 
 
 def _mask_weights(encoder: ElasticEncoder) -> list[str]:
-    """The matrices that read heads and neurons, and the gains and biases that write hidden channels."""
+    """Return the weights on which masks act: matrices that read heads and neurons, gains and biases of norms."""
     norms = [f"layers.{i}.{norm}" for i in range(encoder.shape.num_hidden_layers) for norm in LAYER_NORMS]
     if "embeddings.projection.weight" not in encoder.weights:
         norms.append("embeddings.norm")
@@ -76,7 +77,7 @@ def _mask_weights(encoder: ElasticEncoder) -> list[str]:
 
 
 def _mask_gradients(products: dict[str, Tensor], encoder: ElasticEncoder) -> dict[str, Tensor]:
-    """Gradients with respect to the masks, from the products W * dL/dW."""
+    """Return the gradients with respect to the masks, from the products W * dL/dW."""
     gradients: dict[str, Tensor] = {}
     for name, product in products.items():
         module = name.rsplit(".", 1)[0]

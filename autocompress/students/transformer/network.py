@@ -1,4 +1,4 @@
-"""Runs a BERT-like encoder as any of its sub-networks."""
+"""Defines the elastic encoder: BERT-like, it runs as any of its sub-networks."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class EncoderOutput:
-    """What one forward pass gives.
+    """Holds the outputs of one forward pass.
 
-    ``logits`` holds [B, num_outputs] (float32) for each kept layer that has a head, by the teacher's layer index;
-    ``hidden`` one [B, T, H'] per kept layer; ``embeddings`` [B, T, H'] is what the first layer reads.
+    ``logits`` has [B, num_outputs] (float32) for each kept layer with a head, by the teacher's layer index; ``hidden``
+    one [B, T, H'] per kept layer; ``embeddings`` [B, T, H'] is the input of the first layer.
     """
 
     logits: dict[int, Tensor]
@@ -39,14 +39,14 @@ class EncoderOutput:
 
     @property
     def last(self) -> Tensor:
-        """Logits of the last head."""
+        """The logits of the last head."""
         return self.logits[max(self.logits)]
 
 
 class ElasticEncoder(ElasticNetwork):
-    """Elastic by prefix: hidden channels, heads, neurons; and any subset of layers (post-norm, as BERT).
+    """Runs any subset of layers (post-norm, as BERT), and leading hidden channels, heads and neurons.
 
-    Built from the whole arrays or from those of a cut; without a configuration it runs with all that it has.
+    ``arrays`` are those of a complete encoder or of a sub-network. Without a configuration all of them are used.
     """
 
     def forward(
@@ -61,8 +61,8 @@ class ElasticEncoder(ElasticNetwork):
     ) -> EncoderOutput:
         """Run on input ids [B, T], mask [B, T] (1 = token; padding on the right) and token types [B, T] or None.
 
-        ``token_map`` int64 [V] gives the embedding row of each input id (a reduced vocabulary). ``fake_quantize``
-        puts the configuration's bits and sparsity on the weights, with straight-through gradients.
+        ``token_map`` int64 [V] maps each input id to a row of the embedding table (reduced vocabulary).
+        ``fake_quantize`` rounds and prunes the weights as the configuration says, with straight-through gradients.
         """
         if token_map is not None:
             input_ids = token_map[input_ids]
@@ -88,7 +88,7 @@ class ElasticEncoder(ElasticNetwork):
         token_map: Tensor | None = None,
         fake_quantize: bool = False,
     ) -> Tensor:
-        """Logits [B, num_outputs] of the last head."""
+        """Return the logits [B, num_outputs] of the last head; for arguments see ``forward``."""
         output = self(
             input_ids, attention_mask, token_type_ids, configuration, token_map=token_map, fake_quantize=fake_quantize
         )
@@ -103,7 +103,7 @@ class ElasticEncoder(ElasticNetwork):
         *,
         fake_quantize: bool = False,
     ) -> tuple[list[Tensor], Tensor | None]:
-        """Logits of the heads after the kept layers that have one."""
+        """Return the logits of the heads after the kept layers that have one, and None for the features."""
         output = self(input_ids, attention_mask, token_type_ids, configuration, fake_quantize=fake_quantize)
         return list(output.logits.values()), None
 

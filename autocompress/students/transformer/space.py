@@ -1,4 +1,4 @@
-"""Turns trials into sub-networks of the encoder, and back."""
+"""Turns trials into sub-networks of the encoder, and sub-networks into parameters of a trial."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LAYER_FIELDS = {field.name for field in fields(LayerConfiguration)}
 
 
 class TransformerSpace(StudentSpace):
-    """The parameters of a dropped layer are not asked for; the first layer is always kept."""
+    """The space of the encoder's sub-networks: only kept layers have parameters, and the first is always kept."""
 
     def __init__(self, shape: EncoderShape, free: AbstractSet[str]) -> None:
         super().__init__(TransformerConfiguration, shape, free)
@@ -34,14 +34,14 @@ class TransformerSpace(StudentSpace):
         self._layers = [self.choices_of(per_layer, index) for index in depth]
 
     def suggest(self, trial: Trial) -> TransformerConfiguration:
-        """The sub-network that the trial chooses."""
+        """Return the configuration made of the values that the trial suggests."""
         values = {name: choice.suggest(trial) for name, (_, choice) in self._choices.items()}
         layers = tuple(self._layer(index, trial) for index, keep in enumerate(self._keep) if keep.suggest(trial))
         exit_ = EXITS.suggest(self._exit, trial, tuple(layer.index for layer in layers))
         return TransformerConfiguration(**self._arguments({**values, "layers": layers, "exit": exit_}))
 
     def parameters(self, configuration: Configuration) -> dict[str, Value]:
-        """The inverse of ``suggest``; InputError outside the space."""
+        """Return the parameters that make ``suggest`` return ``configuration``; InputError if none do."""
         parameters = super().parameters(configuration)
         assert isinstance(configuration, TransformerConfiguration)
         kept = {layer.index: layer for layer in configuration.layers}
@@ -55,7 +55,7 @@ class TransformerSpace(StudentSpace):
         return parameters
 
     def all_choices(self) -> Iterable[Choice[Any]]:
-        """Every parameter that a trial of this type may have, but the threshold of exits."""
+        """Return every parameter that a trial of this type may have, except the threshold of exits."""
         yield from super().all_choices()
         yield from self._keep
         for choices in self._layers:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class TransformerStudent(StudentType):
-    """A sub-network of the teacher's encoder, cut from a super-network or, near the teacher, from the teacher."""
+    """Declares sub-networks of the teacher's encoder, cut from a super-network or from the teacher itself."""
 
     name = TransformerConfiguration.student
     prefix = ()
@@ -46,29 +46,29 @@ class TransformerStudent(StudentType):
     latency_prior = LATENCY_PRIOR
 
     def space(self, shape: EncoderShape, free: AbstractSet[str]) -> TransformerSpace:
-        """Widths, layers and exits."""
+        """Return the space of widths, kept layers and exits, as far as ``free`` says."""
         return TransformerSpace(shape, free | self.always_free)
 
     def designs(self, shape: EncoderShape, *, exits: bool) -> Iterable[tuple[int, TransformerConfiguration]]:
-        """From the teacher in 8 bits to one narrow layer."""
+        """Yield sub-networks from the teacher in 8 bits to one narrow layer."""
         return designs(shape, exits=exits)
 
     def initial(
         self, teacher: Arrays, shape: EncoderShape, configurations: Sequence[Configuration], seed: int
     ) -> tuple[EncoderShape, Arrays]:
-        """The teacher's encoder with a fresh head after every layer."""
+        """Return the teacher's encoder with an untrained head after every layer."""
         from autocompress.students.transformer.exit_heads import add_exit_heads
 
         return add_exit_heads(teacher, shape, seed=seed)
 
     def network(self, shape: EncoderShape, arrays: Arrays) -> ElasticNetwork:
-        """The elastic encoder."""
+        """Return the elastic encoder."""
         from autocompress.students.transformer.network import ElasticEncoder
 
         return ElasticEncoder(shape, arrays)
 
     def cut(self, arrays: Arrays, shape: EncoderShape, configuration: TransformerConfiguration) -> Arrays:
-        """The kept layers, their leading heads, neurons and channels, and the heads that are read."""
+        """Return copies of the kept layers, their leading heads, neurons and channels, and the output heads in use."""
         from autocompress.students.transformer.cut import cut_transformer
 
         return cut_transformer(arrays, shape, configuration)
@@ -76,17 +76,21 @@ class TransformerStudent(StudentType):
     def graph(
         self, arrays: Arrays, configuration: TransformerConfiguration, shape: EncoderShape, inputs: GraphInputs
     ) -> ModelProto:
-        """The encoder in ONNX Runtime's operators."""
+        """Return the sub-network as an ONNX model."""
         from autocompress.students.transformer.graph import emit_transformer
 
         return emit_transformer(arrays, configuration, shape, inputs)
 
     def settings_of(self, weight: str, configuration: TransformerConfiguration) -> LinearSettings | None:
-        """The layers' bits and zeros; 8 bits beside the embeddings' for positions, projection and heads."""
+        """Return the settings of a weight, None for an unknown name.
+
+        Matrices have their layer's bits and sparsity, word embeddings ``embedding_bits``. Positions, projection and
+        heads have 8 bits (or 32 with 32-bit embeddings); the others stay in float32.
+        """
         return weight_claims(weight, configuration)
 
     def matrices(self, configuration: TransformerConfiguration, shape: EncoderShape) -> Iterable[Matrix]:
-        """Those of the kept layers."""
+        """Return the linear layers of the kept encoder layers."""
         return (
             one for layer in configuration.layers for one in layer_matrices(layer, configuration.hidden_size, shape)
         )
@@ -94,43 +98,46 @@ class TransformerStudent(StudentType):
     def latency_terms(
         self, configuration: TransformerConfiguration, shape: EncoderShape, confidences: Confidences | None
     ) -> Mapping[str, float]:
-        """Amounts under the names of ``LATENCY_PRIOR``."""
+        """Return the latency terms under the names of ``LATENCY_PRIOR``."""
         return latency_terms(configuration, shape, confidences)
 
     def table_width(self, configuration: TransformerConfiguration, shape: EncoderShape) -> int:
-        """The channels, or those of narrower embeddings that are projected (ELECTRA)."""
+        """Return the hidden size, or that of narrower embeddings that are projected to it (ELECTRA)."""
         return configuration.hidden_size if shape.embedding_size == shape.hidden_size else shape.embedding_size
 
     def side_matrices_bytes(self, configuration: TransformerConfiguration, shape: EncoderShape) -> float:
-        """The table of positions."""
+        """Return the bytes of the position embeddings."""
         return shape.max_positions * configuration.hidden_size * configuration.embedding_bits / 8
 
     def depth(self, configuration: TransformerConfiguration) -> int:
-        """The kept layers."""
+        """Return the number of kept layers."""
         return len(configuration.layers)
 
     def is_near_teacher(
         self, configuration: TransformerConfiguration, shape: EncoderShape, has_layer_heads: bool
     ) -> bool:
-        """Whether every dimension says so; exits, and ends below the last layer, need heads there."""
+        """Return whether every dimension's ``is_near`` holds and the heads that the configuration needs exist.
+
+        Exits, and a last kept layer below the teacher's last, need heads after the lower layers.
+        """
         ends_early = len(configuration.layers) < shape.num_hidden_layers or configuration.exit is not None
         if ends_early and not has_layer_heads:
             return False
         return all(dimension.is_near(configuration, shape) for dimension in dimensions_of(self.name))
 
     def keeps_teacher_layers(self, configuration: TransformerConfiguration, shape: EncoderShape) -> bool:
-        """Whether every dimension leaves the layers as they are."""
+        """Return whether every dimension's ``is_whole`` holds."""
         return all(dimension.is_whole(configuration, shape) for dimension in dimensions_of(self.name))
 
     def untrained(self, teacher: Arrays, shape: EncoderShape, configuration: Configuration) -> Arrays:
-        """The teacher's own weights; its head is put after the last kept layer."""
+        """Return the teacher's own weights, with its head after the last kept layer."""
         assert isinstance(configuration, TransformerConfiguration)
         last, end = configuration.layers[-1].index, shape.num_hidden_layers - 1
         moved = {name.replace(f"heads.{end}.", f"heads.{last}."): array for name, array in teacher.items()}
         return self.cut(moved, shape, configuration)
 
     def as_trained(self, configuration: TransformerConfiguration) -> TransformerConfiguration:
-        """The same with an exit after each kept layer but the last, so that every head is trained."""
+        """Return the configuration with an exit after each kept layer but the last, so that every head is trained."""
         if len(configuration.layers) < 2:
             return configuration
         return replace(configuration, exit=ExitConfiguration(configuration.kept_layers[:-1], 0.5))

@@ -1,4 +1,4 @@
-"""Says how the artefact keeps each weight of an encoder: each is claimed by one part of it."""
+"""Determines how the artefact stores each weight of an encoder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from autocompress.students.weight_settings import FLOAT, side_bits
 
 
 def weight_claims(weight: str, configuration: TransformerConfiguration) -> LinearSettings | None:
-    """Settings of the weight of this canonical name; None if no part of the encoder claims it."""
+    """Return the settings of the weight of this canonical name; None if the encoder has no such weight."""
     part, _, rest = weight.partition(".")
     claims = {"embeddings": _of_embeddings, "heads": _of_heads, "layers": _of_layers}
     return claims[part](rest, configuration) if part in claims else None
