@@ -18,14 +18,13 @@ from guided_training import Guide, refine_guided
 
 from autocompress import open_study
 from autocompress.distillation.augmentation import AugmentationSettings, Augmenter
-from autocompress.distillation.batches import head_logits, token_map
+from autocompress.distillation.batches import head_logits
 from autocompress.distillation.refine import refine
-from autocompress.distillation.super_network import DistillationSettings, mapped
+from autocompress.distillation.student_texts import StudentTexts
+from autocompress.distillation.super_network import DistillationSettings
 from autocompress.distillation.training import TrainingSettings
 from autocompress.distillation.transfer import TransferSet, with_augmented
-from autocompress.domain.shape import EncoderShape
 from autocompress.measurement.statistics import paired_difference_interval
-from autocompress.networks.weights import Arrays
 from autocompress.preparation.labelling import teacher_outputs
 from autocompress.students import STUDENTS
 from autocompress.students.bilstm.configuration import BiLSTMConfiguration
@@ -109,44 +108,36 @@ class Bench:
             arrays = STUDENTS[configuration.student].initial(arrays, shape, [configuration], 0)[1]
         recipe = STUDENTS[configuration.student].alone
         training = TrainingSettings(recipe.learning_rate, seconds, max_epochs=1e6, batch_size=recipe.batch_size)
-        settings, transfer = variant.change(DistillationSettings(training, CLASSIFICATION)), self.transfer(variant)
+        settings = variant.change(DistillationSettings(training, CLASSIFICATION))
+        texts = StudentTexts(self.transfer(variant), self.prepared.vocabulary_order)
         weights = cut(arrays, shape, configuration)
         if variant.guide is not None and isinstance(configuration, TransformerConfiguration):
-            weights = self.guided(weights, shape, configuration, variant, settings)
+            guide = self.guide(configuration, variant)
+            weights = refine_guided(ElasticEncoder(shape, weights), guide, configuration, texts, settings)
         else:
-            weights = refine(weights, shape, configuration, transfer, self.prepared.vocabulary_order, settings)
+            weights = refine(weights, shape, configuration, texts, settings)
         return self.predict(STUDENTS[configuration.student].network(shape, weights).eval(), configuration)
 
-    def guided(
-        self,
-        weights: Arrays,
-        shape: EncoderShape,
-        configuration: TransformerConfiguration,
-        variant: Variant,
-        settings: DistillationSettings,
-    ) -> Arrays:
-        """Train a sub-network that also learns from the teacher's layers, and return its weights."""
+    def guide(self, configuration: TransformerConfiguration, variant: Variant) -> Guide:
+        """Return what teaches a sub-network from the teacher's layers: the last one, or every one that it keeps."""
         arrays, teacher_shape = self.prepared.source(TEACHER)
         kept = [layer.index for layer in configuration.layers]
         pairs = [(index, index) for index in kept[:-1] if variant.mapping == "every"]
         pairs.append((kept[-1], teacher_shape.num_hidden_layers - 1))
         assert variant.guide is not None
-        guide = Guide(variant.guide, pairs, arrays, teacher_shape, configuration.hidden_size)
-        table = token_map(self.prepared.vocabulary_order, configuration.vocabulary_size, self.data.unknown_id)
-        network = ElasticEncoder(shape, weights)
-        return refine_guided(network, guide, configuration, self.transfer(variant), table, settings)
+        return Guide(variant.guide, pairs, arrays, teacher_shape, configuration.hidden_size)
 
     def predict(self, network: torch.nn.Module, configuration: Configuration) -> np.ndarray:
         """Return logits [n, C] on the validation split, quantized to the configuration's bits."""
         split, data = self.data.validation, self.data
-        table = token_map(self.prepared.vocabulary_order, configuration.vocabulary_size, data.unknown_id)
         whole = TransferSet(split, np.zeros((len(split), 1), np.float32), 0, data.pad_id, data.unknown_id)
+        texts = StudentTexts(whole, self.prepared.vocabulary_order)
         outputs = np.empty_like(self.expected)
         order = np.argsort(split.lengths, kind="stable")
         with torch.inference_mode():
             for begin in range(0, len(order), 64):
                 rows = order[begin : begin + 64]
-                batch = mapped(whole.batch(rows), table)
+                batch = texts.in_vocabulary(whole.batch(rows), configuration.vocabulary_size)
                 outputs[rows] = head_logits(network, batch, configuration, fake_quantize=True)[-1].numpy()
         return outputs
 

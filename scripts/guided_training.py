@@ -19,9 +19,9 @@ from torch.nn import functional as F
 
 from autocompress.distillation.batches import TensorBatch
 from autocompress.distillation.mixed_precision import autocast
-from autocompress.distillation.super_network import DistillationSettings, HiddenWords, distillation_loss, mapped
+from autocompress.distillation.student_texts import StudentTexts, WordMasking
+from autocompress.distillation.super_network import DistillationSettings, distillation_loss
 from autocompress.distillation.training import Trainer
-from autocompress.distillation.transfer import TransferSet
 from autocompress.domain.shape import EncoderShape
 from autocompress.networks.weights import Arrays
 from autocompress.students.transformer import network as elastic_encoder
@@ -128,15 +128,15 @@ def refine_guided(
     network: ElasticEncoder,
     guide: Guide,
     configuration: TransformerConfiguration,
-    transfer: TransferSet,
-    table: Tensor | None,
+    texts: StudentTexts,
     settings: DistillationSettings,
 ) -> Arrays:
     """Refine as ``distillation.refine.refine`` does, with the guide's loss added to the distillation loss."""
-    hide_words, student = HiddenWords(transfer.unknown_id, settings), Remembering(network)
+    transfer, student = texts.transfer, Remembering(network)
+    masking = WordMasking(transfer.unknown_id, settings.mask_share, settings.training.seed)
 
     def loss_of(indices: np.ndarray) -> Tensor:
-        batch = mapped(hide_words(transfer.batch(indices)), table)
+        batch = texts.in_vocabulary(masking(transfer.batch(indices)), configuration.vocabulary_size)
         loss = distillation_loss(student, batch, configuration, settings, fake_quantize=True)
         return loss + guide.loss(student, batch, configuration)
 

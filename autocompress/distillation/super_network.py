@@ -7,34 +7,35 @@ Each step trains a few random sub-networks on one batch towards the teacher's ca
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from autocompress.distillation.batches import TensorBatch, mask_tokens, run_heads, token_map
+from autocompress.distillation.batches import TensorBatch, run_heads
 from autocompress.distillation.hidden_states import HiddenGuide
 from autocompress.distillation.mixed_precision import autocast
-from autocompress.distillation.training import Callbacks, Trainer, TrainingReport, TrainingSettings
+from autocompress.distillation.student_texts import StudentTexts, WordMasking
+from autocompress.distillation.training import NO_CALLBACKS, Callbacks, Trainer, TrainingReport, TrainingSettings
 from autocompress.distillation.training_state import TrainingState
 from autocompress.distillation.transfer import TransferSet
 from autocompress.students.configuration import Configuration
 from autocompress.students.elastic import ElasticNetwork
 from autocompress.students.pooled.network import ElasticStudent
-from autocompress.system.events import Listener, silent
 from autocompress.tasks.kinds.kind import TaskKind
 
 Sampler = Callable[[np.random.Generator], Configuration]
+"""Draws the configuration of a sub-network."""
 
 
 @dataclass(frozen=True)
 class DistillationSettings:
-    """``training`` is the schedule; the rest is the loss, whose form depends on the ``kind`` of task.
+    """Sets the schedule (``training``) and the loss of a distillation, whose form depends on the ``kind`` of task.
 
-    ``label_weight`` is the share of the true labels in the loss, ``hidden_weight`` the weight of the teacher's hidden
-    states beside it (students without attention), ``mask_share`` the share of words hidden in every other batch,
-    ``sub_networks`` how many sub-networks share a step.
+    ``label_weight`` in [0, 1] is the share of the true labels in the loss, ``hidden_weight`` the weight of the
+    teacher's hidden states beside it (students without attention), ``temperature`` that of the soft targets,
+    ``mask_share`` the share of words masked in every other batch, ``sub_networks`` how many sub-networks share a step.
     """
 
     training: TrainingSettings
@@ -48,35 +49,33 @@ class DistillationSettings:
 
 def train_super_network(
     network: ElasticNetwork,
-    transfer: TransferSet,
-    vocabulary_order: np.ndarray,
+    texts: StudentTexts,
     sample: Sampler,
     settings: DistillationSettings,
-    *,
-    message: str,
-    listener: Listener = silent,
+    callbacks: Callbacks = NO_CALLBACKS,
     state: TrainingState | None = None,
 ) -> TrainingReport:
-    """Train ``network`` in place on the transfer set."""
-    rng = np.random.default_rng(settings.training.seed)
-    hide_words = HiddenWords(transfer.unknown_id, settings)
-    maps: dict[int, Tensor | None] = {}
+    """Train ``network`` in place on the transfer set, and leave it in evaluation mode.
+
+    ``sample`` draws a configuration for each sub-network of a step. With a ``state`` the training continues where an
+    interrupted one was saved. FloatingPointError if the loss is not finite.
+    """
+    transfer, rng = texts.transfer, np.random.default_rng(settings.training.seed)
+    masking = WordMasking(transfer.unknown_id, settings.mask_share, settings.training.seed)
     guide = hidden_guide(network, transfer, settings)
 
     def loss_of(indices: np.ndarray) -> Tensor:
-        batch = hide_words(transfer.batch(transfer.order[indices]))
+        batch = masking(transfer.batch(transfer.order[indices]))
         losses = []
         for _ in range(settings.sub_networks):
             configuration = sample(rng)
-            size = configuration.vocabulary_size
-            if size not in maps:
-                maps[size] = token_map(vocabulary_order, size, transfer.unknown_id)
-            losses.append(distillation_loss(network, mapped(batch, maps[size]), configuration, settings, guide=guide))
+            read = texts.in_vocabulary(batch, configuration.vocabulary_size)
+            losses.append(distillation_loss(network, read, configuration, settings, guide=guide))
         return torch.stack(losses).mean()
 
     network.train()
     lengths = transfer.split.lengths[transfer.order]
-    trainer = Trainer(parameters(network, guide), lengths, settings.training, Callbacks(message, listener), state)
+    trainer = Trainer(trained_parameters(network, guide), lengths, settings.training, callbacks, state)
     report = trainer.train(loss_of)
     network.eval()
     return report
@@ -91,9 +90,10 @@ def distillation_loss(
     fake_quantize: bool = False,
     guide: HiddenGuide | None = None,
 ) -> Tensor:
-    """Mean over the heads of the soft-target loss and, with ``label_weight``, of the label loss where labels are.
+    """Return the mean over the heads of the soft-target loss and, by ``label_weight``, of the label loss (a scalar).
 
-    With a ``guide``, ``hidden_weight`` times the loss of the hidden states is added.
+    Only labelled texts have a label loss. With a ``guide``, ``hidden_weight`` times the loss of the hidden states is
+    added.
     """
     with autocast():
         heads, features = run_heads(network, batch, configuration, fake_quantize=fake_quantize)
@@ -113,44 +113,23 @@ def distillation_loss(
 
 
 def hidden_guide(network: ElasticNetwork, transfer: TransferSet, settings: DistillationSettings) -> HiddenGuide | None:
-    """A fresh guide for a student without attention; None where there are no hidden states or they have no weight."""
+    """Create a guide for a student without attention; None without hidden states of the teacher or weight for them."""
     if transfer.hidden is None or not settings.hidden_weight or not isinstance(network, ElasticStudent):
         return None
     torch.manual_seed(settings.training.seed)
     return HiddenGuide(network.num_features, torch.from_numpy(transfer.hidden.shares))
 
 
-def parameters(network: ElasticNetwork, guide: HiddenGuide | None) -> list[nn.Parameter]:
-    """What a training changes."""
+def trained_parameters(network: ElasticNetwork, guide: HiddenGuide | None) -> list[nn.Parameter]:
+    """Return the parameters of the network and, if there is one, of the guide."""
     return [*network.parameters(), *(guide.parameters() if guide is not None else ())]
 
 
-class HiddenWords:
-    """Hides words, as the unknown token, in every other batch; the teacher's outputs of the full text stay."""
-
-    def __init__(self, unknown_id: int, settings: DistillationSettings) -> None:
-        self._mask_id, self._share = unknown_id, settings.mask_share
-        self._generator = torch.Generator().manual_seed(settings.training.seed)
-        self._count = 0
-
-    def __call__(self, batch: TensorBatch) -> TensorBatch:
-        """The batch, as it is or with some words hidden."""
-        self._count += 1
-        if self._count % 2 or not self._share:
-            return batch
-        hidden = mask_tokens(batch.input_ids, batch.attention_mask, self._mask_id, self._share, self._generator)
-        return replace(batch, input_ids=hidden)
-
-
-def mapped(batch: TensorBatch, table: Tensor | None) -> TensorBatch:
-    """The batch as a smaller vocabulary reads it."""
-    return batch if table is None else replace(batch, input_ids=table[batch.input_ids])
-
-
 def cheap_first(draw: Sampler, cost: Callable[[Configuration], float], candidates: int = 4) -> Sampler:
-    """Draw ``candidates`` and keep one with probability falling with its cost (a share of the largest one's).
+    """Return a sampler that prefers cheap configurations: it draws ``candidates`` and keeps one of them.
 
-    A step of a large sub-network takes the time of many small ones, and the small ones are what a search is for.
+    The probability of a candidate falls with its ``cost``, from 0 to 1 (the largest sub-network's). A step of a large
+    sub-network takes the time of many small ones, and the small ones are what a search is for.
     """
 
     def sample(rng: np.random.Generator) -> Configuration:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from autocompress.distillation.recipes import NEAR_TEACHER, training_settings
 from autocompress.distillation.refine import refine
+from autocompress.distillation.student_texts import StudentTexts
 from autocompress.distillation.super_network import DistillationSettings
 from autocompress.evaluation.cut import cut_weights, source_of
 from autocompress.pipeline.run import Run
@@ -94,8 +95,8 @@ def _refine_one(run: Run, result: TrialResult, budget_s: float) -> TrialResult:
     recipe = NEAR_TEACHER if near else STUDENTS[configuration.student].alone
     training = training_settings(recipe, budget_s, prepared.transfer, run.problem.seed)
     settings = DistillationSettings(training, prepared.data.task.definition)
-    order = prepared.vocabulary_order
-    arrays = refine(arrays, shape, configuration, prepared.transfer, order, settings, run.listener)
+    texts = StudentTexts(prepared.transfer, prepared.vocabulary_order)
+    arrays = refine(arrays, shape, configuration, texts, settings, run.listener)
     evaluator.compile(arrays, shape, configuration, folder)
     fields = configuration_to_json(configuration)
     request = TrialRequest(result.trial, 1, fields, result.digest, str(folder), run.problem.seed)

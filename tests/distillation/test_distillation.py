@@ -10,11 +10,8 @@ from autocompress.compression.vocabulary import vocabulary_order
 from autocompress.distillation.augmentation import AugmentationSettings, Augmenter
 from autocompress.distillation.batches import head_logits, tensor_batch, token_map
 from autocompress.distillation.refine import refine
-from autocompress.distillation.super_network import (
-    DistillationSettings,
-    cheap_first,
-    train_super_network,
-)
+from autocompress.distillation.student_texts import StudentTexts
+from autocompress.distillation.super_network import DistillationSettings, cheap_first, train_super_network
 from autocompress.distillation.teacher import FineTuning, TeacherSettings, fine_tune, predict_logits, seconds_wanted
 from autocompress.distillation.training import TrainingSettings
 from autocompress.distillation.transfer import TransferSet, with_augmented
@@ -95,18 +92,12 @@ def test_sub_networks_of_a_trained_super_network_are_good_and_refine(taught, stu
     network = STUDENTS[student].network(shape, arrays)
     before = accuracy(network.eval(), small, data)
     both = (small, large)
-    train_super_network(
-        network,
-        transfer,
-        order,
-        lambda rng: both[int(rng.integers(2))],
-        settings(8.0, 4e-3),
-        message="training",
-    )
+    texts = StudentTexts(transfer, order)
+    train_super_network(network, texts, lambda rng: both[int(rng.integers(2))], settings(8.0, 4e-3))
     after = accuracy(network, small, data)
     assert after > max(before, 0.75) and accuracy(network, large, data) > 0.75
     cut_arrays = cut(network.to_arrays(), shape, small)
-    refined = refine(cut_arrays, shape, small, transfer, order, settings(4.0, 1e-3))
+    refined = refine(cut_arrays, shape, small, texts, settings(4.0, 1e-3))
     assert {name: array.shape for name, array in refined.items()} == {n: a.shape for n, a in cut_arrays.items()}
     network = STUDENTS[small.student].network(shape, refined).eval()
     assert accuracy(network, small, data, fake_quantize=True) > 0.75

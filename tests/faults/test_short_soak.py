@@ -17,12 +17,13 @@ def test_nothing_is_lost_whatever_is_killed(
 ):
     monkeypatch.syspath_prepend(SCRIPTS)
     import soak
+    import soak_round
 
     options = [f"--{split}={path}" for split, path in tiny_data.items()]
     options += [f"--model={tiny_checkpoint}", "--phases=super-network,refine", f"--folder={tmp_path / 'soak'}"]
     options += ["--rounds=1", "--long-budget=75s", f"--report={tmp_path / 'report.json'}"]
     monkeypatch.setattr(sys, "argv", ["soak.py", *options])
-    monkeypatch.setattr(soak, "PROGRAM", PROGRAM)
+    monkeypatch.setattr(soak_round, "PROGRAM", PROGRAM)
     with pytest.raises(SystemExit) as ended:
         soak.main()
     report = json.loads((tmp_path / "report.json").read_text())

@@ -5,10 +5,16 @@ from typing import Any
 import onnx
 import pytest
 from measured_parts import Rows, random_rows, tiny_model
+from scripted_machine import ScriptedMachine
 
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.measurement.stock_models import StockModels, build_baselines
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> ScriptedMachine:
+    return ScriptedMachine(monkeypatch)
 
 
 @pytest.fixture

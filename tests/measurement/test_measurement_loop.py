@@ -1,72 +1,12 @@
-"""The timing loop against a clock that the test drives, so that no assertion depends on this machine."""
-
-import gc
-from types import SimpleNamespace
+"""Warm-up, repeating and interleaving, against a clock that the test drives: none depends on this machine."""
 
 import numpy as np
 import pytest
+from scripted_machine import REQUESTS
 
-from autocompress.hardware.counters import Reading
-from autocompress.measurement import interference, loop
 from autocompress.measurement.loop import measure, measure_interleaved, warm_up
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.system.errors import InputError
-
-REQUESTS = [{"input_ids": np.full((1, 1), i)} for i in range(10)]
-
-
-class Machine:
-    """A clock, and models whose requests take a known time; ``share`` is the part of it spent on the processor."""
-
-    def __init__(self, monkeypatch):
-        self.now_ns = 0
-        self.cpu_ns = 0.0
-        self.stolen = 0.0
-        self.share = 1.0
-        self.switches = 0
-        self.khz = 3e6
-        self.microjoules = 0
-        clock = SimpleNamespace(
-            perf_counter=lambda: self.now_ns / 1e9,
-            perf_counter_ns=lambda: self.now_ns,
-        )
-        monkeypatch.setattr(loop, "time", clock)
-        monkeypatch.setattr(interference, "time", clock)
-        monkeypatch.setattr(interference, "read_conditions", self.reading)
-        self.slow = 1.0
-        self.core_speed = SimpleNamespace(fastest_s=1.0, probe_s=lambda: self.slow)
-        monkeypatch.setattr(loop, "CoreSpeed", lambda: self.core_speed)
-        self.seen = []
-
-    def reading(self):
-        return Reading(
-            self.now_ns,
-            int(self.cpu_ns),
-            self.switches,
-            {"cpu0": 0.0, "cpu1": self.stolen},
-            {"cpu0": 3e6, "cpu1": self.khz},
-            {"package": (self.microjoules, 2**32)},
-        )
-
-    def run(self, name="model", milliseconds=1.0, share=None):
-        def answer(request):
-            index = int(request["input_ids"][0, 0])
-            self.seen.append((name, index))
-            taken = int(milliseconds * (1 + index) * 1e6)
-            self.now_ns += taken
-            self.cpu_ns += taken * (self.share if share is None else share(len(self.seen)))
-
-        return answer
-
-
-def rounds(seen: int, models: int = 2) -> int:
-    """In which round, from zero, the request of this number is; one request warms each round up."""
-    return (seen - 1 - 2 * models) // (11 * models)
-
-
-@pytest.fixture
-def machine(monkeypatch):
-    return Machine(monkeypatch)
 
 
 def test_samples_are_whole_cycles_in_the_order_of_the_requests(machine):
@@ -82,6 +22,25 @@ def test_both_the_count_and_the_duration_are_reached(machine):
     assert measure(machine.run(), REQUESTS, protocol).samples_ms.size == 40
     slow = measure(machine.run(milliseconds=1000.0), REQUESTS, LatencyProtocol(max_seconds=60.0))
     assert slow.samples_ms.size == 20
+
+
+def test_a_single_measurement_is_one_round(machine):
+    timing = measure(machine.run(), REQUESTS, LatencyProtocol(min_requests=400, min_seconds=0.0))
+    assert timing.samples_ms.size == 400
+    np.testing.assert_allclose(timing.rounds_ms, [5.5])
+
+
+def test_the_real_clock_gives_positive_finite_samples():
+    timing = measure(lambda _: sum(range(500)), REQUESTS, LatencyProtocol(min_seconds=0.02))
+    assert timing.samples_ms.size % len(REQUESTS) == 0
+    assert timing.samples_ms.size >= 200
+    assert (timing.samples_ms > 0).all()
+    assert 0 < timing.cpu_share <= 1
+
+
+def test_no_requests_are_refused():
+    with pytest.raises(InputError, match="at least one request"):
+        measure(lambda _: None, [], LatencyProtocol())
 
 
 def test_warm_up_ends_when_two_windows_agree(machine):
@@ -121,117 +80,6 @@ def test_nothing_is_repeated_after_the_deadline(machine):
     protocol = LatencyProtocol(min_requests=10, min_seconds=0.0, warmup_requests=1, max_seconds=0.05)
     assert measure(machine.run(), REQUESTS, protocol).disturbed
     assert len(machine.seen) == 2 + 10
-
-
-@pytest.mark.parametrize(
-    ("name", "change", "disturbs"),
-    [
-        ("stolen", 0.001, True),
-        ("stolen", 0.0001, False),
-        ("switches", 2, True),
-        ("switches", 1, False),
-        ("khz", -4e4, True),
-        ("khz", -2e4, False),
-    ],
-)
-def test_what_the_system_tells_disturbs_beyond_a_limit(machine, name, change, disturbs):
-    answer = machine.run()
-
-    def run(request):
-        answer(request)
-        setattr(machine, name, getattr(machine, name) + change)
-
-    protocol = LatencyProtocol(min_requests=10, min_seconds=0.0)
-    assert measure(run, REQUESTS, protocol).disturbed == disturbs
-
-
-def served(machine):
-    """The requests after those of the warm-up, which are two; a stretch of 10 ms is 0 to 3, 4 and 5, 6 and 7, 8 and 9.
-
-    While the core is slow, single requests follow a stretch that is to be taken again.
-    """
-    return [index for _, index in machine.seen[2:]]
-
-
-def test_slow_stretches_are_taken_again_when_the_core_is_fast(machine):
-    protocol = LatencyProtocol(min_requests=10, min_seconds=0.0, warmup_requests=1)
-    answer = machine.run()
-
-    def run(request):
-        machine.slow = 1.6 if 9 <= len(machine.seen) < 12 else 1.2
-        answer(request)
-
-    timing = measure(run, REQUESTS, protocol)
-    assert not timing.disturbed
-    np.testing.assert_allclose(timing.samples_ms, np.arange(1.0, 11.0))
-    assert served(machine) == [0, 1, 2, 3, 4, 5, 6, 7, 6, 6, 6, 6, 7, 8, 9]
-
-
-def test_a_stretch_beside_a_slow_moment_on_either_side_is_slow(machine):
-    probes = iter([1.0, 1.0, 1.6] + [1.0] * 20)
-    machine.core_speed.probe_s = lambda: next(probes)
-    protocol = LatencyProtocol(min_requests=10, min_seconds=0.0, warmup_requests=1)
-    assert not measure(machine.run(), REQUESTS, protocol).disturbed
-    assert served(machine) == [0, 1, 2, 3, 4, 5, 4, 4, 5, 6, 7, 8, 9]
-
-
-def test_what_stays_slow_is_kept_when_the_patience_is_at_its_end_and_marked(machine):
-    protocol = LatencyProtocol(min_requests=10, min_seconds=0.0, warmup_requests=1, max_waiting=2.0)
-    machine.slow = 1.6
-    timing = measure(machine.run(), REQUESTS, protocol)
-    assert timing.disturbed
-    np.testing.assert_allclose(timing.samples_ms, np.arange(1.0, 11.0))
-    assert 2.5 * 55 <= machine.now_ns / 1e6 - 2 <= 3 * 55
-
-
-def test_a_slow_share_within_the_limit_does_not_disturb(machine):
-    answer = machine.run()
-
-    def run(request):
-        machine.slow = 1.6 if len(machine.seen) == 9 else 1.0
-        answer(request)
-
-    def disturbed(share):
-        machine.seen.clear()
-        settings = {"min_requests": 100, "min_seconds": 0.0, "warmup_requests": 1, "max_waiting": 0.0}
-        return measure(run, REQUESTS, LatencyProtocol(**settings, max_slow_share=share)).disturbed
-
-    slow_ms = 7 + 8 + 9 + 10
-    assert disturbed(slow_ms / 550 - 0.001)
-    assert not disturbed(slow_ms / 550 + 0.001)
-
-
-def test_a_core_that_turns_out_to_be_faster_is_judged_by_that(machine):
-    protocol = LatencyProtocol(min_requests=10, min_seconds=0.0, warmup_requests=1)
-    answer = machine.run()
-
-    def run(request):
-        machine.core_speed.fastest_s = 1.0 if len(machine.seen) < 11 else 0.7
-        answer(request)
-
-    assert measure(run, REQUESTS, protocol).disturbed
-
-
-def test_energy_is_counted_per_request(machine):
-    answer = machine.run()
-
-    def run(request):
-        answer(request)
-        machine.microjoules += 1500
-
-    assert measure(
-        run, REQUESTS, LatencyProtocol(min_requests=30, min_seconds=0.0)
-    ).latency().energy_mj == pytest.approx(1.5)
-
-
-def test_processor_time_counts_per_thread_that_can_run(machine, monkeypatch):
-    monkeypatch.setattr(interference, "_processors", lambda: 2)
-    protocol = LatencyProtocol(min_requests=10, min_seconds=0.0, repeats=0)
-    machine.share = 2.0
-    assert measure(machine.run(), REQUESTS, protocol, threads=2).cpu_share == pytest.approx(1.0)
-    assert measure(machine.run(), REQUESTS, protocol, threads=8).cpu_share == pytest.approx(1.0)
-    machine.share = 1.0
-    assert measure(machine.run(), REQUESTS, protocol, threads=2).disturbed
 
 
 def test_interleaving_goes_round_by_round_in_turning_order(machine):
@@ -281,15 +129,14 @@ def test_the_mean_gives_rounds_of_equal_time_equal_weight(machine):
     assert timing.latency().mean == pytest.approx(timing.rounds_ms.mean()) != pytest.approx(timing.samples_ms.mean())
 
 
-def test_a_single_measurement_is_one_round(machine):
-    timing = measure(machine.run(), REQUESTS, LatencyProtocol(min_requests=400, min_seconds=0.0))
-    assert timing.samples_ms.size == 400
-    np.testing.assert_allclose(timing.rounds_ms, [5.5])
+def round_of(seen: int, models: int = 2) -> int:
+    """The round, from zero, of the request that is served as number ``seen``; one request warms each round up."""
+    return (seen - 1 - 2 * models) // (11 * models)
 
 
 def test_disturbed_rounds_are_made_up_for_by_further_rounds(machine):
     protocol = LatencyProtocol(rounds=4, warmup_requests=1)
-    in_third = machine.run("a", share=lambda seen: 0.1 if rounds(seen) == 2 else 1.0)
+    in_third = machine.run("a", share=lambda seen: 0.1 if round_of(seen) == 2 else 1.0)
     runs = {"a": in_third, "b": machine.run("b")}
     timings = measure_interleaved(runs, REQUESTS, protocol)
     assert not timings["a"].disturbed and not timings["b"].disturbed
@@ -298,7 +145,7 @@ def test_disturbed_rounds_are_made_up_for_by_further_rounds(machine):
 
 def test_where_too_many_are_disturbed_the_least_disturbed_are_kept_and_marked(machine):
     protocol = LatencyProtocol(rounds=4, warmup_requests=1)
-    run = machine.run("a", share=lambda seen: 0.1 + 0.1 * rounds(seen, models=1))
+    run = machine.run("a", share=lambda seen: 0.1 + 0.1 * round_of(seen, models=1))
     timing = measure_interleaved({"a": run}, REQUESTS, protocol)["a"]
     assert timing.disturbed and timing.rounds_ms.size == 4
     assert timing.cpu_share == pytest.approx(np.mean([0.3, 0.4, 0.5, 0.6]), abs=0.03)
@@ -310,23 +157,3 @@ def test_one_disturbed_round_marks_the_model(machine):
     timings = measure_interleaved(runs, REQUESTS, protocol)
     assert timings["a"].disturbed
     assert not timings["b"].disturbed
-
-
-def test_garbage_collection_is_off_while_the_clock_runs_and_on_again():
-    during = []
-    measure(lambda _: during.append(gc.isenabled()), REQUESTS, LatencyProtocol(min_requests=10, min_seconds=0.0))
-    assert not any(during[-10:])
-    assert gc.isenabled()
-
-
-def test_the_real_clock_gives_positive_finite_samples():
-    timing = measure(lambda _: sum(range(500)), REQUESTS, LatencyProtocol(min_seconds=0.02))
-    assert timing.samples_ms.size % len(REQUESTS) == 0
-    assert timing.samples_ms.size >= 200
-    assert (timing.samples_ms > 0).all()
-    assert 0 < timing.cpu_share <= 1
-
-
-def test_no_requests_are_refused():
-    with pytest.raises(InputError, match="at least one request"):
-        measure(lambda _: None, [], LatencyProtocol())

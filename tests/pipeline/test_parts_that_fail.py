@@ -11,10 +11,11 @@ from short_search import BUDGET_S, LEAST_RESUME_S
 
 import autocompress
 from autocompress.distillation.augmentation import Augmenter
+from autocompress.distillation.training import Callbacks
 from autocompress.evaluation.compile import Compiled
 from autocompress.pipeline import baselines, finalists, search
 from autocompress.pipeline import refine as refinement
-from autocompress.preparation import super_networks, transfer_set
+from autocompress.preparation import student_training, super_networks, transfer_set
 from autocompress.study.prepared import Prepared
 from autocompress.study.prepared_files import TRANSFER
 from autocompress.study.shipped import MODEL, shipped_results
@@ -57,7 +58,7 @@ def test_no_part_after_the_teacher_ends_the_search(
     trained_checkpoint: str, tiny_data: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     with_augmented, outputs_of = transfer_set.with_augmented, Compiled.outputs
-    train = super_networks.train_super_network
+    train = student_training.train_super_network
 
     def no_spliced(*arguments: object) -> EncodedSplit:
         augmenter = next(each for each in arguments if isinstance(each, Augmenter))
@@ -73,12 +74,13 @@ def test_no_part_after_the_teacher_ends_the_search(
             raise MeasurementError("the graph's Add cannot broadcast")
         return outputs_of(self, split)
 
-    def no_bilstm(*arguments: object, **settings: object) -> object:
-        return fail() if "bilstm" in str(settings["message"]) else train(*arguments, **settings)  # type: ignore[arg-type]
+    def no_bilstm(*arguments: object) -> object:
+        callbacks = next(each for each in arguments if isinstance(each, Callbacks))
+        return fail() if "bilstm" in callbacks.message else train(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(transfer_set, "with_augmented", no_spliced)
     monkeypatch.setattr(Compiled, "outputs", one_text_breaks_the_file)
-    monkeypatch.setattr(super_networks, "train_super_network", no_bilstm)
+    monkeypatch.setattr(student_training, "train_super_network", no_bilstm)
     monkeypatch.setattr(baselines, "build_baselines", fail)
     monkeypatch.setattr(refinement, "refine", fail)
     monkeypatch.setattr(refinement, "LEAST_S", 0.0)

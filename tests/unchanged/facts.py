@@ -13,7 +13,7 @@ import numpy as np
 
 from autocompress.artifact.blocks import GraphInputs
 from autocompress.domain.shape import EncoderShape
-from autocompress.preparation.super_networks import drawn
+from autocompress.preparation.student_training import covering_configurations
 from autocompress.students import STUDENTS
 from autocompress.students.configuration import Configuration, configuration_digest, configuration_to_json, describe
 from autocompress.students.costs import latency_terms, size_terms
@@ -94,7 +94,7 @@ def _files(
     headed, with_heads = add_exit_heads(teacher, shape)
     sources = {"transformer": (headed, _filled(with_heads))}
     for student in space.students[1:]:
-        initial = STUDENTS[student].initial(teacher, shape, drawn(space, student), 0)[1]
+        initial = STUDENTS[student].initial(teacher, shape, covering_configurations(space, student), 0)[1]
         sources[student] = shape, _filled(initial)
     for design in designs:
         source_shape, arrays = sources[design.student]

@@ -1,0 +1,109 @@
+"""Trains the super-network of one student type so that it serves every configuration of a search space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from autocompress.distillation.recipes import training_settings
+from autocompress.distillation.student_texts import StudentTexts
+from autocompress.distillation.super_network import DistillationSettings, cheap_first, train_super_network
+from autocompress.distillation.training import Callbacks, TrainingReport, TrainingSettings
+from autocompress.distillation.training_state import TrainingState
+from autocompress.distillation.transfer import TransferSet
+from autocompress.domain.problem import Problem
+from autocompress.preparation.training_time import rows_per_second
+from autocompress.students import STUDENTS
+from autocompress.students.configuration import Configuration
+from autocompress.students.elastic import ElasticNetwork
+from autocompress.study.prepared import Prepared
+from autocompress.study.prepared_files import TEACHER
+from autocompress.system.events import Listener, silent
+from search_spaces import SearchSpace
+
+RANDOM_CONFIGURATIONS = 128
+DESIGN_SHARE = 0.5
+PROBE_S, PROBE_ROWS = 0.7, 512
+
+
+@dataclass(frozen=True)
+class StudentTraining:
+    """Trains a super-network of the type ``student``, a name of STUDENTS, for the configurations of ``space``.
+
+    Texts, their teacher and its outputs are those of ``prepared``; the seed is that of ``problem``.
+    """
+
+    prepared: Prepared
+    space: SearchSpace
+    problem: Problem
+    student: str
+
+    def initial_network(self) -> ElasticNetwork:
+        """Return the super-network before any training; it starts from the teacher's weights or word vectors."""
+        arrays, shape = self.prepared.source(TEACHER)
+        shape, arrays = STUDENTS[self.student].initial(arrays, shape, self._configurations, self.problem.seed)
+        return STUDENTS[self.student].network(shape, arrays)
+
+    def train(
+        self,
+        network: ElasticNetwork,
+        transfer: TransferSet,
+        settings: TrainingSettings,
+        listener: Listener = silent,
+        state: TrainingState | None = None,
+    ) -> TrainingReport:
+        """Train ``network`` in place, its cheap sub-networks more often than the others."""
+        multiplications = STUDENTS[self.student].multiplications
+        largest = max(multiplications(each, network.shape) for each in self._configurations) or 1.0
+
+        def cost(configuration: Configuration) -> float:
+            return multiplications(configuration, network.shape) / largest
+
+        return train_super_network(
+            network,
+            StudentTexts(transfer, self.prepared.vocabulary_order),
+            cheap_first(self._sample, cost),
+            DistillationSettings(settings, self.prepared.data.task.definition),
+            Callbacks(f"training the {self.student} super-network", listener),
+            state,
+        )
+
+    def reading_rate(self, parts: int = 1) -> float:
+        """Measure the rows per second that the training reads, in ``PROBE_S`` seconds with a network thrown away.
+
+        With a batch size that is only one of ``parts`` of the usual one the rate is found sooner, a little too low.
+        """
+        data, outputs = self.prepared.data, self.prepared.teacher_shape.num_outputs
+        real = data.train.subset(np.random.default_rng(self.problem.seed).permutation(len(data.train))[:PROBE_ROWS])
+        no_targets = np.zeros((len(real), outputs), np.float32)
+        transfer = TransferSet(real, no_targets, len(real), data.pad_id, data.unknown_id)
+        settings = training_settings(STUDENTS[self.student].recipe, PROBE_S, transfer, self.problem.seed)
+        settings = replace(settings, batch_size=settings.batch_size // parts, max_epochs=PROBE_ROWS)
+        report = self.train(self.initial_network(), transfer, settings)
+        return rows_per_second(report.epochs, len(real), report.seconds)
+
+    def _sample(self, rng: np.random.Generator) -> Configuration:
+        """Draw an initial design or a random point, equally often; quantization is left to refinement."""
+        if self._designs and rng.random() < DESIGN_SHARE:
+            return STUDENTS[self.student].as_trained(self._designs[int(rng.integers(len(self._designs)))])
+        return STUDENTS[self.student].as_trained(self.space.sample(rng, self.student))
+
+    @cached_property
+    def _designs(self) -> list[Configuration]:
+        return [design for design in self.space.initial_designs() if design.student == self.student]
+
+    @cached_property
+    def _configurations(self) -> list[Configuration]:
+        return covering_configurations(self.space, self.student)
+
+
+def covering_configurations(space: SearchSpace, student: str | None = None) -> list[Configuration]:
+    """Return a space's initial designs and enough random points to have the extremes of every parameter.
+
+    With a ``student`` only those of that type.
+    """
+    rng = np.random.default_rng(0)
+    designs = [design for design in space.initial_designs() if student in (None, design.student)]
+    return designs + [space.sample(rng, student) for _ in range(RANDOM_CONFIGURATIONS)]

@@ -1,0 +1,77 @@
+"""What a search prepares agrees with the teacher: its labels, its exits and what is cut from it."""
+
+import numpy as np
+import pytest
+
+import autocompress
+from autocompress.evaluation.compile import Compiled, serialise
+from autocompress.evaluation.cut import cut_weights, source_of
+from autocompress.preparation import labelling
+from autocompress.preparation.labelling import teacher_outputs
+from autocompress.preparation.surrogate import exit_confidences, exit_designs, layer_outputs
+from autocompress.students.configuration import configuration_digest
+from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
+from autocompress.study.prepared import Prepared
+from autocompress.study.prepared_files import TEACHER
+from autocompress.tasks.metrics import unexplained
+
+pytestmark = pytest.mark.usefixtures("short_searches")
+
+
+def test_the_teachers_8_bit_file_labels_texts_as_the_teacher_does(study: autocompress.Study, monkeypatch):
+    prepared, notes = Prepared(study.folder), []
+    exact, validation = prepared.validation_outputs, prepared.data.validation
+    quick = teacher_outputs(prepared, validation, notes.append)
+    assert 0 < unexplained(quick.logits, exact) < labelling.UNEXPLAINED
+    assert quick.hidden is not None and len(quick.hidden.values) == len(validation)
+    assert not [event for event in notes if event.kind == "note"]
+    monkeypatch.setattr(labelling, "UNEXPLAINED", 0.0)
+    slow = teacher_outputs(prepared, validation, notes.append)
+    assert "labelled in PyTorch" in next(event.message for event in notes if event.kind == "note")
+    assert unexplained(slow.logits, exact) < 1e-3 and slow.hidden is None
+    assert not np.array_equal(slow.logits, quick.logits)
+
+
+def test_labelling_ends_when_its_time_is_over(study: autocompress.Study, monkeypatch):
+    prepared, notes = Prepared(study.folder), []
+    validation, exact = prepared.data.validation, prepared.validation_outputs
+    monkeypatch.setattr(labelling, "CHUNK", 50)
+    quick = teacher_outputs(prepared, validation, notes.append, enough=lambda labelled: labelled >= 50)
+    assert quick.hidden is not None and len(quick.logits) == len(quick.hidden.values) == 50
+    assert unexplained(quick.logits, exact[:50]) < labelling.UNEXPLAINED
+    monkeypatch.setattr(labelling, "UNEXPLAINED", 0.0)
+    assert len(teacher_outputs(prepared, validation, notes.append, enough=lambda labelled: True).logits) == 50
+    assert len(teacher_outputs(prepared, validation, notes.append).logits) == 120
+
+
+def test_how_sure_exits_are_is_read_from_the_super_network(study: autocompress.Study):
+    single, pairs = (exit_confidences(Prepared(study.folder), batch_size, "confidence") for batch_size in (1, 2))
+    assert single.shape == (2, 120) and pairs.shape == (2, 60)
+    assert (single >= 0.5).all() and (single <= 1.0).all()
+    assert np.array_equal(pairs, np.minimum(single[:, ::2], single[:, 1::2]))
+
+
+def test_lower_layers_and_exits_are_cut_from_the_teacher_and_answer_as_its_heads_do(study: autocompress.Study):
+    prepared = Prepared(study.folder)
+    shape, data, outputs = prepared.teacher_shape, prepared.data, layer_outputs(prepared)
+    assert outputs.shape == (2, 120, 2) and np.array_equal(outputs[1], prepared.validation_outputs)
+    lower = TransformerConfiguration.uniform(shape, 32, layers=(0,))
+    with_exit = TransformerConfiguration.uniform(shape, 32, exit=ExitConfiguration((0,), 0.5))
+    for configuration in (lower, with_exit):
+        assert source_of(prepared, configuration) == TEACHER
+        arrays, _ = cut_weights(prepared, configuration)
+        found = Compiled(prepared, serialise(prepared, arrays, shape, configuration)).outputs(data.validation)
+        assert unexplained(found, outputs[0]) < 0.02
+    for elsewhere in (
+        TransformerConfiguration.uniform(shape, layers=(1,)),
+        TransformerConfiguration.uniform(shape, layers=(0,), hidden_size=shape.hidden_size // 2),
+    ):
+        assert source_of(prepared, elsewhere) == "transformer"
+
+
+def test_exit_designs_are_measured_after_the_spaces_own(study: autocompress.Study):
+    prepared = Prepared(study.folder)
+    designs = exit_designs(prepared, 1)
+    assert designs and all(source_of(prepared, design) == TEACHER for design in designs)
+    measured = {result.digest for result in study.store.results()}
+    assert {configuration_digest(design) for design in designs[:1]} <= measured
