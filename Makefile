@@ -13,7 +13,7 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
-# Whole searches that are killed, damaged or broken, and broken environments: minutes more, and a part of what CI runs.
+# Whole searches that are killed, damaged, broken or extended, and broken environments: minutes more, a part of what CI runs.
 faults: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m faults
 

@@ -28,7 +28,7 @@ def span(values: Sequence[Any]) -> str:
 
 
 def always(value: Any, shape: EncoderShape) -> bool:
-    """Return True: a dimension's ``near`` or ``whole`` that holds for every value."""
+    """Return True: a dimension's ``near_teacher`` or ``keeps_layers`` that holds for every value."""
     return True
 
 
@@ -85,10 +85,10 @@ class Dimension:
     exits. ``options`` returns the values to choose from, and ``neutral`` the one that changes nothing (the teacher's,
     at 8 bits); both take the teacher's shape. ``smallest`` picks the option of the smallest and fastest model.
 
-    ``near`` tells whether, at a value, weights cut from the teacher itself are a better start than those of a trained
-    super-network. ``whole`` tells whether a value leaves the teacher's layers unchanged, so that training gains
-    nothing. Where they are None, they hold for the neutral value alone. ``latency`` adds terms, by name, to those of
-    the student type's latency.
+    ``near_teacher`` tells whether, at a value, weights cut from the teacher itself are a better start than those of a
+    trained super-network. ``keeps_layers`` tells whether a value leaves the teacher's layers unchanged, so that further
+    training gains nothing. Where they are None, they hold for the neutral value alone. ``latency`` adds terms, by name,
+    to those of the student type's latency.
     """
 
     name: str
@@ -102,8 +102,8 @@ class Dimension:
     feature: Feature
     per_layer: bool = False
     omitted: Value | None = None
-    near: Callable[[Any, EncoderShape], bool] | None = None
-    whole: Callable[[Any, EncoderShape], bool] | None = None
+    near_teacher: Callable[[Any, EncoderShape], bool] | None = None
+    keeps_layers: Callable[[Any, EncoderShape], bool] | None = None
     latency: Mapping[str, CostTerm] | None = None
 
     def choice(self, student: str, shape: EncoderShape, free: AbstractSet[str], index: int = 0) -> Choice[Any]:
@@ -137,14 +137,14 @@ class Dimension:
         found = [self.feature.numbers(value, shape) for value in self.values(configuration)]
         return [float(number) for number in np.mean(found, axis=0)]
 
-    def is_near(self, configuration: Any, shape: EncoderShape) -> bool:
-        """Return whether ``near`` holds for every value of the configuration."""
-        neutral, near = self.neutral(shape), self.near
+    def is_near_teacher(self, configuration: Any, shape: EncoderShape) -> bool:
+        """Return whether ``near_teacher`` holds for every value of the configuration."""
+        neutral, near = self.neutral(shape), self.near_teacher
         return all(value == neutral if near is None else near(value, shape) for value in self.values(configuration))
 
-    def is_whole(self, configuration: Any, shape: EncoderShape) -> bool:
-        """Return whether ``whole`` holds for every value of the configuration."""
-        neutral, whole = self.neutral(shape), self.whole
+    def keeps_teacher_layers(self, configuration: Any, shape: EncoderShape) -> bool:
+        """Return whether ``keeps_layers`` holds for every value of the configuration."""
+        neutral, whole = self.neutral(shape), self.keeps_layers
         return all(value == neutral if whole is None else whole(value, shape) for value in self.values(configuration))
 
 

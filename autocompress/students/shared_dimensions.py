@@ -66,8 +66,8 @@ VOCABULARY_SIZE = Dimension(
     smallest=min,
     label=Label(100, "v"),
     feature=Feature(vocabulary_number),
-    near=always,
-    whole=always,
+    near_teacher=always,
+    keeps_layers=always,
 )
 EMBEDDING_BITS = Dimension(
     name="embedding_bits",
@@ -79,6 +79,6 @@ EMBEDDING_BITS = Dimension(
     smallest=min,
     label=Label(90, "e"),
     feature=Feature(rounding),
-    near=always,
-    whole=always,
+    near_teacher=always,
+    keeps_layers=always,
 )

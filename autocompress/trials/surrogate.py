@@ -27,7 +27,7 @@ from autocompress.trials.quality_model import MOST, QualityModel, from_log_loss,
 from search_spaces import SearchSpace
 
 Array = NDArray[np.float64]
-STARTERS = 6
+NUM_INITIAL_DESIGNS = 6
 """Initial designs of the search space that are measured before any proposal."""
 TRIAL_S = 0.8
 """Seconds of a trial apart from serving requests."""
@@ -79,7 +79,7 @@ class Surrogate:
         """Take what proposals depend on besides the measured points.
 
         ``requests`` is the number of requests that a trial serves to measure quality, which predicts its seconds.
-        ``designs`` are measured after the first ``STARTERS`` designs of the space.
+        ``designs`` are measured after the first ``NUM_INITIAL_DESIGNS`` designs of the space.
         """
         self._space = space
         self._requests = requests
@@ -92,7 +92,7 @@ class Surrogate:
 
     def initial_designs(self) -> list[Configuration]:
         """Return the designs to measure before any proposal; other designs of the space are candidates later."""
-        return [*self._space.initial_designs()[:STARTERS], *self._designs]
+        return [*self._space.initial_designs()[:NUM_INITIAL_DESIGNS], *self._designs]
 
     def propose(
         self,

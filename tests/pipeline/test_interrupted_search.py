@@ -17,7 +17,7 @@ import autocompress
 from autocompress.preparation.surrogate import LOSSES
 from autocompress.study.store import StudyStore
 from autocompress.system.errors import StorageError
-from autocompress.trials.surrogate import STARTERS
+from autocompress.trials.surrogate import NUM_INITIAL_DESIGNS
 
 pytestmark = pytest.mark.usefixtures("short_searches")
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("short_searches")
 def test_resume_adds_trials_and_keeps_the_old_ones(study: autocompress.Study, tmp_path: Path):
     shutil.copytree(study.folder, tmp_path / "tiny")
     before = {result.trial: result for result in study.store.results()}
-    trials = STARTERS + len(LOSSES) + 3
+    trials = NUM_INITIAL_DESIGNS + len(LOSSES) + 3
     resumed = autocompress.resume("tiny", studies_dir=tmp_path, trials=trials, time_budget_s=RESUMED_S)
     after = {result.trial: result for result in resumed.store.results()}
     assert len(after) == trials and resumed.state == "finished"

@@ -39,7 +39,7 @@ def test_a_file_that_cannot_serve_fails_its_trial(
     if harm == "NaN":
         arrays, shape = cut_weights(evaluator.prepared, configuration_from_json(request.configuration))
         broken = {name: np.full_like(array, np.nan) for name, array in arrays.items()}
-        monkeypatch.setattr(Prepared, "weights", lambda *_: (broken, shape))
+        monkeypatch.setattr(trial, "cut_weights", lambda *_: (broken, shape))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         result = run_job(evaluator, BUILD, request)

@@ -75,7 +75,7 @@ RANK = Dimension(
     feature=Feature(lambda share, shape: (1.0 - share,), "rank"),
     per_layer=True,
     omitted=1.0,
-    near=always,
+    near_teacher=always,
     latency={"low_rank_layers": CostTerm(0.01, low_rank_layers)},
 )
 LINEAR_FORMS["low_rank"] = LOW_RANK

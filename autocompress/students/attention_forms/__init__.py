@@ -13,7 +13,9 @@ ATTENTION_FORMS: dict[str, AttentionForm] = {"full": FULL}
 
 def attention_of(layer: Any) -> AttentionForm:
     """Return the form that a layer's configuration asks for, or the teacher's without a configuration."""
-    return [form for form in ATTENTION_FORMS.values() if layer is None or form.applies(layer)][-1 if layer else 0]
+    if layer is None:
+        return FULL
+    return [form for form in ATTENTION_FORMS.values() if form.applies(layer)][-1]
 
 
 __all__ = ["ATTENTION_FORMS", "AttentionForm", "attention_of"]

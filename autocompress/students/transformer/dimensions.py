@@ -47,12 +47,12 @@ class KeptLayers(Dimension):
         kept, depth = set(self.values(configuration)), shape.num_hidden_layers
         return [len(kept) / depth, *(0.5 * (index in kept) for index in range(depth))]
 
-    def is_near(self, configuration: Any, shape: EncoderShape) -> bool:
+    def is_near_teacher(self, configuration: Any, shape: EncoderShape) -> bool:
         """Return whether the kept layers are the lowest: untrained, a layer can only read the one below it."""
         kept = self.values(configuration)
         return kept == list(range(len(kept)))
 
-    def is_whole(self, configuration: Any, shape: EncoderShape) -> bool:
+    def keeps_teacher_layers(self, configuration: Any, shape: EncoderShape) -> bool:
         """Return True: leaving layers out does not change the others."""
         return True
 
@@ -90,7 +90,7 @@ NUM_ATTENTION_HEADS = Dimension(
     label=Label(30, "A"),
     feature=Feature(lambda heads, shape: (float(np.sqrt(heads / shape.num_attention_heads)),), "heads", min),
     per_layer=True,
-    near=lambda heads, shape: heads >= LEAST_WIDTH * shape.num_attention_heads,
+    near_teacher=lambda heads, shape: heads >= LEAST_WIDTH * shape.num_attention_heads,
 )
 INTERMEDIATE_SIZE = Dimension(
     name="intermediate_size",
@@ -103,7 +103,7 @@ INTERMEDIATE_SIZE = Dimension(
     label=Label(40, "F"),
     feature=Feature(lambda size, shape: (float(np.sqrt(size / shape.intermediate_size)),), "neurons", min),
     per_layer=True,
-    near=lambda size, shape: size >= LEAST_WIDTH * shape.intermediate_size,
+    near_teacher=lambda size, shape: size >= LEAST_WIDTH * shape.intermediate_size,
 )
 ATTENTION_BITS = Dimension(
     name="attention_bits",
@@ -116,8 +116,8 @@ ATTENTION_BITS = Dimension(
     label=WEIGHT_LABEL,
     feature=Feature(rounding, "rounding"),
     per_layer=True,
-    near=any_value,
-    whole=is_not_rounded,
+    near_teacher=any_value,
+    keeps_layers=is_not_rounded,
 )
 FEED_FORWARD_BITS = Dimension(
     name="feed_forward_bits",
@@ -130,8 +130,8 @@ FEED_FORWARD_BITS = Dimension(
     label=WEIGHT_LABEL,
     feature=Feature(rounding, "rounding"),
     per_layer=True,
-    near=any_value,
-    whole=is_not_rounded,
+    near_teacher=any_value,
+    keeps_layers=is_not_rounded,
 )
 LAYER_SPARSITY = Dimension(
     name="sparsity",
@@ -144,6 +144,6 @@ LAYER_SPARSITY = Dimension(
     label=SPARSITY_LABEL,
     feature=Feature(zeros, "zeros"),
     per_layer=True,
-    near=any_value,
-    whole=has_no_zeros,
+    near_teacher=any_value,
+    keeps_layers=has_no_zeros,
 )

@@ -59,11 +59,11 @@ class Exits(Dimension):
             1.0 - float(reach(configuration, confidences).mean()),
         ]
 
-    def is_near(self, configuration: Any, shape: EncoderShape) -> bool:
+    def is_near_teacher(self, configuration: Any, shape: EncoderShape) -> bool:
         """Return True: exits change no weights."""
         return True
 
-    def is_whole(self, configuration: Any, shape: EncoderShape) -> bool:
+    def keeps_teacher_layers(self, configuration: Any, shape: EncoderShape) -> bool:
         """Return True: exits change no layers."""
         return True
 

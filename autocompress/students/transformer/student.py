@@ -123,11 +123,11 @@ class TransformerStudent(StudentType):
         ends_early = len(configuration.layers) < shape.num_hidden_layers or configuration.exit is not None
         if ends_early and not has_layer_heads:
             return False
-        return all(dimension.is_near(configuration, shape) for dimension in dimensions_of(self.name))
+        return all(dimension.is_near_teacher(configuration, shape) for dimension in dimensions_of(self.name))
 
     def keeps_teacher_layers(self, configuration: TransformerConfiguration, shape: EncoderShape) -> bool:
         """Return whether every dimension's ``is_whole`` holds."""
-        return all(dimension.is_whole(configuration, shape) for dimension in dimensions_of(self.name))
+        return all(dimension.keeps_teacher_layers(configuration, shape) for dimension in dimensions_of(self.name))
 
     def untrained(self, teacher: Arrays, shape: EncoderShape, configuration: Configuration) -> Arrays:
         """Return the teacher's own weights, with its head after the last kept layer."""
