@@ -1,7 +1,6 @@
-"""The Python interface, over which the command line is a thin layer.
+"""Provides the Python interface: start, plan, resume, open and list searches. The command line calls these functions.
 
-To read a study takes neither torch nor Ray: what runs a search (``pipeline.runs``) and what draws (matplotlib) is
-imported by the functions that need it.
+Opening a study imports neither torch nor Ray: functions that run a search or draw import what they need themselves.
 """
 
 from __future__ import annotations
@@ -52,16 +51,16 @@ def search(
     accept_teacher: bool = Problem.accept_teacher,
     on_event: Listener | None = None,
 ) -> Study:
-    """Search for small and fast forms of a BERT-like model and return the study with its measured Pareto front.
+    """Compress a BERT-like model: search for small, fast models and return the study with their measured Pareto front.
 
-    The study is written to the folder ``studies_dir/study`` as it goes; ``resume`` continues one that was interrupted.
-    Without ``model`` and ``train`` the built-in demo is searched. None leaves a constraint out.
+    The study is saved in the folder ``studies_dir/study`` while it runs; ``resume`` continues it if it is interrupted.
+    Without ``model`` and ``train`` the built-in demo is searched. A constraint that is None does not apply.
 
     Args:
         {parameters}
 
     Returns:
-        The finished study. That its front holds a feasible point is not promised: see ``FrontPoint.feasible``.
+        The finished study. It is possible that no point of its front meets the constraints (``FrontPoint.feasible``).
 
     Raises:
         InputError: A value is out of its range, or the data, the checkpoint or a constraint cannot be used.
@@ -107,9 +106,10 @@ def run(
     on_event: Listener | None = None,
     begun: float | None = None,
 ) -> Study:
-    """Run ``search`` for a problem that is one value already.
+    """Run a search, as ``search`` does, for a ``Problem``, and return the finished study.
 
-    The time budget counts from ``begun``, a reading of ``time.monotonic``, or from now. Raises what ``search`` raises.
+    The time budget counts from ``begun``, a reading of ``time.monotonic``, or from now if it is None. Raises the errors
+    of ``search``.
     """
     begun = begun or time.monotonic()
     from autocompress.pipeline import runs
@@ -120,7 +120,7 @@ def run(
 
 
 def plan(problem: Problem, *, study: str | None = None, studies_dir: str | Path = STUDIES) -> str:
-    """Check a problem as ``run`` does and describe the search, in several lines; nothing is trained or written.
+    """Check a problem as ``run`` does and return a description of its search; nothing is trained or written.
 
     Example:
         >>> problem = Problem("checkpoint", DataSource("train.csv"), time_budget_s=120.0)
@@ -145,7 +145,7 @@ def resume(
     on_event: Listener | None = None,
     begun: float | None = None,
 ) -> Study:
-    """Continue an interrupted or finished study; every finished trial is kept.
+    """Continue an interrupted or finished study and return it; every finished trial is kept.
 
     Args:
         study: The study's name.
@@ -169,7 +169,7 @@ def resume(
 
 
 def open_study(study: str, studies_dir: str | Path = STUDIES) -> Study:
-    """Open a study to read; it may be running. StudyError if there is none of that name.
+    """Return a study for reading, also while it runs; StudyError if there is none of that name.
 
     Example:
         >>> open_study("whole").state
@@ -179,7 +179,7 @@ def open_study(study: str, studies_dir: str | Path = STUDIES) -> Study:
 
 
 def list_studies(studies_dir: str | Path = STUDIES) -> list[StudySummary]:
-    """Summarize all studies in a folder, by name.
+    """Return the summaries of all studies in a folder, in the order of their names.
 
     Example:
         >>> [(summary.study, summary.trials["complete"]) for summary in list_studies()]
@@ -189,9 +189,9 @@ def list_studies(studies_dir: str | Path = STUDIES) -> list[StudySummary]:
 
 
 def default_name(problem: Problem) -> str:
-    """Name a study after the training file (``demo`` without one), with date and time.
+    """Return a study name made of the training file's name (``demo`` without one), the date and the time.
 
-    What of the file's name cannot be in a study's is left out.
+    The file's name is cut to 40 characters; backslashes and characters that cannot be printed become ``-``.
     """
     stem = "demo" if problem.data.train is None else Path(problem.data.train).stem.lstrip(".")
     base = "".join(letter if letter.isprintable() and letter != "\\" else "-" for letter in stem[:40]) or "study"

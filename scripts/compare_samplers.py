@@ -203,9 +203,9 @@ def readme(found: dict[str, Any], bench: Bench, arguments: argparse.Namespace) -
 **Question.** Does the search spend its time better than the samplers that one could use instead?
 
 **Answer.** Its front reaches the final hypervolume of the best of random, NSGA-II and TPE in {share:.2f} of the time
-(median of {arguments.seeds} seeds: {shares}). The surrogate's predictions of latency are off by {middle:.1f}% in the
-median ({high:.0f}% at the 90th percentile) over {found["proposals"]} proposals, those of size by {size:.1f}%, those of
-validation quality by {found["median_quality_error_points"]:.1f} points.
+(median of {arguments.seeds} seeds; from the first to the last seed: {shares}). The surrogate's predictions of latency
+are off by {middle:.1f}% in the median ({high:.0f}% at the 90th percentile) over {found["proposals"]} proposals, those
+of size by {size:.1f}%, those of validation quality by {found["median_quality_error_points"]:.1f} points.
 
 **Command.**
 

@@ -1,4 +1,4 @@
-"""Measured figures: typed values with a JSON form, shared by trials, baselines, manifests and reports."""
+"""Defines the measured figures of a model, which trials, baselines, manifests and reports store as JSON."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from autocompress.system.serialization import Stored
 
 @dataclass(frozen=True)
 class Quality(Stored):
-    """A task metric on one split: a fraction (0.907, not 90.7), higher is better; ``interval`` is 95% bootstrap.
+    """Holds a task metric on the ``count`` rows of one split, as a fraction (0.907, not 90.7) of which more is better.
 
-    ``expected`` is the metric to expect on fresh texts (tasks/expected.py), where that is known.
+    ``interval`` is its 95% bootstrap interval over the rows. ``secondary`` are further metrics by name. ``expected`` is
+    an estimate of the metric on new texts (tasks/expected.py), or None if there is none.
     """
 
     metric: str
@@ -23,18 +24,19 @@ class Quality(Stored):
 
     @property
     def estimate(self) -> float:
-        """The value to choose by: the expected one, or the measured one where none is known."""
+        """Return the value to choose models by: the expected one, or the measured one if there is none."""
         return self.value if self.expected is None else self.expected
 
 
 @dataclass(frozen=True)
 class Latency(Stored):
-    """Milliseconds per request at the problem's batch size and threads, over real token lengths.
+    """Holds the milliseconds per request, at the target's batch size and threads and over the texts' token lengths.
 
-    ``mean`` is that of the median round of the measurement, ``mean_interval`` where another such measurement's is
-    expected at 95% (statistics.repeat_interval). ``cpu_share`` is CPU time over wall time, whose fall below 1 shows a
-    disturbed run; ``disturbed`` is set where repeating did not help. ``energy_mj`` is what the processor packages used
-    per request, in millijoules, with all else that ran; None where the system does not tell.
+    ``mean`` is the mean of the median round (measurement/interference.py); the mean of another measurement is in
+    ``mean_interval`` with 95% probability (``repeat_interval``). ``p50`` and ``p95`` are percentiles over ``count``
+    timed requests. ``cpu_share`` is the CPU time used over that available to the threads; less than 1 is a sign of
+    interference. ``disturbed`` tells that other work interfered even when the measurement was repeated. ``energy_mj``
+    is the energy per request of the processor packages, in millijoules, whatever else ran; None if it is not reported.
     """
 
     mean: float
@@ -47,13 +49,13 @@ class Latency(Stored):
     energy_mj: float | None = None
 
     def statistic(self, name: str) -> float:
-        """``mean``, ``p50`` or ``p95`` in milliseconds."""
+        """Return ``mean``, ``p50`` or ``p95`` by name, in milliseconds; KeyError for another name."""
         return {"mean": self.mean, "p50": self.p50, "p95": self.p95}[name]
 
 
 @dataclass(frozen=True)
 class Figures(Stored):
-    """Everything measured from one file. ``memory_bytes`` is the peak resident memory of a process that serves it."""
+    """Holds all figures of one model file; ``memory_bytes`` is the peak resident memory of a process that serves it."""
 
     validation: Quality
     latency_ms: Latency
@@ -64,7 +66,7 @@ class Figures(Stored):
 
 @dataclass(frozen=True)
 class Baseline(Stored):
-    """The figures of a stock path: ``pytorch-fp32``, ``onnxruntime-fp32``, ``onnxruntime-int8``."""
+    """Holds the figures of a baseline, ``pytorch-fp32``, ``onnxruntime-fp32`` or ``onnxruntime-int8``."""
 
     name: str
     figures: Figures

@@ -1,6 +1,6 @@
-"""What each parameter of a search means, for ``--help`` and for the docstring of ``autocompress.search`` alike.
+"""Describes each parameter of a search once, for both ``--help`` and the docstring of ``autocompress.search``.
 
-Types and defaults stand in the signature, ranges are checked by ``Problem`` and its parts.
+Types and defaults are in the signature; ``Problem`` and its parts check the values.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 class Parameter:
     """Describes one parameter.
 
-    ``meaning`` is half a sentence that both interfaces show; ``option`` goes on from it on the command line, where
-    values have units of their own; ``python`` are sentences for Python: unit, range, and what None stands for.
+    ``meaning`` is a sentence without its full stop, which both interfaces show. On the command line, where values have
+    units, ``option`` continues it. In Python, the sentences ``python`` follow it: unit, range, and the meaning of None.
     """
 
     meaning: str
@@ -30,7 +30,7 @@ class Parameter:
 
     @property
     def help(self) -> str:
-        """The line of ``--help``."""
+        """Return the text that ``--help`` shows."""
         return f"{self.meaning}{self.option}."
 
 
@@ -74,9 +74,9 @@ PARAMETERS = {
 
 
 def documented(function: _Function) -> _Function:
-    """Put a line per parameter of ``function`` in place of ``{parameters}`` in its docstring: type, default, meaning.
+    """Replace ``{parameters}`` in the docstring of ``function`` by type, default and meaning of each parameter.
 
-    KeyError for a parameter that ``PARAMETERS`` lacks.
+    Returns the same function. Raises KeyError if ``PARAMETERS`` lacks one of its parameters.
     """
     lines = "\n".join(_lines(function))
     if function.__doc__ is not None:  # as under python -OO

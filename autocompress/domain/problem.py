@@ -1,4 +1,4 @@
-"""A search request: model, data, target, constraints and budget, as one frozen value."""
+"""Defines a problem: which model to compress, on which data, for which target, constraints and budget."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ LATENCY_STATISTICS = ("mean", "p50", "p95")
 
 @dataclass(frozen=True)
 class DataSource(Stored):
-    """The place of the labelled text: files (or one name the ``datasets`` library knows, in ``train``) and its columns.
+    """Names the labelled text: the files of the splits, the columns and the kind of task.
 
-    ``train`` is None for the built-in demo. Columns that are None are found by their usual names. ``task`` names a kind
-    of task (``TASK_KINDS``, which lies above this room, so that the name is checked there); None leaves it to the
-    checkpoint and the labels. Raises InputError for empty names, and for anything given without ``train``.
+    ``train`` may instead be a name that the ``datasets`` library knows, and is None for the built-in demo. A split that
+    is None is taken from the training rows, a column that is None is found by its usual names. ``task`` is a key of
+    ``TASK_KINDS``, which is checked when the data are read; None lets the checkpoint and the labels decide. Raises
+    InputError if a name is empty or not valid Unicode, or if anything is given without ``train``.
     """
 
     train: str | None = None
@@ -49,7 +50,10 @@ class DataSource(Stored):
 
 @dataclass(frozen=True)
 class Target(Stored):
-    """How the model will be served, and therefore how it is measured."""
+    """Describes how the model will be served: texts per request, threads, and the latency statistic that is bounded.
+
+    Models are measured in the same way. InputError for a count below 1 or an unknown statistic.
+    """
 
     batch_size: int = 1
     threads: int = 1
@@ -67,10 +71,10 @@ class Target(Stored):
 
 @dataclass(frozen=True)
 class Constraints(Stored):
-    """Upper bounds on latency, size and memory, lower bounds on quality; None is no bound.
+    """Holds upper bounds on latency, size and memory and lower bounds on quality; None means no bound.
 
-    ``max_drop`` is in points of the task's metric below the teacher (1.0 is 0.01 of accuracy); ``min_quality`` is a
-    fraction. Quality constraints are checked on validation data: test data steers nothing.
+    ``max_drop`` is the quality that may be lost to the teacher, in points (1.0 is 0.01 of the metric); ``min_quality``
+    is a fraction. Quality is that on validation data, never on test data. InputError for bounds out of range.
     """
 
     max_latency_ms: float | None = None
@@ -92,10 +96,12 @@ class Constraints(Stored):
 
 @dataclass(frozen=True)
 class Problem(Stored):
-    """A whole search request. ``model`` is None for the built-in demo's checkpoint.
+    """Holds everything that is asked of a search.
 
-    With ``accept_teacher`` a trained head is the teacher even if labelled rows speak against it. InputError for values
-    that cannot be asked for.
+    ``model`` is a checkpoint folder or hub name, None for the built-in demo's. ``time_budget_s`` is wall-clock time
+    for all phases, ``trials`` the largest number of trials and ``workers`` the number of parallel builders; None leaves
+    them to the time and to the cores. With ``accept_teacher`` a checkpoint's trained head is used even if a check
+    against the labels fails. InputError for values out of range.
     """
 
     model: str | None = None
@@ -127,17 +133,20 @@ class Problem(Stored):
             raise InputError(f"model must be a checkpoint folder or a hub name, but got {self.model!r}")
 
     def to_json(self) -> dict[str, Any]:
-        """The versioned JSON form; ``from_json`` gives the equal value back."""
+        """Return the JSON form with its version; ``from_json`` reads it back to an equal value."""
         return {"version": VERSION, **super().to_json()}
 
     @classmethod
     def from_json(cls, data: Any) -> Problem:
-        """Read the JSON form; InputError if it is of another version or not a problem."""
+        """Read the JSON form; InputError if it has another version or is not a problem."""
         return super().from_json(fields_of(data, "problem", VERSION))
 
 
 def differences(old: Problem, new: Problem) -> list[str]:
-    """List what differs, as in ``constraints.max_latency_ms: 20.0 -> 10.0``, but for budget, trials and workers."""
+    """List the fields that differ, as ``constraints.max_latency_ms: 20.0 -> 10.0``.
+
+    What may differ when a study is resumed is left out: time budget, trials, workers and Ray address.
+    """
     free = {"time_budget_s", "trials", "workers", "ray_address"}
     lines = []
     for field in fields(Problem):

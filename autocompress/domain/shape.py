@@ -1,4 +1,4 @@
-"""The sizes of a BERT-like encoder."""
+"""Defines the shape of a BERT-like encoder: all sizes that its weights and its graph depend on."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from autocompress.system.serialization import Stored
 
 @dataclass(frozen=True)
 class EncoderShape(Stored):
-    """Sizes of a BERT-like encoder, in the words of Hugging Face.
+    """Holds the sizes of a BERT-like encoder and its head, under the names that Hugging Face gives them.
 
-    ``max_positions`` counts usable positions (RoBERTa's two reserved rows are not counted). ``head_pooling`` is
-    ``first`` (the [CLS] vector) or ``mean``; ``head_activation`` stands between the two linear layers of a head. Both
-    are of the head after the last layer: heads lower down read the mean of the tokens, with relu.
+    ``max_positions`` is the number of usable positions, without RoBERTa's two reserved rows; ``num_outputs`` is that of
+    the head. The head after the last layer reads the first token's vector ([CLS]) or the mean over the tokens
+    (``head_pooling``: ``first`` or ``mean``), and has ``head_activation`` between its two linear layers. Heads after
+    lower layers always read the mean and have relu.
     """
 
     num_hidden_layers: int
@@ -32,13 +33,13 @@ class EncoderShape(Stored):
 
     @property
     def head_size(self) -> int:
-        """The width of one attention head, which stays when heads are pruned."""
+        """Return the width of an attention head, which pruning heads does not change."""
         return self.hidden_size // self.num_attention_heads
 
     def pooling_after(self, layer: int) -> str:
-        """What the head after a layer reads, ``first`` or ``mean``."""
+        """Return what the head after the layer with this index reads: ``first`` or ``mean``."""
         return self.head_pooling if layer == self.num_hidden_layers - 1 else "mean"
 
     def activation_after(self, layer: int) -> str:
-        """The activation in the head after a layer."""
+        """Return the activation in the head after the layer with this index."""
         return self.head_activation if layer == self.num_hidden_layers - 1 else "relu"

@@ -70,8 +70,9 @@ def answer_sentences(comparison: Comparison) -> list[str]:
         f"{comparison.metric} in {fastest.mean_ms:.3g} ms.",
         f"For {len(matched)} of {len(rivals)} the front has a point whose {comparison.metric} is not significantly "
         f"lower, and the fastest such point is {span}.",
-        f"The slowest point that is at least as fast is not significantly lower for {equal} of {len(rivals)}; "
-        f"for {above} of them its {comparison.metric} is equal or higher.",
+        f"For each alternative, take the slowest point that is at least as fast: its {comparison.metric} is not "
+        f"significantly lower than the alternative's in {equal} of {len(rivals)} cases, "
+        f"and equal or higher in {above}.",
         f"With {comparison.test_rows:,} test rows differences below {max(half_widths):.1f} points can go unnoticed, "
         "so the differences stand beside the factors.",
     ]

@@ -1,4 +1,4 @@
-"""The kinds of task that exist, by name; a file named in AUTOCOMPRESS_EXTENSIONS may add another."""
+"""Maps the name of each kind of task to its definition; a file named in AUTOCOMPRESS_EXTENSIONS may add another."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TASK_KINDS: dict[str, TaskKind] = {kind.name: kind for kind in (CLASSIFICATION, 
 
 
 def task_kind(name: str, what: str = "task") -> TaskKind:
-    """The kind of that name; InputError, which calls the name ``what``, lists the names where there is none."""
+    """Return the kind with this name. Otherwise raise InputError, which lists the kinds and calls the name ``what``."""
     if name not in TASK_KINDS:
         raise InputError(f"{what} must be one of {', '.join(TASK_KINDS)}, but got {name!r}")
     return TASK_KINDS[name]

@@ -1,4 +1,4 @@
-"""One of several classes for a text."""
+"""Defines classification: a model assigns one of several classes to a text, or to a pair of texts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Classification(TaskKind):
-    """Maps a text to the class of its largest logit; steered by accuracy."""
+    """Predicts the class with the largest logit; a search maximizes accuracy, and macro-F1 is reported beside it."""
 
     name = "classification"
     labels_are_names = True
@@ -36,7 +36,7 @@ class Classification(TaskKind):
         return class_indices(values, label_names, where)
 
     def check_labels(self, labels: Labels, split: str, origin: str) -> None:
-        """Accept any labels: accuracy has a value on all of them."""
+        """Accept all labels, since accuracy is defined for any."""
 
     def classes_of(self, labels: Labels) -> NDArray[np.int64] | None:
         return labels.astype(np.int64)
@@ -54,7 +54,7 @@ class Classification(TaskKind):
         return per_example_correct(outputs, labels)
 
     def guessing_quality(self, labels: Labels) -> float:
-        """The share of the most frequent class."""
+        """Return the share of the most frequent class, which is the accuracy of always answering it."""
         return float(np.bincount(labels.astype(np.int64)).max() / len(labels))
 
     def expected_quality(self, outputs: Outputs, teacher: Outputs, labels: Labels) -> float | None:
@@ -67,9 +67,10 @@ class Classification(TaskKind):
         return "confidence"
 
     def distillation_loss(self, student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
-        """Kullback-Leibler divergence from teacher to student, mean over rows, times the squared temperature.
+        """Return the Kullback-Leibler divergence of the student's distribution from the teacher's, mean over rows.
 
-        Soft targets: Hinton et al. 2015, section 2; survey 3.3.
+        Both logits are divided by ``temperature``. The result is multiplied by its square, so that gradients keep
+        their size (soft targets, Hinton et al. 2015, section 2).
         """
         from torch.nn import functional as F
 
@@ -78,13 +79,13 @@ class Classification(TaskKind):
         return F.kl_div(log_student, target, reduction="batchmean") * temperature**2
 
     def label_loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy, mean over rows."""
+        """Return the cross-entropy of the logits with class indices, mean over rows."""
         from torch.nn import functional as F
 
         return F.cross_entropy(outputs.float(), labels)
 
     def start_head(self, output: nn.Linear, labels: Labels) -> None:
-        """Leave the layer as transformers initializes it."""
+        """Keep the random weights with which transformers initializes the layer."""
 
     def words(self, label_names: Sequence[str]) -> Words:
         count = len(label_names)
@@ -97,7 +98,7 @@ class Classification(TaskKind):
         )
 
     def answer_expression(self, label_names: Sequence[str]) -> str:
-        """The name of the class with the largest logit."""
+        """Return an expression for the name of the class with the largest logit."""
         return f"[{', '.join(map(literal, label_names))}][logits[0].argmax()]"
 
 

@@ -1,6 +1,7 @@
-"""The contract of a kind of task: from the labels in a table to the answer of a model that is served.
+"""Defines what a kind of task must provide: from reading labels in a table to the answer of a served model.
 
-Shapes: n rows, C outputs of the model, B rows of a batch. Outputs are logits where they stand for classes.
+Shapes: n rows of a split, B rows of a batch, C outputs of the model per row. The outputs are logits if the kind has
+classes.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ Outputs = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Words:
-    """What messages and tables call a task and its labels.
+    """Holds the phrases by which messages and tables describe a task and its labels.
 
-    ``labels`` completes "the labels are taken as ..."; ``found`` completes "labels from <column>: ..." of a note;
-    ``answer`` is what the plan of a search says that a text is mapped to; ``model`` completes "it is ..., of the text
-    in <columns>" of a model card; ``needed`` completes "the checkpoint's head gives ..., but the labels are ...".
+    ``labels`` completes the sentence "the labels are taken as ...", ``found`` the note "labels from <column>: ...",
+    ``model`` "it is ..., of the text in <columns>" in an exported model's README, and ``needed`` the error "the
+    checkpoint's head gives ..., but the labels are ...". ``answer`` describes a model's answer in the plan of a search.
     """
 
     labels: str
@@ -37,116 +38,118 @@ class Words:
 
 
 class TaskKind(ABC):
-    """Everything that the program asks about a kind of task; the entries of ``TASK_KINDS`` are instances.
+    """Defines a kind of task; the entries of ``TASK_KINDS`` are instances of its subclasses.
 
-    All methods are pure. Python refuses an instance that lacks a part, with a TypeError that names it.
+    No method has side effects, except that ``start_head`` changes the layer that it is given. TypeError names a method
+    or property that a subclass does not define.
     """
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """The name in ``--task`` and in every JSON file, and the key in ``TASK_KINDS``."""
+        """Return the name that ``--task``, JSON files and ``TASK_KINDS`` use."""
 
     @property
     @abstractmethod
     def labels_are_names(self) -> bool:
-        """Whether text in the label column is one name as it stands, even where it is written like a list."""
+        """Return whether text in the label column is always a single name, even if it is written like a list."""
 
     @abstractmethod
     def label_names(self, values: Sequence[Any], where: str, declared: Sequence[str]) -> tuple[str, ...]:
-        """The classes among training labels, in the order of the model's outputs; empty where labels are numbers.
+        """Return the names of the classes in the order of the model's outputs; empty if labels are numbers.
 
-        ``values`` are as the table gives them, none missing; ``where`` names their column in messages; ``declared``
-        are the names that the data set lists itself. InputError if the labels cannot be learnt as this kind.
+        ``values`` are the training labels as the table gives them, none missing; ``where`` names their column in error
+        messages; ``declared`` are the class names that the data set itself lists. Raises InputError if a model of this
+        kind cannot be trained on the labels.
         """
 
     @abstractmethod
     def check_label_names(self, label_names: Sequence[str]) -> None:
-        """Raise InputError unless a task of this kind can have these classes."""
+        """Raise InputError if a task of this kind cannot have these classes."""
 
     @abstractmethod
     def encode_labels(self, values: Sequence[Any], label_names: tuple[str, ...], where: str) -> Labels:
-        """The labels [n] that a model is trained on: int64 class indices or float32 numbers.
+        """Return the labels [n] as a model is trained on them: int64 class indices or float32 numbers.
 
-        InputError names the first row whose label is missing or cannot be one.
+        InputError names the first row whose label is missing or not valid.
         """
 
     @abstractmethod
     def check_labels(self, labels: Labels, split: str, origin: str) -> None:
-        """Raise InputError if the metric has no value on encoded ``labels`` [n] of a split; ``origin`` is the file."""
+        """Raise InputError if the metric is undefined for a split's encoded ``labels`` [n]; ``origin`` is its file."""
 
     @abstractmethod
     def classes_of(self, labels: Labels) -> NDArray[np.int64] | None:
-        """The class index of each row, int64 [n], or None where rows have no class.
+        """Return the class index of each row, int64 [n], or None if this kind has no classes.
 
-        Rows are split off in proportion to the classes, every class must have training rows, and a checkpoint's head
-        may have its outputs in another order than ``label_names``.
+        If it has, splits are drawn in proportion to the classes, every class must have training rows, and the outputs
+        of a checkpoint's head may need another order to match ``label_names``.
         """
 
     @abstractmethod
     def num_outputs(self, label_names: Sequence[str]) -> int:
-        """C, the width of the model's output."""
+        """Return C, the number of outputs of a model."""
 
     @property
     @abstractmethod
     def metric(self) -> str:
-        """Name of the metric that steers a search."""
+        """Return the name of the metric that a search maximizes."""
 
     @abstractmethod
     def quality(self, outputs: Outputs, labels: Labels) -> float:
-        """The metric of ``outputs`` [n, C] against ``labels`` [n]: a fraction, higher is better."""
+        """Return the metric of ``outputs`` [n, C] for ``labels`` [n]: a fraction, higher is better."""
 
     @abstractmethod
     def secondary_qualities(self, outputs: Outputs, labels: Labels) -> dict[str, float]:
-        """Metrics that are reported beside the first, by name."""
+        """Return further metrics of ``outputs`` [n, C] by name, which are only reported."""
 
     @abstractmethod
     def correct_rows(self, outputs: Outputs, labels: Labels) -> NDArray[np.bool_] | None:
-        """Whether each row is right, bool [n], where ``quality`` is the mean of that; None where it is not.
+        """Return whether each row is right, bool [n], if ``quality`` is the mean of these; otherwise None.
 
-        A bootstrap of a mean of zeros and ones is a binomial draw; for other metrics whole rows are resampled.
+        The bootstrap of such a mean can be drawn from a binomial distribution; for other metrics rows are resampled.
         """
 
     @abstractmethod
     def guessing_quality(self, labels: Labels) -> float:
-        """The metric of a model that reads no text and gives the best constant answer to ``labels`` [n]."""
+        """Return the metric of the best constant answer for ``labels`` [n], which does not depend on the text."""
 
     @abstractmethod
     def expected_quality(self, outputs: Outputs, teacher: Outputs, labels: Labels) -> float | None:
-        """The metric to expect on fresh texts, from the outputs of model and teacher [n, C] on the same ones.
+        """Return an estimate of the metric on new texts, or None if this kind has no better one than ``quality``.
 
-        None where only the measured value is known.
+        ``outputs`` [n, C] of a model and those of the teacher [n, C] are for the same texts, with ``labels`` [n].
         """
 
     @property
     @abstractmethod
     def exit_policy(self) -> str | None:
-        """Name of the policy (of EXIT_POLICIES) by which texts may leave an encoder early; None where they cannot."""
+        """Return the key of EXIT_POLICIES by which texts leave an encoder early; None if early exits are impossible."""
 
     @property
     def exits_early(self) -> bool:
-        """Whether a model may answer from a lower layer that is confident."""
+        """Return whether a model may answer a text from the head of a lower layer."""
         return self.exit_policy is not None
 
     @abstractmethod
     def distillation_loss(self, student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
-        """The loss of a student's outputs [B, C] towards its teacher's [B, C], a scalar."""
+        """Return the scalar loss by which a student's outputs [B, C] learn from the teacher's outputs [B, C]."""
 
     @abstractmethod
     def label_loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """The loss of outputs [B, C] towards encoded labels [B], a scalar."""
+        """Return the scalar loss of outputs [B, C] for encoded labels [B]."""
 
     @abstractmethod
     def start_head(self, output: nn.Linear, labels: Labels) -> None:
-        """Set the last layer of a fresh head, in place, to a good start for training on ``labels`` [n]."""
+        """Initialize the last layer of an untrained head, in place, for training on ``labels`` [n]."""
 
     @abstractmethod
     def words(self, label_names: Sequence[str]) -> Words:
-        """What messages and tables call a task with these classes."""
+        """Return the phrases that describe a task with these classes."""
 
     @abstractmethod
     def answer_expression(self, label_names: Sequence[str]) -> str:
-        """A Python expression for the answer to one text, on one line; ``logits`` [1, C] and ``numpy`` are known.
+        """Return a Python expression, on one line, for the answer to one text.
 
-        It is the last of the lines that serve an exported model.
+        It may use ``logits`` [1, C] and ``numpy``, and ends the serving example of an exported model.
         """

@@ -1,4 +1,4 @@
-"""One number for a text."""
+"""Defines regression: a model predicts one number for a text, or for a pair of texts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Regression(TaskKind):
-    """Maps a text to a number; steered by the Pearson correlation, so scale and offset of the labels do not count."""
+    """Predicts a number; a search maximizes the Pearson correlation, which ignores the scale and offset of outputs."""
 
     name = "regression"
     labels_are_names = False
@@ -41,7 +41,7 @@ class Regression(TaskKind):
         return regression_labels(values, where).astype(np.float32)
 
     def check_labels(self, labels: Labels, split: str, origin: str) -> None:
-        """Raise InputError where all labels are equal: nothing correlates with a constant."""
+        """Raise InputError if all labels are equal, since correlation with a constant is undefined."""
         if len(labels) == 0 or np.ptp(labels) == 0:
             raise InputError(f"the labels of {split} must differ from each other, but all are the same; check {origin}")
 
@@ -52,7 +52,7 @@ class Regression(TaskKind):
         return 1
 
     def quality(self, outputs: Outputs, labels: Labels) -> float:
-        """The Pearson correlation; 0.0 for constant outputs."""
+        """Return the Pearson correlation, or 0.0 if the outputs are constant."""
         return pearson(outputs[:, 0], labels)
 
     def secondary_qualities(self, outputs: Outputs, labels: Labels) -> dict[str, float]:
@@ -62,7 +62,7 @@ class Regression(TaskKind):
         return None
 
     def guessing_quality(self, labels: Labels) -> float:
-        """Zero: a constant correlates with nothing."""
+        """Return 0.0, the correlation that ``quality`` gives constant outputs."""
         return 0.0
 
     def expected_quality(self, outputs: Outputs, teacher: Outputs, labels: Labels) -> float | None:
@@ -73,19 +73,19 @@ class Regression(TaskKind):
         return None
 
     def distillation_loss(self, student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
-        """Mean squared difference of the numbers; there is no distribution that a temperature could soften."""
+        """Return the mean squared error to the teacher's outputs; ``temperature`` has no effect on numbers."""
         from torch.nn import functional as F
 
         return F.mse_loss(student.float(), teacher.float())
 
     def label_loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Mean squared error."""
+        """Return the mean squared error to the labels."""
         from torch.nn import functional as F
 
         return F.mse_loss(outputs.float().squeeze(-1), labels.float())
 
     def start_head(self, output: nn.Linear, labels: Labels) -> None:
-        """Set the bias to the mean label, so that the first steps need not find it."""
+        """Set the bias to the mean label, so that training starts from the best constant."""
         import torch
 
         with torch.no_grad():
