@@ -77,8 +77,8 @@ def test_a_second_study_reuses_what_was_prepared(
             tiny_checkpoint, **tiny_data, time_budget_s=BUDGET_S, study="again", studies_dir=studies, on_event=listener
         )
     first, baselines = (next(i for i, m in enumerate(messages) if m.startswith(s)) for s in ("trial 0", "baselines: "))
-    used = next(i for i, m in enumerate(messages) if m.startswith("baselines") and "used" in m)
-    assert baselines < first < used, "uniform int8 is measured before anything else"
+    prepared = next(i for i, m in enumerate(messages) if m.startswith("teacher: ") and m.endswith("used"))
+    assert prepared < first < baselines, "uniform int8 is measured before anything else"
     assert sum("used again" in message for message in messages) == 5
     for name in ("teacher", "transfer", "transformer", "bilstm", "cnn"):
         files = [studies / s / "prepared" / f"{name}.safetensors" for s in ("tiny", "again")]
