@@ -42,6 +42,7 @@ def query(folder: Path, key: str) -> list[tuple[str]]:
         return database.execute("SELECT value_json FROM trial_user_attributes WHERE key = ?", (key,)).fetchall()
 
 
+@pytest.mark.faults
 def test_ctrl_c_in_the_middle_of_the_search_says_how_to_go_on_and_loses_nothing(
     tiny_checkpoint: str, tiny_data: dict[str, str], studies: Path, study: autocompress.Study
 ):

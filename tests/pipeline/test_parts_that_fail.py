@@ -54,6 +54,7 @@ def fail(*_: object, **__: object) -> None:
     raise RuntimeError("broken for the test")
 
 
+@pytest.mark.faults
 def test_no_part_after_the_teacher_ends_the_search(
     trained_checkpoint: str, tiny_data: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

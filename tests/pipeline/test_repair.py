@@ -80,6 +80,7 @@ def test_a_study_whose_teacher_is_damaged_cannot_go_on(copy: StudyStore):
         repair(copy, Prepared(copy.folder), lambda event: None)
 
 
+@pytest.mark.faults
 def test_a_damaged_study_is_resumed_with_all_that_was_measured(copy: StudyStore):
     before = {result.trial: result for result in copy.results()}
     folder, studies = copy.folder, copy.folder.parent
