@@ -48,7 +48,7 @@ def examples(module: ModuleType) -> Iterator[doctest.DocTest]:
 
 def run_example(example: doctest.DocTest) -> None:
     told: list[str] = []
-    doctest.DocTestRunner().run(example, out=told.append)
+    doctest.DocTestRunner(verbose=False).run(example, out=told.append)
     assert not told, "".join(told)
 
 

@@ -22,5 +22,5 @@ def test_examples_give_what_they_show(name: str):
     module = importlib.import_module(name)
     examples = [found for found in doctest.DocTestFinder(exclude_empty=True).find(module) if found.examples]
     assert len(examples) >= MODULES[name]
-    failed, tried = doctest.testmod(module)
+    failed, tried = doctest.testmod(module, verbose=False)
     assert tried and not failed

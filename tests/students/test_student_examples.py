@@ -20,5 +20,5 @@ def test_examples_give_what_they_show(name: str):
     module = importlib.import_module(f"autocompress.students.{name}")
     found = doctest.DocTestFinder(exclude_empty=True).find(module)
     assert {test.name.removeprefix(f"{module.__name__}.") for test in found if test.examples} >= EXAMPLES[name]
-    failed, tried = doctest.testmod(module)
+    failed, tried = doctest.testmod(module, verbose=False)
     assert tried and not failed
