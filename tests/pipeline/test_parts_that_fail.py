@@ -90,7 +90,7 @@ def test_no_part_after_the_teacher_ends_the_search(
     study = autocompress.search(
         trained_checkpoint,
         **tiny_data,
-        time_budget_s=BUDGET_S,
+        time_budget_s=1.5 * BUDGET_S,
         trials=6,
         study="broken",
         studies_dir=tmp_path,
