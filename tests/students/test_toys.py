@@ -16,6 +16,7 @@ from autocompress.students import DIMENSIONS, STUDENTS
 from autocompress.students.dimension import Dimension
 from autocompress.students.linear_forms import LINEAR_FORMS, LinearForm
 from autocompress.students.student_type import StudentType
+from autocompress.system.errors import InputError
 
 REGISTRIES: tuple[dict[str, Any], ...] = (STUDENTS, DIMENSIONS, LINEAR_FORMS)
 REQUIRED = [field.name for field in fields(Dimension) if field.default is MISSING]
@@ -119,3 +120,10 @@ def test_a_term_without_a_prior_is_named(registered: Any, monkeypatch: pytest.Mo
     monkeypatch.setattr(registered.BagStudent, "latency_prior", {"call": 0.01})
     with pytest.raises(KeyError, match="channels"):
         CHECKS["costs"](STUDENTS["bag"])
+
+
+@dimension
+def test_a_form_that_a_bilstm_cannot_have_is_refused(registered: Any) -> None:
+    DIMENSIONS["bilstm.rank"] = replace(registered.RANK, students=("bilstm",), per_layer=False, parameter="bilstm_rank")
+    with pytest.raises(InputError, match="must be dense or sparse"):
+        CHECKS["graph"](STUDENTS["bilstm"])

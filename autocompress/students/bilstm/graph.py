@@ -22,7 +22,12 @@ from autocompress.compression.quantization import Floats, quantize
 from autocompress.compression.sparsity import prune
 from autocompress.domain.shape import EncoderShape
 from autocompress.students.bilstm.configuration import BiLSTMConfiguration
+from autocompress.students.linear_forms import form_of
+from autocompress.students.linear_forms.dense import DENSE
+from autocompress.students.linear_forms.sparse import SPARSE
+from autocompress.students.pooled.costs import weight_settings
 from autocompress.students.weight_settings import side_bits
+from autocompress.system.errors import InputError
 
 _DIRECTIONS = ("forward", "backward")
 # torch orders the gates input, forget, cell, output; ONNX input, output, forget, cell.
@@ -34,7 +39,12 @@ LEAST = -1.0
 def emit_bilstm(
     arrays: Arrays, configuration: BiLSTMConfiguration, shape: EncoderShape, inputs: GraphInputs
 ) -> onnx.ModelProto:
-    """Return the ONNX model of ``arrays``, which are already cut to ``configuration``; padding ends a sequence."""
+    """Return the ONNX model of ``arrays``, which are already cut to ``configuration``; padding ends a sequence.
+
+    ONNX's LSTM holds its weights itself: InputError for a linear form other than dense and sparse.
+    """
+    if form_of(weight_settings(configuration)) not in (DENSE, SPARSE):
+        raise InputError("the weights of a BiLSTM must be dense or sparse, but another form is asked for; drop it")
     graph = GraphBuilder()
     # On an empty batch the LSTM of ONNX Runtime aborts the process.
     pooling = Pooling(graph, texts_needed=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -119,20 +120,7 @@ ATTENTION_BITS = Dimension(
     near_teacher=any_value,
     keeps_layers=is_not_rounded,
 )
-FEED_FORWARD_BITS = Dimension(
-    name="feed_forward_bits",
-    students=TRANSFORMER,
-    parameter="layer_{index}_feed_forward_bits",
-    aspect="precision",
-    options=lambda shape: BITS,
-    neutral=lambda shape: 8,
-    smallest=min,
-    label=WEIGHT_LABEL,
-    feature=Feature(rounding, "rounding"),
-    per_layer=True,
-    near_teacher=any_value,
-    keeps_layers=is_not_rounded,
-)
+FEED_FORWARD_BITS = replace(ATTENTION_BITS, name="feed_forward_bits", parameter="layer_{index}_feed_forward_bits")
 LAYER_SPARSITY = Dimension(
     name="sparsity",
     students=TRANSFORMER,
