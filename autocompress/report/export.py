@@ -14,9 +14,10 @@ from tokenizers import Tokenizer
 
 from autocompress.artifact.runtime import least_onnxruntime
 from autocompress.hardware.fingerprint import fingerprint_digest, hardware_fingerprint
-from autocompress.report.manifest import MANIFEST, MODEL, TOKENIZER, Manifest, file_digests, write_manifest
+from autocompress.report.manifest import MANIFEST, TOKENIZER, Manifest, file_digests, write_manifest
 from autocompress.report.serving import model_card
 from autocompress.report.summary import FrontPoint, StudySummary
+from autocompress.study.shipped import MODEL
 from autocompress.system.errors import InputError, StorageError, StudyError
 from autocompress.system.files import read_json, replacing, sha256, write_bytes
 from autocompress.system.folders import replacing_folder

@@ -8,12 +8,13 @@ from typing import Any
 
 from autocompress.domain.figures import Baseline, Figures
 from autocompress.students.configuration import StoredConfiguration, configuration_to_json
+from autocompress.study.shipped import MODEL
 from autocompress.system.errors import InputError
 from autocompress.system.files import read_sealed, sha256, write_sealed
 from autocompress.system.serialization import Stored, fields_of
 
 VERSION = 1
-MANIFEST, MODEL, TOKENIZER = "manifest.json", "model.onnx", "tokenizer.json"
+MANIFEST, TOKENIZER = "manifest.json", "tokenizer.json"
 
 
 @dataclass(frozen=True)

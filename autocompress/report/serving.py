@@ -7,8 +7,9 @@ from pathlib import Path
 
 from autocompress.artifact.session import Session
 from autocompress.domain.figures import Figures
-from autocompress.report.manifest import MANIFEST, MODEL, TOKENIZER, Manifest, load_artifact
+from autocompress.report.manifest import MANIFEST, TOKENIZER, Manifest, load_artifact
 from autocompress.students.configuration import describe
+from autocompress.study.shipped import MODEL
 from autocompress.system.units import human_size
 from autocompress.tasks.task import Task
 from autocompress.tasks.valid_text import literal

@@ -18,7 +18,8 @@ from autocompress.measurement.protocol import FINAL, LatencyProtocol
 from autocompress.measurement.quality import quality_of
 from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.measurement.worker_process import Worker
-from autocompress.report.manifest import MODEL, Artifact, Manifest, load_artifact
+from autocompress.report.manifest import Artifact, Manifest, load_artifact
+from autocompress.study.shipped import MODEL
 from autocompress.system.errors import InputError, MeasurementError
 from autocompress.system.files import read_json, scratch
 from autocompress.tasks.encoding import EncodedSplit

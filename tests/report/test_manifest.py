@@ -4,15 +4,8 @@ import pytest
 from artifact_references import configuration_of
 
 from autocompress.domain.figures import Baseline, Figures, Latency, Quality
-from autocompress.report.manifest import (
-    MANIFEST,
-    MODEL,
-    TOKENIZER,
-    Manifest,
-    file_digests,
-    load_artifact,
-    write_manifest,
-)
+from autocompress.report.manifest import MANIFEST, TOKENIZER, Manifest, file_digests, load_artifact, write_manifest
+from autocompress.study.shipped import MODEL
 from autocompress.system.errors import InputError
 from autocompress.system.files import read_sealed, write_sealed
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from autocompress.domain.figures import Baseline, Figures, Latency, Quality
 from autocompress.domain.problem import Constraints, DataSource, Problem
 from autocompress.domain.shape import EncoderShape
-from autocompress.report.manifest import MODEL, Manifest
+from autocompress.report.manifest import Manifest
 from autocompress.students.bilstm.configuration import BiLSTMConfiguration
 from autocompress.students.cnn.configuration import CNNConfiguration
 from autocompress.students.configuration import configuration_from_json, configuration_to_json
@@ -23,6 +23,7 @@ from autocompress.students.transformer.configuration import (
     TransformerConfiguration,
 )
 from autocompress.study.results import TrialResult
+from autocompress.study.shipped import MODEL
 from autocompress.system.errors import AutocompressError
 from autocompress.system.files import read_json, read_sealed, write_sealed
 from autocompress.tasks.task import Task

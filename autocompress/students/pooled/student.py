@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autocompress.domain.shape import EncoderShape
 from autocompress.students.choice import scaled
@@ -46,11 +46,16 @@ class PooledStudent(StudentType):
         return configuration.embedding_size
 
 
-def channels(shape: EncoderShape, fraction: float) -> int:
-    """Return a fraction of the teacher's embedding channels, rounded to a multiple of 32."""
-    return scaled(shape.embedding_size, fraction)
+def sizes(
+    shape: EncoderShape, embedding: float, hidden_size: int, num_layers: int, vocabulary: int | None = None
+) -> dict[str, Any]:
+    """Return the sizes of a configuration that reads the fraction ``embedding`` of the teacher's embedding channels.
 
-
-def tokens(shape: EncoderShape, count: int | None) -> int:
-    """Return ``count``, but at most the teacher's vocabulary size, which None stands for."""
-    return shape.vocab_size if count is None else min(count, shape.vocab_size)
+    It keeps ``vocabulary`` tokens, or all where that is None or more than the teacher has.
+    """
+    return {
+        "embedding_size": scaled(shape.embedding_size, embedding),
+        "hidden_size": hidden_size,
+        "num_layers": num_layers,
+        "vocabulary_size": shape.vocab_size if vocabulary is None else min(vocabulary, shape.vocab_size),
+    }
