@@ -17,21 +17,26 @@ VARIABLE = "AUTOCOMPRESS_EXTENSIONS"
 
 
 def load_extensions() -> None:
-    """Import each named file once, as a module called after it; InputError if one is absent or cannot be imported."""
+    """Import each named file once; InputError if one is absent or cannot be imported.
+
+    The module is called by the file's path, so that a file may have the name of any other module.
+    """
     for entry in os.environ.get(VARIABLE, "").split(os.pathsep):
-        if entry and Path(entry).stem not in sys.modules:
-            _load(Path(entry))
+        path = Path(entry).absolute()
+        if entry and str(path) not in sys.modules:
+            _load(path)
 
 
 def _load(path: Path) -> None:
-    specification = importlib.util.spec_from_file_location(path.stem, path)
+    name = str(path)
+    specification = importlib.util.spec_from_file_location(name, path)
     if specification is None or specification.loader is None:
         raise InputError(f"{VARIABLE} must name Python files, but names {path}; correct it")
     module = importlib.util.module_from_spec(specification)
-    sys.modules[path.stem] = module
+    sys.modules[name] = module
     try:
         specification.loader.exec_module(module)
     except Exception as error:
-        del sys.modules[path.stem]
+        del sys.modules[name]
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise InputError(f"the files of {VARIABLE} must be importable, but {path} is not ({reason})") from error

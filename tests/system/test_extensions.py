@@ -20,13 +20,21 @@ def extension(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setenv(VARIABLE, os.pathsep.join(["", str(path)]))
     monkeypatch.setenv("LOADED", "")
     yield path
-    sys.modules.pop("an_extension", None)
+    sys.modules.pop(str(path), None)
 
 
 def test_a_file_is_imported_once(extension: Path) -> None:
     load_extensions()
     load_extensions()
     assert os.environ["LOADED"] == "x"
+
+
+def test_a_file_with_the_name_of_a_module_is_imported(extension: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    same = extension.rename(extension.with_name("json.py"))
+    monkeypatch.setenv(VARIABLE, str(same))
+    load_extensions()
+    assert os.environ["LOADED"] == "x"
+    del sys.modules[str(same)]
 
 
 def test_nothing_is_loaded_where_nothing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,4 +51,4 @@ def test_a_bad_file_is_named(extension: Path, content: str | None, reason: str) 
     extension.unlink() if content is None else extension.write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=f"an_extension.py.*{reason}"):
         load_extensions()
-    assert "an_extension" not in sys.modules
+    assert str(extension) not in sys.modules
