@@ -6,6 +6,7 @@ that a worker has the entries that its controller has. Each registry calls this 
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import sys
@@ -19,16 +20,21 @@ VARIABLE = "AUTOCOMPRESS_EXTENSIONS"
 def load_extensions() -> None:
     """Import each named file once; InputError if one is absent or cannot be imported.
 
-    The module is called by the file's path, so that a file may have the name of any other module.
+    The module has a name of its own, so that a file may have the name of any other module.
     """
     for entry in os.environ.get(VARIABLE, "").split(os.pathsep):
         path = Path(entry).absolute()
-        if entry and str(path) not in sys.modules:
+        if entry and module_name(path) not in sys.modules:
             _load(path)
 
 
+def module_name(path: Path) -> str:
+    """Return the name of a file's module, the same in every process: what is pickled is found again by it."""
+    return f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+
+
 def _load(path: Path) -> None:
-    name = str(path)
+    name = module_name(path)
     specification = importlib.util.spec_from_file_location(name, path)
     if specification is None or specification.loader is None:
         raise InputError(f"{VARIABLE} must name Python files, but names {path}; correct it")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from autocompress.system.errors import InputError
-from autocompress.system.extensions import VARIABLE, load_extensions
+from autocompress.system.extensions import VARIABLE, load_extensions, module_name
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def extension(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setenv(VARIABLE, os.pathsep.join(["", str(path)]))
     monkeypatch.setenv("LOADED", "")
     yield path
-    sys.modules.pop(str(path), None)
+    sys.modules.pop(module_name(path), None)
 
 
 def test_a_file_is_imported_once(extension: Path) -> None:
@@ -34,7 +34,7 @@ def test_a_file_with_the_name_of_a_module_is_imported(extension: Path, monkeypat
     monkeypatch.setenv(VARIABLE, str(same))
     load_extensions()
     assert os.environ["LOADED"] == "x"
-    del sys.modules[str(same)]
+    del sys.modules[module_name(same)]
 
 
 def test_nothing_is_loaded_where_nothing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,4 +51,4 @@ def test_a_bad_file_is_named(extension: Path, content: str | None, reason: str) 
     extension.unlink() if content is None else extension.write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=f"an_extension.py.*{reason}"):
         load_extensions()
-    assert str(extension) not in sys.modules
+    assert module_name(extension) not in sys.modules
