@@ -41,12 +41,19 @@ def nearest_tokens(vectors: NDArray[np.float32], used: NDArray[np.integer], coun
         return table
     chosen = torch.from_numpy(np.ascontiguousarray(vectors[used], np.float32))
     chosen = torch.nn.functional.normalize(chosen - chosen.mean(0), dim=1)
-    for begin in range(0, len(used), _CHUNK):
-        rows = used[begin : begin + _CHUNK]
-        cosines = chosen[begin : begin + _CHUNK] @ chosen.T
-        cosines[torch.arange(len(rows)), torch.arange(begin, begin + len(rows))] = -torch.inf
-        table[rows, :found] = used[cosines.topk(found, dim=1).indices.numpy()]
+    table[used, :found] = used[nearest_rows(chosen, found)]
     return table
+
+
+def nearest_rows(unit: torch.Tensor, count: int) -> NDArray[np.int64]:
+    """Return for each row of ``unit`` [n, E] the ``count`` < n other rows with the largest dot products, [n, count]."""
+    found = []
+    for begin in range(0, len(unit), _CHUNK):
+        products = unit[begin : begin + _CHUNK] @ unit.T
+        itself = torch.arange(len(products))
+        products[itself, begin + itself] = -torch.inf
+        found.append(products.topk(count, dim=1).indices.numpy())
+    return np.concatenate(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,19 +87,14 @@ class Augmenter:
         return cls(nearest_tokens(vectors, used), frozenset(separators), max_length, settings)
 
     def augment(self, row: Tokens, other: Tokens, rng: np.random.Generator) -> tuple[Tokens, NDArray[np.int64]]:
-        """Return an augmented row [T'], and for each of its tokens the position in ``row`` [T] that it comes from.
+        """Return an augmented row [T'], and for each token the position in ``row`` [T] from which it has its type.
 
         The n-th text of ``row`` is spliced with the n-th of ``other``. The separators of ``row`` stay.
         """
         places = segments(row, self.separators)
-        texts = self._spliced(row, other, rng)
-        room = max(self.max_length, len(row)) - (len(row) - sum(place.stop - place.start for place in places))
-        tokens, sources, end = [], [], 0
-        for place, text, length in zip(places, texts, fitted([len(text) for text in texts], room), strict=True):
-            tokens += [row[end : place.start], self._replaced(text[:length], rng)]
-            sources += [np.arange(end, place.start), np.full(length, place.start)]
-            end = place.stop
-        return np.concatenate([*tokens, row[end:]]), np.concatenate([*sources, np.arange(end, len(row))])
+        texts = fitted_texts(row, places, self._spliced(row, other, rng), self.max_length)
+        share = self.settings.replace_share
+        return with_texts(row, places, [with_words_replaced(text, self.neighbours, share, rng) for text in texts])
 
     def _spliced(self, row: Tokens, other: Tokens, rng: np.random.Generator) -> list[Tokens]:
         """The texts of ``row``, ``splice_share`` of them spliced with their counterparts in ``other``."""
@@ -104,13 +106,6 @@ class Augmenter:
                 text = splice(text, other[theirs[index]], rng)
             texts.append(text)
         return texts
-
-    def _replaced(self, text: Tokens, rng: np.random.Generator) -> Tokens:
-        """The text with ``replace_share`` of its words replaced by random neighbours."""
-        chosen = np.flatnonzero(rng.random(len(text)) < self.settings.replace_share)
-        replaced = text.copy()
-        replaced[chosen] = self.neighbours[text[chosen], rng.integers(self.neighbours.shape[1], size=len(chosen))]
-        return replaced
 
 
 def segments(tokens: Tokens, separators: Collection[int]) -> list[slice]:
@@ -128,6 +123,37 @@ def fitted(lengths: Sequence[int], room: int) -> list[int]:
         others = max((length for place, length in enumerate(cut) if place != longest), default=0)
         cut[longest] -= min(sum(cut) - room, max(cut[longest] - others, 1))
     return cut
+
+
+def fitted_texts(row: Tokens, places: Sequence[slice], texts: Sequence[Tokens], max_length: int) -> list[Tokens]:
+    """Return the texts cut (see ``fitted``) so that the row that has them at ``places`` is not too long.
+
+    It has at most ``max_length`` tokens, or as many as ``row`` [T] if that is longer.
+    """
+    separators = len(row) - sum(place.stop - place.start for place in places)
+    room = max(max_length, len(row)) - separators
+    return [text[:length] for text, length in zip(texts, fitted([len(text) for text in texts], room), strict=True)]
+
+
+def with_texts(row: Tokens, places: Sequence[slice], texts: Sequence[Tokens]) -> tuple[Tokens, NDArray[np.int64]]:
+    """Return the row [T'] with the ``texts`` in the place of its own, which are at ``places``.
+
+    The other result tells for each token the position in ``row`` [T] from which it has its token type.
+    """
+    tokens, sources, end = [], [], 0
+    for place, text in zip(places, texts, strict=True):
+        tokens += [row[end : place.start], text]
+        sources += [np.arange(end, place.start), np.full(len(text), min(place.start, len(row) - 1))]
+        end = place.stop
+    return np.concatenate([*tokens, row[end:]]), np.concatenate([*sources, np.arange(end, len(row))])
+
+
+def with_words_replaced(text: Tokens, neighbours: Tokens, share: float, rng: np.random.Generator) -> Tokens:
+    """Return the text with a random ``share`` of its words replaced by random ``neighbours`` [V, N] of theirs."""
+    chosen = np.flatnonzero(rng.random(len(text)) < share)
+    replaced = text.copy()
+    replaced[chosen] = neighbours[text[chosen], rng.integers(neighbours.shape[1], size=len(chosen))]
+    return replaced
 
 
 def splice(text: Tokens, other: Tokens, rng: np.random.Generator) -> Tokens:

@@ -6,16 +6,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count as count_from
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.distillation.augmentation import Augmenter
+from autocompress.distillation.augmentation import Tokens
 from autocompress.distillation.batches import TensorBatch, tensor_batch
 from autocompress.distillation.hidden_states import HiddenStates
 from autocompress.tasks.encoding import EncodedSplit
 
 REAL_PASSES = 4
+
+
+class RowAugmenter(Protocol):
+    """Makes augmented rows: ``Augmenter`` out of the texts of any rows, ``PairAugmenter`` out of pairs."""
+
+    def augment(self, row: Tokens, other: Tokens, rng: np.random.Generator) -> tuple[Tokens, NDArray[np.int64]]:
+        """Return a row [T'] made out of two, and for each token the position in ``row`` [T] with its token type."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +56,7 @@ class TransferSet:
         return tensor_batch(self.split, indices, self.pad_id, self.targets, self.labelled, hidden)
 
 
-def with_augmented(split: EncodedSplit, augmenter: Augmenter, count: int, seed: int) -> EncodedSplit:
+def with_augmented(split: EncodedSplit, augmenter: RowAugmenter, count: int, seed: int) -> EncodedSplit:
     """Return the texts of ``split`` followed by ``count`` augmented ones, whose label 0 means nothing.
 
     Every text is a source about equally often. A larger ``count`` gives the same texts as a smaller one, and more.

@@ -6,10 +6,12 @@ import hashlib
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autocompress.distillation.augmentation import AugmentationSettings, Augmenter
 from autocompress.distillation.layer_heads import NO_HEADS, LayerHeads, head_outputs, train_layer_heads
-from autocompress.distillation.transfer import with_augmented
+from autocompress.distillation.pair_augmentation import PairAugmenter
+from autocompress.distillation.transfer import RowAugmenter, with_augmented
 from autocompress.domain.problem import Problem
 from autocompress.preparation.labelling import TeacherOutputs, teacher_outputs
 from autocompress.preparation.labelling_state import LabellingState
@@ -21,7 +23,6 @@ from autocompress.system.errors import MeasurementError
 from autocompress.system.events import Event, Listener
 from autocompress.tasks.encoding import EncodedSplit
 
-SPLICE_SHARE, PAIR_SPLICE_SHARE = 1.0, 0.5
 NO_SPLICE = AugmentationSettings(splice_share=0.0)
 
 
@@ -51,23 +52,42 @@ def prepare_transfer(
 
 
 def _labelling_state(prepared: Prepared, problem: Problem) -> LabellingState:
-    """Where this teacher's labels on these texts are saved until all are there."""
+    """Where this teacher's labels on these texts are saved until all are there.
+
+    The key names pairs, because old versions spliced them: their labels are of other texts.
+    """
     teacher = hashlib.sha256(prepared.validation_outputs.tobytes()).hexdigest()
-    key = f"{content_key(prepared, TRANSFER, problem)} {teacher}"
+    key = f"{content_key(prepared, TRANSFER, problem)} {teacher}{' pairs' if prepared.data.task.pair else ''}"
     return LabellingState(prepared.folder / f"{TRANSFER}.training", key)
 
 
 def _with_augmented(prepared: Prepared, train: EncodedSplit, count: int, seed: int, listener: Listener) -> EncodedSplit:
-    """``train`` and ``count`` augmented texts: spliced ones, or, if that fails, ones with replaced words, or none."""
+    """``train`` and ``count`` augmented texts: pairs or spliced ones, or, if that fails, ones with replaced words.
+
+    None if that fails too.
+    """
     data = prepared.data
     separators = set(data.special_ids) - {data.unknown_id}
-    splice = AugmentationSettings(splice_share=PAIR_SPLICE_SHARE if data.task.pair else SPLICE_SHARE)
-    for settings, kind in ((splice, "spliced texts"), (NO_SPLICE, "texts with replaced words")):
+
+    def pairs() -> RowAugmenter:
+        return PairAugmenter.for_split(train, _word_vectors(prepared), separators, data.max_length, seed=seed)
+
+    def texts(settings: AugmentationSettings) -> RowAugmenter:
+        return Augmenter.for_texts(train.tokens, _word_vectors(prepared), separators, data.max_length, settings)
+
+    made_up: dict[str, Callable[[], RowAugmenter]] = {
+        **({"pairs": pairs} if data.task.pair else {"spliced texts": lambda: texts(AugmentationSettings())}),
+        "texts with replaced words": lambda: texts(NO_SPLICE),
+    }
+    for kind, augmenter in made_up.items():
         with attempt(f"no {kind} are made up", listener):
-            vectors = prepared.source(TEACHER)[0]["embeddings.word"]
-            augmenter = Augmenter.for_texts(train.tokens, vectors, separators, data.max_length, settings)
-            return with_augmented(train, augmenter, count, seed)
+            return with_augmented(train, augmenter(), count, seed)
     return train
+
+
+def _word_vectors(prepared: Prepared) -> NDArray[np.float32]:
+    """The teacher's word embeddings [V, E]."""
+    return prepared.source(TEACHER)[0]["embeddings.word"]
 
 
 def _report_left_out(labelled: int, usable: int, train_rows: int, listener: Listener) -> None:
