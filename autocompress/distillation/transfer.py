@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autocompress.distillation.augmentation import Tokens
+from autocompress.distillation.balance import answers_of, repetitions
 from autocompress.distillation.batches import TensorBatch, tensor_batch
 from autocompress.distillation.hidden_states import HiddenStates
 from autocompress.tasks.encoding import EncodedSplit
@@ -30,7 +31,8 @@ class RowAugmenter(Protocol):
 class TransferSet:
     """Holds real and augmented texts with the teacher's logits ``targets`` [n, C] and, if known, its hidden states.
 
-    The first ``labelled`` texts are real and have a true label; the others are augmented.
+    The first ``labelled`` texts are real and have a true label; the others are augmented. If it is ``balanced``, those
+    to which the teacher gives a rare answer are read more than once (see ``repetitions``).
     """
 
     split: EncodedSplit
@@ -39,11 +41,17 @@ class TransferSet:
     pad_id: int
     unknown_id: int
     hidden: HiddenStates | None = None
+    balanced: bool = False
 
     @cached_property
     def order(self) -> NDArray[np.int64]:
-        """The texts of one pass: each augmented one once and, if there are any, each real one ``REAL_PASSES`` times."""
+        """The texts of one pass: each augmented one once and, if there are any, each real one ``REAL_PASSES`` times.
+
+        If the set is ``balanced``, an augmented text with a rare answer is there several times.
+        """
         augmented = np.arange(self.labelled, len(self.split))
+        if self.balanced:
+            augmented = np.repeat(augmented, repetitions(answers_of(self.targets, self.labelled), self.labelled))
         return np.concatenate([np.tile(np.arange(self.labelled), REAL_PASSES if len(augmented) else 1), augmented])
 
     def passes(self, epochs: float) -> float:

@@ -101,10 +101,11 @@ class Prepared:
 
     @cached_property
     def transfer(self) -> TransferSet:
-        """The texts on which students are distilled, with the teacher's outputs."""
+        """The texts on which students are distilled, with the teacher's outputs; pairs are balanced."""
         split, logits, hidden, labelled = prepared_files.read_transfer(self.folder)
         real = min(len(self.data.train), len(split)) if labelled is None else labelled
-        return TransferSet(split, logits, real, self.data.pad_id, self.data.unknown_id, hidden)
+        data = self.data
+        return TransferSet(split, logits, real, data.pad_id, data.unknown_id, hidden, balanced=data.task.pair)
 
     @cached_property
     def teacher_shape(self) -> EncoderShape:
