@@ -2,113 +2,90 @@
 
     python scripts/ablate_distillation.py STUDY [--studies-dir studies] [--seconds 40] [--students bilstm,cnn]
 
-Teacher and data are those of the study. Every student is trained for the same time, so run it on an otherwise idle
-machine. Prints per student and variant, on the validation split: the accuracy, its difference to the full method with
-a paired 95% bootstrap interval, how often student and teacher agree, and the Kullback-Leibler divergence of the
-student's distribution from the teacher's, which is less noisy than the accuracy. Classification only.
+Teacher and data are those of the study, whose task may have single texts or pairs. Of each student type the middle one
+of the designs that a search measures first is trained. Every student is trained for the same time, so run it on an
+otherwise idle machine. Prints per student and variant, on the validation split: the metric, its difference to the full
+method in points with a paired 95% bootstrap interval, the same metric with the teacher's answers in the place of the
+labels (for classes: how often student and teacher agree), and the loss of distillation (for classes the
+Kullback-Leibler divergence from the teacher's distribution), which is less noisy than the metric.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
+from distillation_variants import PAIR_VARIANTS, SINGLE_VARIANTS, Variant
 from guided_training import Guide, refine_guided
 
 from autocompress import open_study
 from autocompress.distillation.augmentation import AugmentationSettings, Augmenter
 from autocompress.distillation.batches import head_logits
+from autocompress.distillation.pair_augmentation import PairAugmenter, PairSettings
 from autocompress.distillation.refine import refine
 from autocompress.distillation.student_texts import StudentTexts
-from autocompress.distillation.super_network import DistillationSettings
+from autocompress.distillation.super_network import DistillationSettings, hidden_guide
 from autocompress.distillation.training import TrainingSettings
-from autocompress.distillation.transfer import TransferSet, with_augmented
+from autocompress.distillation.transfer import RowAugmenter, TransferSet, with_augmented
 from autocompress.measurement.statistics import paired_difference_interval
 from autocompress.preparation.labelling import teacher_outputs
 from autocompress.students import STUDENTS
-from autocompress.students.bilstm.configuration import BiLSTMConfiguration
-from autocompress.students.cnn.configuration import CNNConfiguration
-from autocompress.students.configuration import Configuration
+from autocompress.students.configuration import Configuration, describe
 from autocompress.students.cutting import cut
 from autocompress.students.transformer.configuration import TransformerConfiguration
-from autocompress.students.transformer.exit_heads import add_exit_heads
 from autocompress.students.transformer.network import ElasticEncoder
 from autocompress.study.prepared import Prepared
 from autocompress.study.prepared_files import TEACHER
 from autocompress.system.events import silent
-from autocompress.tasks.kinds.classification import CLASSIFICATION
 
-PRODUCT = AugmentationSettings()
-SETTINGS = DistillationSettings(TrainingSettings(1.0, 1.0, 1.0), CLASSIFICATION)
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One way to distil; the defaults are a search's. Only sub-networks have a ``guide`` (guided_training.py)."""
-
-    name: str
-    copies: int = 40
-    augmentation: AugmentationSettings = PRODUCT
-    change: Callable[[DistillationSettings], DistillationSettings] = lambda settings: settings
-    guide: str | None = None
-    mapping: str = "last"
-
-
-VARIANTS = (
-    Variant("full method"),
-    Variant("6 augmented texts per real one", copies=6),
-    Variant("no augmented texts", copies=0),
-    Variant("augmented texts: words replaced, nothing spliced", augmentation=AugmentationSettings(splice_share=0.0)),
-    Variant("augmented texts: spliced, no word replaced", augmentation=AugmentationSettings(replace_share=0.0)),
-    Variant("no hidden states of the teacher", change=lambda settings: replace(settings, hidden_weight=0.0)),
-    Variant("no masked words", change=lambda settings: replace(settings, mask_share=0.0)),
-    Variant("no true labels", change=lambda settings: replace(settings, label_weight=0.0)),
-    Variant("also the encoder's output, last layer", guide="output"),
-    Variant("also the encoder's output, every kept layer", guide="output", mapping="every"),
-    Variant("also attention relations, last layer", guide="relations"),
-    Variant("also attention relations, every kept layer", guide="relations", mapping="every"),
-)
+RESAMPLES = 1000
 
 
 class Bench:
     """Trains students on the teacher and data of one study."""
 
-    def __init__(self, prepared: Prepared) -> None:
-        self.prepared, self.data = prepared, prepared.data
+    def __init__(self, prepared: Prepared, copies: int) -> None:
+        self.prepared, self.data, self.copies = prepared, prepared.data, copies
+        self.kind = self.data.task.definition
         self.expected = prepared.validation_outputs
-        self.transfers: dict[tuple[int, AugmentationSettings], TransferSet] = {}
+        self.transfers: dict[tuple[int, AugmentationSettings | PairSettings], TransferSet] = {}
 
     def transfer(self, variant: Variant) -> TransferSet:
         """Return the variant's labelled transfer set; labelling does not count as training time."""
-        key = (variant.copies, variant.augmentation)
+        copies = self.copies if variant.copies is None else variant.copies
+        key = (copies, variant.augmentation)
         if key not in self.transfers:
-            data, separators = self.data, set(self.data.special_ids) - {self.data.unknown_id}
-            vectors = self.prepared.source(TEACHER)[0]["embeddings.word"]
-            count = variant.copies * len(data.train)
-            augmenter = Augmenter.for_texts(
-                data.train.tokens, vectors, separators, data.max_length, variant.augmentation
-            )
-            split = with_augmented(data.train, augmenter, count, seed=0)
+            data = self.data
+            split = with_augmented(data.train, self.augmenter(variant.augmentation), copies * len(data.train), seed=0)
             outputs = teacher_outputs(self.prepared, split, silent)
             self.transfers[key] = TransferSet(
                 split, outputs.logits, len(data.train), data.pad_id, data.unknown_id, outputs.hidden
             )
-        return self.transfers[key]
+        return replace(self.transfers[key], balanced=variant.balanced)
 
-    def train(self, configuration: Configuration, variant: Variant, seconds: float) -> np.ndarray:
-        """Distil a student and return its validation logits [n, C].
+    def augmenter(self, settings: AugmentationSettings | PairSettings) -> RowAugmenter:
+        """Return what makes the augmented texts."""
+        data, separators = self.data, set(self.data.special_ids) - {self.data.unknown_id}
+        vectors = self.prepared.source(TEACHER)[0]["embeddings.word"]
+        if isinstance(settings, PairSettings):
+            return PairAugmenter.for_split(data.train, vectors, separators, data.max_length, settings)
+        return Augmenter.for_texts(data.train.tokens, vectors, separators, data.max_length, settings)
 
-        BiLSTM and CNN start with the teacher's word vectors, a sub-network with the teacher's weights.
-        """
-        arrays, shape = self.prepared.source(TEACHER)
-        if isinstance(configuration, TransformerConfiguration):
-            shape, arrays = add_exit_heads(arrays, shape, seed=0)
-        else:
-            arrays = STUDENTS[configuration.student].initial(arrays, shape, [configuration], 0)[1]
+    def settings(self, configuration: Configuration, variant: Variant, seconds: float) -> DistillationSettings:
+        """Return how a student is distilled."""
         recipe = STUDENTS[configuration.student].alone
         training = TrainingSettings(recipe.learning_rate, seconds, max_epochs=1e6, batch_size=recipe.batch_size)
-        settings = variant.change(DistillationSettings(training, CLASSIFICATION))
+        return variant.change(DistillationSettings(training, self.kind))
+
+    def train(self, configuration: Configuration, variant: Variant, seconds: float) -> np.ndarray:
+        """Distil a student, which starts as a super-network of its type does, and return its validation logits [n, C].
+
+        A sub-network starts with the teacher's weights, another student with its word vectors.
+        """
+        student = STUDENTS[configuration.student]
+        shape, arrays = student.initial(*self.prepared.source(TEACHER), [configuration], 0)
+        settings = self.settings(configuration, variant, seconds)
         texts = StudentTexts(self.transfer(variant), self.prepared.vocabulary_order)
         weights = cut(arrays, shape, configuration)
         if variant.guide is not None and isinstance(configuration, TransformerConfiguration):
@@ -116,7 +93,19 @@ class Bench:
             weights = refine_guided(ElasticEncoder(shape, weights), guide, configuration, texts, settings)
         else:
             weights = refine(weights, shape, configuration, texts, settings)
-        return self.predict(STUDENTS[configuration.student].network(shape, weights).eval(), configuration)
+        return self.predict(student.network(shape, weights).eval(), configuration)
+
+    def applies(self, configuration: Configuration, variant: Variant) -> bool:
+        """Return whether a variant changes the training of this student."""
+        if variant.guide is not None:
+            return isinstance(configuration, TransformerConfiguration)
+        if self.settings(configuration, variant, 1.0).hidden_weight:
+            return True
+        student = STUDENTS[configuration.student]
+        shape, arrays = student.initial(*self.prepared.source(TEACHER), [configuration], 0)
+        network = student.network(shape, cut(arrays, shape, configuration))
+        usual = self.settings(configuration, replace(variant, change=lambda found: found), 1.0)
+        return hidden_guide(network, self.transfer(variant), usual) is not None
 
     def guide(self, configuration: TransformerConfiguration, variant: Variant) -> Guide:
         """Return what teaches a sub-network from the teacher's layers: the last one, or every one that it keeps."""
@@ -146,63 +135,65 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("study")
     parser.add_argument("--studies-dir", default="studies")
-    parser.add_argument("--seconds", type=float, default=40.0)
-    parser.add_argument("--students", default="bilstm,cnn,transformer")
+    parser.add_argument("--seconds", type=float, default=40.0, help="training time of each student")
+    parser.add_argument("--students", default="bilstm,cnn,transformer", help=f"of {', '.join(STUDENTS)}")
+    parser.add_argument("--copies", type=int, default=40, help="augmented texts per training text")
+    parser.add_argument("--variants", default="", help="only those whose name has one of these words, and the full one")
     arguments = parser.parse_args()
-    bench = Bench(Prepared(open_study(arguments.study, arguments.studies_dir).folder))
-    wanted = {name: students(bench.prepared)[name] for name in arguments.students.split(",")}
-    print("| student | variant | validation | difference | agrees with the teacher | divergence |")
-    print("|---|---|---:|---:|---:|---:|")
+    bench = Bench(Prepared(open_study(arguments.study, arguments.studies_dir).folder), arguments.copies)
+    wanted = {name: middle_design(bench.prepared, name) for name in arguments.students.split(",")}
+    variants = chosen(PAIR_VARIANTS if bench.data.task.pair else SINGLE_VARIANTS, arguments.variants)
     for name, configuration in wanted.items():
-        for line in rows(bench, name, configuration, arguments.seconds):
+        print(f"{name}: {describe(configuration)}")
+    print(f"| student | variant | {bench.kind.metric} | difference | agrees with the teacher | divergence |")
+    print("|---|---|---:|---:|---:|---:|")
+    for configuration in wanted.values():
+        for line in rows(bench, configuration, variants, arguments.seconds):
             print(line, flush=True)
 
 
-def students(prepared: Prepared) -> dict[str, Configuration]:
-    """Return one student of each type, of sizes that are typical of a front."""
-    shape, size = prepared.teacher_shape, min(16000, prepared.teacher_shape.vocab_size)
-    depth = shape.num_hidden_layers
-    return {
-        "bilstm": BiLSTMConfiguration(min(256, shape.embedding_size), 128, 1, size),
-        "cnn": CNNConfiguration(min(256, shape.embedding_size), 128, 1, 3, size),
-        "transformer": TransformerConfiguration.uniform(
-            shape,
-            layers=tuple(sorted({0, 1, depth // 2, depth - 1})),
-            hidden_size=2 * shape.hidden_size // 3,
-            num_attention_heads=max(shape.num_attention_heads // 3, 1),
-            intermediate_size=shape.intermediate_size // 3,
-        ),
-    }
+def middle_design(prepared: Prepared, student: str) -> Configuration:
+    """Return the middle one of the configurations of a student type that a search measures first."""
+    designs = sorted(STUDENTS[student].designs(prepared.teacher_shape, exits=False), key=lambda design: design[0])
+    return designs[len(designs) // 2][1]
 
 
-def applies(variant: Variant, configuration: Configuration) -> bool:
-    """Return whether a variant changes the training of this type of student."""
-    has_layers = isinstance(configuration, TransformerConfiguration)
-    without_states = variant.change(SETTINGS).hidden_weight != SETTINGS.hidden_weight
-    return not (variant.guide is not None and not has_layers) and not (without_states and has_layers)
+def chosen(variants: Sequence[Variant], words: str) -> list[Variant]:
+    """Return the first variant and those whose name has one of the comma-separated words; all without any."""
+    wanted = words.split(",")
+    return [each for each in variants if each is variants[0] or any(word in each.name for word in wanted)]
 
 
-def rows(bench: Bench, name: str, configuration: Configuration, seconds: float) -> Iterator[str]:
+def rows(bench: Bench, configuration: Configuration, variants: Sequence[Variant], seconds: float) -> Iterator[str]:
     """Train every variant and yield a table row for each."""
-    labels = bench.data.validation.labels
+    labels, kind, expected = bench.data.validation.labels, bench.kind, bench.expected
+    answers = expected[:, 0] if kind.classes_of(labels) is None else expected.argmax(1)
     reference: np.ndarray | None = None
-    for variant in VARIANTS:
-        if not applies(variant, configuration):
+    for variant in variants:
+        if not bench.applies(configuration, variant):
             continue
         outputs = bench.train(configuration, variant, seconds)
-        right = outputs.argmax(1) == labels
-        difference = "" if reference is None else interval(right, reference)
-        reference = right if reference is None else reference
-        agreement = (outputs.argmax(1) == bench.expected.argmax(1)).mean()
-        divergence = CLASSIFICATION.distillation_loss(torch.from_numpy(outputs), torch.from_numpy(bench.expected))
-        cells = (name, variant.name, f"{right.mean():.4f}", difference, f"{agreement:.4f}")
-        yield f"| {' | '.join(cells)} | {float(divergence):.4f} |"
+        difference = "" if reference is None else interval(bench, outputs, reference)
+        reference = outputs if reference is None else reference
+        divergence = kind.distillation_loss(torch.from_numpy(outputs), torch.from_numpy(expected))
+        figures = (f"{kind.quality(outputs, labels):.4f}", difference, f"{kind.quality(outputs, answers):.4f}")
+        yield f"| {' | '.join((configuration.student, variant.name, *figures))} | {float(divergence):.4f} |"
 
 
-def interval(right: np.ndarray, reference: np.ndarray) -> str:
-    """Format the difference of two accuracies in points, with its paired 95% bootstrap interval."""
-    low, high = paired_difference_interval(right.astype(float), reference.astype(float))
-    return f"{100 * (right.mean() - reference.mean()):+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
+def interval(bench: Bench, outputs: np.ndarray, reference: np.ndarray) -> str:
+    """Format the difference of two qualities in points, with its paired 95% bootstrap interval."""
+    labels, kind = bench.data.validation.labels, bench.kind
+    difference = kind.quality(outputs, labels) - kind.quality(reference, labels)
+    right, usual = kind.correct_rows(outputs, labels), kind.correct_rows(reference, labels)
+    if right is not None and usual is not None:
+        low, high = paired_difference_interval(right.astype(float), usual.astype(float))
+    else:
+        rng, drawn = np.random.default_rng(0), []
+        for _ in range(RESAMPLES):
+            some = rng.integers(len(labels), size=len(labels))
+            drawn.append(kind.quality(outputs[some], labels[some]) - kind.quality(reference[some], labels[some]))
+        low, high = np.percentile(drawn, (2.5, 97.5))
+    return f"{100 * difference:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
 
 
 if __name__ == "__main__":

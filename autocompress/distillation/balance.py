@@ -20,7 +20,8 @@ def answers_of(targets: NDArray[np.float32], real: int, bins: int = BINS) -> NDA
     are equally frequent among the first ``real`` texts.
     """
     if targets.shape[1] > 1:
-        return targets.argmax(axis=1).astype(np.int64)
+        classes: NDArray[np.int64] = targets.argmax(axis=1)
+        return classes
     if not real:
         return np.zeros(len(targets), np.int64)
     edges = np.quantile(targets[:real, 0], np.arange(1, bins) / bins)
