@@ -87,7 +87,9 @@ def main() -> None:
 def replay(store: StudyStore, results: list[TrialResult]) -> float:
     """Return the seconds per trial of a controller whose trials take no time."""
     prepared = Prepared(store.folder)
-    space = SEARCH_SPACES[store.problem.space](prepared.teacher_shape, prepared.data.task.definition.exits_early)
+    space = SEARCH_SPACES[store.problem.space](
+        prepared.teacher_shape, prepared.data.task.definition.exits_early, prepared.data.task.pair
+    )
     with (
         tempfile.TemporaryDirectory() as folder,
         StudyStore.create(Path(folder), "replay", store.problem) as fresh,

@@ -69,8 +69,10 @@ class Bench:
 
     def __init__(self, store: StudyStore) -> None:
         self.store, self.prepared = store, Prepared(store.folder)
-        exits = self.prepared.data.task.definition.exits_early
-        self.space: SearchSpace = SEARCH_SPACES["joint"](self.prepared.teacher_shape, exits)
+        task = self.prepared.data.task
+        self.space: SearchSpace = SEARCH_SPACES["joint"](
+            self.prepared.teacher_shape, task.definition.exits_early, task.pair
+        )
         first = store.results()[0].figures
         assert first is not None
         floor = self.prepared.teacher_quality - BELOW_TEACHER

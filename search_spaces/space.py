@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Collection
 from typing import ClassVar
 
 import numpy as np
@@ -22,8 +23,9 @@ class SearchSpace(ABC):
 
     A subclass lists the aspects that vary in ``varies``: architecture (layers, widths, vocabulary), precision,
     sparsity, student (the type), exits. ``shape`` is the teacher's; ``exits`` tells whether the task allows early
-    exits, which need classes. The options of a parameter depend on these two alone, so a sampler sees the same
-    distribution under one name in every trial. InputError if no aspect is left to vary.
+    exits, which need classes, and ``pair`` whether it compares two texts, for which there are student types of their
+    own; ``students`` limits the types to some names. The options of a parameter depend on these alone, so a sampler
+    sees the same distribution under one name in every trial. InputError if no aspect is left to vary.
 
     >>> from optuna.trial import FixedTrial
     >>> from autocompress.students.configuration import describe
@@ -43,7 +45,9 @@ class SearchSpace(ABC):
     name: ClassVar[str]
     varies: ClassVar[frozenset[str]]
 
-    def __init__(self, shape: EncoderShape, exits: bool = True) -> None:
+    def __init__(
+        self, shape: EncoderShape, exits: bool = True, pair: bool = False, students: Collection[str] | None = None
+    ) -> None:
         self.shape = shape
         self.exits = exits
         varies = self.varies if exits and shape.num_hidden_layers > 1 else self.varies - {"exits"}
@@ -52,7 +56,12 @@ class SearchSpace(ABC):
                 f"space {self.name!r} needs a classification task and a teacher of at least 2 layers, but got "
                 f"{'1 layer' if exits else 'regression'}; choose another --space"
             )
-        kinds = [name for name in STUDENTS if "student" in varies or name == TEACHERS_OWN]
+        kinds = [
+            name
+            for name, kind in STUDENTS.items()
+            if name == TEACHERS_OWN
+            or ("student" in varies and kind.suits(pair=pair) and name in (students or STUDENTS))
+        ]
         self._spaces: dict[str, StudentSpace] = {name: STUDENTS[name].space(shape, varies) for name in kinds}
         self._student = Choice("student", tuple(kinds), TEACHERS_OWN)
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from autocompress.artifact.blocks import GraphInputs
 from autocompress.domain.shape import EncoderShape
+from autocompress.students.alignment.configuration import AlignmentConfiguration
 from autocompress.students.bilstm.configuration import BiLSTMConfiguration
 from autocompress.students.cnn.configuration import CNNConfiguration
 from autocompress.students.transformer.configuration import TransformerConfiguration
@@ -34,7 +35,7 @@ def graph_inputs(pair=False, seed=0):
     return GraphInputs(pair=pair, vocabulary_order=order, unknown_id=UNKNOWN, max_length=MAX_LENGTH)
 
 
-def configuration_of(student, bits=8, vocabulary_size=SHAPE.vocab_size, sparsity=0.0):
+def configuration_of(student, bits=8, vocabulary_size=SHAPE.vocab_size, sparsity=0.0, encoder="cnn"):
     common = {"embedding_bits": bits, "vocabulary_size": vocabulary_size, "sparsity": sparsity}
     if student == "transformer":
         widths = {"hidden_size": 56, "num_attention_heads": 3, "intermediate_size": 72}
@@ -42,7 +43,10 @@ def configuration_of(student, bits=8, vocabulary_size=SHAPE.vocab_size, sparsity
     widths = {"embedding_size": 40, "hidden_size": 32, "num_layers": 2, "weight_bits": bits}
     if student == "bilstm":
         return BiLSTMConfiguration(**widths, **common)
-    return CNNConfiguration(**(widths | {"hidden_size": 64}), kernel_size=3, **common)
+    widths["hidden_size"] = 64
+    if student == "alignment":
+        return AlignmentConfiguration(**widths, encoder=encoder, **common)
+    return CNNConfiguration(**widths, kernel_size=3, **common)
 
 
 def batch_of(lengths=(17, 3, 9), seed=0):
@@ -59,6 +63,7 @@ def random_arrays(configuration, shape=SHAPE, seed=0):
         "transformer": _transformer_sizes,
         "bilstm": _bilstm_sizes,
         "cnn": _cnn_sizes,
+        "alignment": _alignment_sizes,
     }[configuration.student](configuration, shape)
     arrays = {name: rng.standard_normal(size) * _spread(name, size) for name, size in fill.items()}
     for name in arrays:
@@ -117,6 +122,21 @@ def _cnn_sizes(configuration, shape):
     return sizes | _head_sizes("head", 2 * width, shape.num_outputs)
 
 
+def _alignment_sizes(configuration, shape):
+    words, width = configuration.embedding_size, configuration.hidden_size
+    sizes = {"embeddings.word": (shape.vocab_size, words), "project.weight": (width, words), "project.bias": (width,)}
+    if configuration.encoder == "cnn":
+        sizes |= {"conv.weight": (width, 3 * width), "conv.bias": (width,)}
+    if configuration.encoder == "bilstm":
+        for direction in ("forward", "backward"):
+            parts = {"weight_ih": (2 * width, width), "weight_hh": (2 * width, width // 2), "bias": (2 * width,)}
+            sizes |= {f"lstm.0.{direction}.{part}": size for part, size in parts.items()}
+    for layer in range(configuration.num_layers):
+        for part, columns in (("query", width), ("compare", 4 * width), ("merge", width)):
+            sizes |= {f"align.{layer}.{part}.weight": (width, columns), f"align.{layer}.{part}.bias": (width,)}
+    return sizes | _head_sizes("head", 8 * width, shape.num_outputs)
+
+
 ACTIVATIONS = {
     "relu": lambda x: np.maximum(x, 0),
     "tanh": np.tanh,
@@ -130,7 +150,8 @@ def reference(arrays, configuration, batch, shape=SHAPE, pair=False):
     rows = []
     for ids, mask, types in zip(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"], strict=True):
         count = int(mask.sum())
-        rows.append(SENTENCE[configuration.student](arrays, configuration, shape, ids[:count], types[:count] * pair))
+        seen = types[:count] * (pair or configuration.student == "alignment")
+        rows.append(SENTENCE[configuration.student](arrays, configuration, shape, ids[:count], seen))
     if isinstance(rows[0], dict):
         return {layer: np.stack([row[layer] for row in rows]) for layer in rows[0]}
     return np.stack(rows)
@@ -210,7 +231,36 @@ def _cnn(arrays, configuration, shape, ids, types):
     return _head(arrays, "head", np.concatenate([x.mean(0), x.max(0)]), "relu")
 
 
-SENTENCE = {"transformer": _transformer, "bilstm": _bilstm, "cnn": _cnn}
+def _alignment(arrays, configuration, shape, ids, types):
+    x = _linear(arrays, "project", arrays["embeddings.word"][ids].astype(float))
+    if configuration.encoder == "cnn":
+        padded = np.pad(x, ((1, 1), (0, 0)))
+        x = x + np.maximum(_linear(arrays, "conv", np.concatenate([padded[:-2], padded[1:-1], padded[2:]], -1)), 0)
+    if configuration.encoder == "bilstm":
+        both = _one_way(arrays, "lstm.0.forward", x), _one_way(arrays, "lstm.0.backward", x[::-1])[::-1]
+        x = x + np.stack(both, -1).reshape(x.shape)
+    for layer in range(configuration.num_layers):
+        compared = np.stack([_compared(arrays, f"align.{layer}", x, token, types) for token in range(len(x))])
+        x = x + compared
+    sides = [_side(compared[types == side]) for side in (0, 1)]
+    return _head(arrays, "head", np.concatenate([*sides, abs(sides[0] - sides[1]), sides[0] * sides[1]]), "relu")
+
+
+def _compared(arrays, name, x, token, types):
+    """One token beside what it finds in the other text; in a text alone, beside what it finds there."""
+    other = types != types[token] if (types != types[token]).any() else np.ones(len(x), bool)
+    asked = _linear(arrays, f"{name}.query", x)
+    scores = np.exp(asked[other] @ asked[token] / np.sqrt(x.shape[1]))
+    found = scores / scores.sum() @ x[other]
+    both = np.concatenate([x[token], found, abs(x[token] - found), x[token] * found])
+    return np.maximum(_linear(arrays, f"{name}.merge", np.maximum(_linear(arrays, f"{name}.compare", both), 0)), 0)
+
+
+def _side(tokens):
+    return np.concatenate([tokens.mean(0), tokens.max(0)] if len(tokens) else np.zeros((2, tokens.shape[1])))
+
+
+SENTENCE = {"transformer": _transformer, "bilstm": _bilstm, "cnn": _cnn, "alignment": _alignment}
 
 
 def last_logits(arrays, configuration, batch, **settings):

@@ -32,13 +32,15 @@ class GraphInputs:
 
     ``vocabulary_order`` int32 ``[V]`` holds the token ids, most frequent first. A configuration that keeps ``v < V``
     tokens keeps the first v, and its graph reads every other id as ``unknown_id``. ``max_length`` is the largest number
-    of tokens in a text; a graph with position embeddings refuses longer ones.
+    of tokens in a text; a graph with position embeddings refuses longer ones. ``separator_id`` is the token that ends a
+    text of a pair, for teachers without token types; their files tell the two texts apart by it.
     """
 
     pair: bool
     vocabulary_order: NDArray[np.int32]
     unknown_id: int
     max_length: int
+    separator_id: int | None = None
 
 
 def finished(graph: GraphBuilder, logits: str, num_outputs: int, *, token_types: bool = False) -> ModelProto:
@@ -99,6 +101,15 @@ def word_embeddings(
     codes, scales = stored_rows(graph, table, bits)
     rows = graph.op("Cast", graph.op("Gather", codes, ids), to=TensorProto.FLOAT)
     return graph.op("Mul", rows, graph.op("Gather", scales, ids))
+
+
+def token_types(graph: GraphBuilder, inputs: GraphInputs) -> str:
+    """Add the token types ``[batch, sequence]`` of a pair: the input, or 1 after the first separator (else 0)."""
+    if inputs.separator_id is None:
+        return TOKEN_TYPE_IDS
+    ends = graph.op("Equal", INPUT_IDS, graph.constant(np.array(inputs.separator_id, np.int64)))
+    before = graph.op("CumSum", graph.op("Cast", ends, to=TensorProto.INT64), graph.integers(1), exclusive=1)
+    return graph.op("Min", before, graph.integers(1))
 
 
 def kept_tokens(inputs: GraphInputs, size: int) -> NDArray[np.int32]:

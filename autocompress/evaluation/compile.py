@@ -15,7 +15,7 @@ from autocompress.students.emit import emit
 from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.students.transformer.describing_graph import emit_describing
 from autocompress.study.prepared import Prepared
-from autocompress.tasks.encoding import EncodedSplit
+from autocompress.tasks.encoding import EncodedDataset, EncodedSplit
 
 BATCH = 16
 
@@ -53,10 +53,16 @@ class Compiled:
         return predict(self._session, split, BATCH, self._pad_id, by_length=True)
 
 
+def separator_of(data: EncodedDataset, shape: EncoderShape) -> int | None:
+    """Return the token that tells the two texts of a pair apart; None where the teacher reads token types."""
+    return None if shape.type_vocab_size > 1 else data.separator_id
+
+
 def _inputs(prepared: Prepared) -> GraphInputs:
     return GraphInputs(
         pair=prepared.data.task.pair,
         vocabulary_order=prepared.vocabulary_order,
         unknown_id=prepared.data.unknown_id,
         max_length=prepared.data.max_length,
+        separator_id=separator_of(prepared.data, prepared.teacher_shape),
     )

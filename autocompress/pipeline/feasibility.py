@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from autocompress.artifact.blocks import GraphInputs
 from autocompress.compression.vocabulary import vocabulary_order
 from autocompress.domain.problem import Problem
+from autocompress.evaluation.compile import separator_of
 from autocompress.measurement.process import Workload, measure_in_fresh_process
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.requests import draw_requests, write_requests
@@ -81,11 +82,9 @@ def _smallest_files(problem: Problem, inputs: Inputs, model: PreTrainedModel, fo
     """Write the ONNX file of each student type's smallest configuration, untrained, and return the paths by type."""
     data = inputs.data
     shape, arrays = import_encoder(model)
-    space = SEARCH_SPACES[problem.space](shape, data.task.definition.exits_early)
+    space = SEARCH_SPACES[problem.space](shape, data.task.definition.exits_early, data.task.pair)
     order = vocabulary_order(data.train.tokens, shape.vocab_size, data.special_ids)
-    graph_inputs = GraphInputs(
-        pair=data.task.pair, vocabulary_order=order, unknown_id=data.unknown_id, max_length=data.max_length
-    )
+    graph_inputs = GraphInputs(data.task.pair, order, data.unknown_id, data.max_length, separator_of(data, shape))
     files = {}
     for student in space.students:
         configuration = space.smallest(student)

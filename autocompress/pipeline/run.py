@@ -12,6 +12,7 @@ from autocompress.domain.problem import Problem
 from autocompress.evaluation.trial import TrialEvaluator
 from autocompress.pipeline.schedule import Phase, Schedule
 from autocompress.pipeline.selection import Criteria
+from autocompress.study.database import stored_choices
 from autocompress.study.prepared import Prepared
 from autocompress.study.store import Progress, StudyStore
 from autocompress.system.events import Event, Listener
@@ -53,8 +54,11 @@ class Run:
     @cached_property
     def space(self) -> SearchSpace:
         """The search space around the teacher, which must be prepared."""
-        exits = self.prepared.data.task.definition.exits_early
-        return SEARCH_SPACES[self.problem.space](self.prepared.teacher_shape, exits)
+        task, space = self.prepared.data.task, SEARCH_SPACES[self.problem.space]
+        # A study keeps the student types with which it began: a sampler needs the same options in every trial.
+        study = self.store.optuna_study([objective.direction for objective in DEFAULT])
+        begun_with = stored_choices(study, "student")
+        return space(self.prepared.teacher_shape, task.definition.exits_early, task.pair, begun_with)
 
     @cached_property
     def criteria(self) -> Criteria:

@@ -6,6 +6,8 @@ Importing this package fills STUDENTS and DIMENSIONS; it imports neither torch n
 from __future__ import annotations
 
 from autocompress.students import shared_dimensions
+from autocompress.students.alignment import dimensions as of_alignment
+from autocompress.students.alignment.student import AlignmentStudent
 from autocompress.students.bilstm import dimensions as of_bilstm
 from autocompress.students.bilstm.student import BiLSTMStudent
 from autocompress.students.cnn import dimensions as of_cnn
@@ -17,14 +19,17 @@ from autocompress.students.transformer.exits import EXITS
 from autocompress.students.transformer.student import TransformerStudent
 from autocompress.system.extensions import load_extensions
 
-STUDENTS |= {kind.name: kind for kind in (TransformerStudent(), BiLSTMStudent(), CNNStudent())}
+STUDENTS |= {kind.name: kind for kind in (TransformerStudent(), BiLSTMStudent(), CNNStudent(), AlignmentStudent())}
 DIMENSIONS |= {
     "transformer.hidden_size": of_transformer.HIDDEN_SIZE,
     "embedding_size": of_pooled.EMBEDDING_SIZE,
     "bilstm.hidden_size": of_bilstm.HIDDEN_SIZE,
     "cnn.hidden_size": of_cnn.HIDDEN_SIZE,
+    "alignment.hidden_size": of_alignment.HIDDEN_SIZE,
     "bilstm.num_layers": of_bilstm.NUM_LAYERS,
     "cnn.num_layers": of_cnn.NUM_LAYERS,
+    "alignment.num_layers": of_alignment.NUM_LAYERS,
+    "alignment.encoder": of_alignment.ENCODER,
     "vocabulary_size": shared_dimensions.VOCABULARY_SIZE,
     "weight_bits": of_pooled.WEIGHT_BITS,
     "embedding_bits": shared_dimensions.EMBEDDING_BITS,

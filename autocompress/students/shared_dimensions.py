@@ -10,7 +10,7 @@ import numpy as np
 from autocompress.domain.shape import EncoderShape
 from autocompress.students.dimension import Dimension, Feature, Label, always
 
-EVERY_TYPE = ("transformer", "bilstm", "cnn")
+EVERY_TYPE = ("transformer", "bilstm", "cnn", "alignment")
 BITS = (8, 4, 2, 32)
 SPARSITIES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 VOCABULARIES = (2000, 4000, 8000, 16000)

@@ -109,6 +109,10 @@ class StudentType(ABC):
     def table_width(self, configuration: Any, shape: EncoderShape) -> int:
         """Return the width of the embedding table."""
 
+    def suits(self, *, pair: bool) -> bool:
+        """Return whether the type can do tasks of pairs of texts, or of single texts."""
+        return True
+
     def space(self, shape: EncoderShape, free: AbstractSet[str]) -> StudentSpace:
         """Return the type's search space for a teacher of this shape, in which the aspects ``free`` vary."""
         return StudentSpace(self.configuration, shape, free | self.always_free)

@@ -78,6 +78,14 @@ def stored_trial(study: optuna.Study, identifier: int) -> FrozenTrial:
     return study._storage.get_trial(identifier)
 
 
+def stored_choices(study: optuna.Study, parameter: str) -> tuple[Any, ...] | None:
+    """Return the options of a categorical parameter as the study's trials have it; None if none of them has it."""
+    trials = study.get_trials(deepcopy=False)
+    known = (trial.distributions[parameter] for trial in trials if parameter in trial.distributions)
+    found: Any = next(known, None)
+    return None if found is None else tuple(found.choices)
+
+
 def close_study(study: optuna.Study) -> None:
     """Close all connections to the study's file."""
     storage: Any = study._storage

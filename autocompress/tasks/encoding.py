@@ -90,6 +90,11 @@ class EncodedDataset:
         """``train``, ``validation`` and ``test`` by name."""
         return {name: getattr(self, name) for name in SPLITS}
 
+    @property
+    def separator_id(self) -> int:
+        """The token that ends every row, and each text of a pair."""
+        return int(self.train.tokens[self.train.offsets[1] - 1])
+
     @cached_property
     def digest(self) -> str:
         """Hex SHA-256 over every token, label and setting; equal data have equal digests."""

@@ -81,7 +81,7 @@ def encode_split(split: TextSplit, tokenizer: Tokenizer, max_length: int) -> tup
         rows = shortened(split.texts[start : start + CHUNK], max_length, truncation_side(tokenizer))
         for encoding in encode_batch(backend, rows):
             tokens.append(np.array(encoding.ids, dtype=np.int32))
-            type_ids.append(_token_types(encoding.type_ids))
+            type_ids.append(_token_types(encoding, pair=len(split.texts[0]) == 2))
             cut += bool(encoding.overflowing)
     offsets = np.cumsum([len(row) for row in tokens], dtype=np.int64)
     return EncodedSplit(np.concatenate(tokens), np.concatenate(type_ids), offsets, split.labels), cut
@@ -106,12 +106,17 @@ def _usual_length(train: TextSplit, tokenizer: Any, backend: Tokenizer, max_posi
     return min(limit, -(-int(np.ceil(np.percentile(lengths, COVERED_PERCENT))) // 8) * 8)
 
 
-def _token_types(found: Sequence[int]) -> NDArray[np.int8]:
-    if max(found, default=0) > MOST_TYPES:
+def _token_types(encoding: Encoding, *, pair: bool) -> NDArray[np.int8]:
+    """The token types of a row; where the tokenizer gives none to a pair, 1 after the first separator."""
+    found = np.array(encoding.type_ids)
+    if found.max(initial=0) > MOST_TYPES:
         raise InputError(
             f"a tokenizer must give token types from 0 to {MOST_TYPES}, but gives {max(found)}; check tokenizer.json"
         )
-    return np.array(found, dtype=np.int8)
+    if pair and len(found) and not found.any():
+        ends = np.array(encoding.ids) == encoding.ids[-1]
+        found = np.minimum(np.cumsum(ends) - ends, 1)
+    return found.astype(np.int8)
 
 
 def truncation_side(tokenizer: Tokenizer) -> str:

@@ -17,7 +17,7 @@ from autocompress.students.transformer.configuration import (
 )
 from autocompress.system.errors import InputError, MeasurementError
 
-PLAIN = {"transformer": "1.16", "bilstm": "1.15", "cnn": "1.15"}
+PLAIN = {"transformer": "1.16", "bilstm": "1.15", "cnn": "1.15", "alignment": "1.15"}
 
 
 def graph(configuration, shape=SHAPE):

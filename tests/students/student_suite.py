@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tiny_models import SIZES, random_batch, random_model
 from transformers import BertConfig
 
@@ -61,7 +62,10 @@ def super_network(name: str) -> tuple[EncoderShape, Arrays]:
     shape, arrays = teacher()
     shape, initial = STUDENTS[name].initial(arrays, shape, configurations(name), 2)
     generator = np.random.default_rng(5)
-    return shape, {n: (a + 0.1 * generator.normal(size=a.shape)).astype(np.float32) for n, a in initial.items()}
+    return shape, {
+        name: array if array.ndim > 1 else (array + 0.1 * generator.normal(size=array.shape)).astype(np.float32)
+        for name, array in initial.items()
+    }
 
 
 def in_float(configuration: Configuration) -> Configuration:
@@ -176,14 +180,13 @@ def check_settings(kind: StudentType) -> None:
 def check_graph(kind: StudentType) -> None:
     """The graph computes what the network computes, to rounding in 32 bits, and runs in every precision."""
     order = np.random.default_rng(3).permutation(VOCABULARY).astype(np.int32)
-    inputs = GraphInputs(pair=False, vocabulary_order=order, unknown_id=int(order[0]), max_length=20)
+    inputs, batch = graph_inputs(kind, order)
     shape, arrays = super_network(kind.name)
-    batch = {name: value.numpy() for name, value in random_batch(VOCABULARY).items() if name != "token_type_ids"}
     for configuration in configurations(kind.name):
         plain = in_float(configuration)
         content = kind.graph(kind.cut(arrays, shape, plain), plain, shape, inputs).SerializeToString()
         expected = kind.network(shape, arrays).logits(
-            *(torch.from_numpy(batch[name]) for name in ("input_ids", "attention_mask")),
+            **{name: torch.from_numpy(value) for name, value in batch.items()},
             configuration=plain,
             token_map=_token_map(inputs, plain),
         )
@@ -219,10 +222,8 @@ def check_untrained(kind: StudentType) -> None:
     shape, arrays = teacher()
     smallest = kind.space(shape, ASPECTS).smallest()
     weights = kind.untrained(arrays, shape, smallest)
-    order = np.arange(VOCABULARY, dtype=np.int32)
-    inputs = GraphInputs(pair=False, vocabulary_order=order, unknown_id=1, max_length=20)
+    inputs, batch = graph_inputs(kind, np.arange(VOCABULARY, dtype=np.int32))
     content = kind.graph(weights, smallest, shape, inputs).SerializeToString()
-    batch = {name: value.numpy() for name, value in random_batch(VOCABULARY).items() if name != "token_type_ids"}
     assert Session(content).run(batch).shape == (len(batch["input_ids"]), shape.num_outputs)
 
 
@@ -254,8 +255,7 @@ def check_fields(kind: StudentType) -> None:
 def check_effect(kind: StudentType) -> None:
     """No dimension is idle: each option that is not neutral changes the file."""
     shape, arrays = super_network(kind.name)
-    order = np.arange(VOCABULARY, dtype=np.int32)
-    inputs = GraphInputs(pair=False, vocabulary_order=order, unknown_id=1, max_length=20)
+    inputs, _ = graph_inputs(kind, np.arange(VOCABULARY, dtype=np.int32))
 
     def content(configuration: Configuration) -> bytes:
         weights = kind.cut(arrays, shape, configuration)
@@ -272,6 +272,15 @@ def check_effect(kind: StudentType) -> None:
                 assert content(changed) != plain, f"{dimension.name} = {option} has no effect"
 
 
+def graph_inputs(kind: StudentType, order: NDArray[np.int32]) -> tuple[GraphInputs, dict[str, NDArray[np.int64]]]:
+    """What a graph depends on, and a batch for it: of pairs for the types that can do nothing else."""
+    pair = not kind.suits(pair=False)
+    batch = {name: value.numpy() for name, value in random_batch(VOCABULARY).items()}
+    if not pair:
+        del batch["token_type_ids"]
+    return GraphInputs(pair=pair, vocabulary_order=order, unknown_id=int(order[0]), max_length=20), batch
+
+
 class LargestTrial:
     """Chooses the neutral value of everything, or the largest where it is not known."""
 
@@ -279,6 +288,8 @@ class LargestTrial:
         """No exit, 8 bits, no zeros, else the largest."""
         if "bits" in name:
             return 8
+        if "encoder" in name:
+            return choices[-1]
         return choices[0] if name == "exit" or name.endswith("sparsity") else max(choices)
 
     def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None) -> float:

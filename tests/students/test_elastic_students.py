@@ -72,7 +72,7 @@ def test_a_smaller_kernel_is_the_middle_of_the_window(teacher: Teacher, batch: d
     for layer in range(2):
         around[f"conv.{layer}.weight"].reshape(12, 5, -1)[:, [0, 4]] = 0
     configuration = CNNConfiguration(20, 12, 2, 3, 60)
-    actual = ElasticCNN(shape, arrays)(batch["input_ids"], batch["attention_mask"], configuration)
+    actual = ElasticCNN(shape, arrays)(batch["input_ids"], batch["attention_mask"], configuration=configuration)
     expected = ElasticCNN(shape, around)(batch["input_ids"], batch["attention_mask"])
     torch.testing.assert_close(actual, expected, atol=1e-6, rtol=1e-5)
 
@@ -89,7 +89,7 @@ def test_a_smaller_bilstm_has_the_leading_units_of_each_gate(teacher: Teacher, b
     dead["lstm.1.backward.weight_ih"].reshape(-1, 2, 12)[:, :, 7:] = 0
     dead["head.dense.weight"].reshape(-1, 4, 12)[:, :, 7:] = 0
     configuration = BiLSTMConfiguration(20, 7, 2, 60)
-    actual = ElasticBiLSTM(shape, arrays)(batch["input_ids"], batch["attention_mask"], configuration)
+    actual = ElasticBiLSTM(shape, arrays)(batch["input_ids"], batch["attention_mask"], configuration=configuration)
     expected = ElasticBiLSTM(shape, dead)(batch["input_ids"], batch["attention_mask"])
     torch.testing.assert_close(actual, expected, atol=1e-6, rtol=1e-5)
 

@@ -21,6 +21,7 @@ from autocompress.students import STUDENTS
 from autocompress.students.emit import emit
 from autocompress.system.errors import InputError
 
+PARTS = ("layers", "lstm", "conv", "project", "align")
 students = pytest.mark.parametrize("student", sorted(STUDENTS))
 
 
@@ -30,7 +31,7 @@ def emitted(configuration, arrays=None, inputs=None):
 
 
 def is_matrix(name):
-    return name.endswith(("weight", "weight_ih", "weight_hh")) and name.startswith(("layers", "lstm", "conv"))
+    return name.endswith(("weight", "weight_ih", "weight_hh")) and name.startswith(PARTS)
 
 
 def is_sparse(name, array):
@@ -123,7 +124,8 @@ def test_the_model_is_valid_and_holds_nothing_unused(student, bits):
     assert set(stored) <= read
     assert set(written) - {"logits"} <= read
     assert len(set(stored + written)) == len(stored + written)
-    assert [value.name for value in model.graph.input] == ["input_ids", "attention_mask"]
+    inputs = ["input_ids", "attention_mask"] + ["token_type_ids"] * (student == "alignment")
+    assert [value.name for value in model.graph.input] == inputs
     assert {import_.domain for import_ in model.opset_import} == {"", "com.microsoft"}
 
 
@@ -139,7 +141,9 @@ def test_onnx_runtime_decodes_weights_when_the_session_loads(student, bits, tmp_
     onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     left = onnx.load(path).graph
     operators = [node.op_type for node in left.node]
-    assert not {"BitShift", "BitwiseAnd", "CumSum", "Pad"} & set(operators) - ({"Pad"} if student == "cnn" else set())
+    assert not {"BitShift", "BitwiseAnd", "CumSum", "Pad"} & set(operators) - (
+        {"Pad"} if student in ("cnn", "alignment") else set()
+    )
     assert {tensor.data_type for tensor in left.initializer} & {onnx.TensorProto.INT4, onnx.TensorProto.INT2} == set()
 
 

@@ -23,7 +23,7 @@ from autocompress.students.elastic import ElasticNetwork, Selection
 from autocompress.students.linear_forms import LinearSettings
 from autocompress.students.pooled.cut import head_slices
 from autocompress.students.pooled.dimensions import EMBEDDING_SIZE
-from autocompress.students.pooled.network import ElasticStudent
+from autocompress.students.pooled.network import MeanMaxStudent
 from autocompress.students.pooled.word_vectors import initial_head, teacher_word_vectors
 from autocompress.students.recipe import Recipe, Shares
 from autocompress.students.shared_dimensions import EMBEDDING_BITS, VOCABULARY_SIZE
@@ -49,7 +49,7 @@ class BagConfiguration(Configuration):
         check_bits("embedding_bits", self.embedding_bits)
 
 
-class ElasticBag(ElasticStudent):
+class ElasticBag(MeanMaxStudent):
     """Elastic by prefix of the channels."""
 
     least = LEAST

@@ -22,7 +22,7 @@ from autocompress.compression.quantization import Floats, quantize
 from autocompress.compression.sparsity import prune
 from autocompress.domain.shape import EncoderShape
 from autocompress.students.bilstm.configuration import BiLSTMConfiguration
-from autocompress.students.linear_forms import form_of
+from autocompress.students.linear_forms import LinearSettings, form_of
 from autocompress.students.linear_forms.dense import DENSE
 from autocompress.students.linear_forms.sparse import SPARSE
 from autocompress.students.pooled.costs import weight_settings
@@ -41,10 +41,8 @@ def emit_bilstm(
 ) -> onnx.ModelProto:
     """Return the ONNX model of ``arrays``, which are already cut to ``configuration``; padding ends a sequence.
 
-    ONNX's LSTM holds its weights itself: InputError for a linear form other than dense and sparse.
+    InputError for a linear form other than dense and sparse.
     """
-    if form_of(weight_settings(configuration)) not in (DENSE, SPARSE):
-        raise InputError("the weights of a BiLSTM must be dense or sparse, but another form is asked for; drop it")
     graph = GraphBuilder()
     # On an empty batch the LSTM of ONNX Runtime aborts the process.
     pooling = Pooling(graph, texts_needed=True)
@@ -53,7 +51,7 @@ def emit_bilstm(
     ids = graph.op("Transpose", INPUT_IDS, perm=[1, 0])
     x = word_embeddings(graph, table, inputs, kept, configuration.embedding_bits, ids=ids)
     for layer in range(configuration.num_layers):
-        y = _lstm(graph, x, lengths, arrays, layer=layer, configuration=configuration)
+        y = lstm(graph, x, lengths, arrays, f"lstm.{layer}", weight_settings(configuration))
         last = layer == configuration.num_layers - 1
         merged = graph.op("Transpose", y, perm=[2, 0, 1, 3] if last else [0, 2, 1, 3])
         x = graph.op("Reshape", merged, graph.integers(0, 0, 2 * configuration.hidden_size))
@@ -62,21 +60,24 @@ def emit_bilstm(
     return finished(graph, logits, shape.num_outputs)
 
 
-def _lstm(
-    graph: GraphBuilder, x: str, lengths: str, arrays: Arrays, *, layer: int, configuration: BiLSTMConfiguration
-) -> str:
-    """Add one layer on ``x [sequence, batch, in]``; its output is ``[sequence, 2, batch, hidden]``.
+def lstm(graph: GraphBuilder, x: str, lengths: str, arrays: Arrays, name: str, settings: LinearSettings) -> str:
+    """Add the two directions ``name`` on ``x [sequence, batch, in]``; the output is ``[sequence, 2, batch, hidden]``.
 
-    ONNX has an input and a recurrent bias, which are summed; the recurrent one is zero here.
+    ``lengths`` int32 [batch] are the texts' numbers of tokens. ONNX has an input and a recurrent bias, which are
+    summed; the recurrent one is zero here. The operator holds its weights itself: InputError for a linear form other
+    than dense and sparse.
     """
-    names = [f"lstm.{layer}.{direction}" for direction in _DIRECTIONS]
-    units, bits, sparse = configuration.hidden_size, configuration.weight_bits, configuration.sparsity > 0
-    bias = np.stack([_onnx_gates(arrays[f"{name}.bias"]) for name in names])
+    if form_of(settings) not in (DENSE, SPARSE):
+        raise InputError("the weights of a BiLSTM must be dense or sparse, but another form is asked for; drop it")
+    names = [f"{name}.{direction}" for direction in _DIRECTIONS]
+    bits, sparse = settings.bits, settings.sparsity > 0
+    bias = np.stack([_onnx_gates(arrays[f"{one}.bias"]) for one in names])
+    units = bias.shape[1] // 4
     biases = graph.op("Pad", graph.constant(bias), graph.integers(0, 0, 0, 4 * units))
     common: dict[str, Any] = {"direction": "bidirectional", "hidden_size": units}
     stored, scales = [], []
     for kind in ("weight_ih", "weight_hh"):
-        weights = [_onnx_gates(prune(arrays[f"{name}.{kind}"], configuration.sparsity)) for name in names]
+        weights = [_onnx_gates(prune(arrays[f"{one}.{kind}"], settings.sparsity)) for one in names]
         if bits == 32:
             stored.append(stored_floats(graph, np.stack(weights), sparse=sparse))
             continue

@@ -28,7 +28,7 @@ class BiLSTMStudent(PooledStudent):
 
     name = BiLSTMConfiguration.student
     prefix = (name,)
-    module = "lstm"
+    modules = ("lstm",)
     configuration = BiLSTMConfiguration
     recipe = Recipe(6e-3, 128, 12.0)
     alone = Recipe(6e-3, 128, 12.0)

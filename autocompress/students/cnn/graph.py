@@ -32,15 +32,15 @@ def emit_cnn(
     x = word_embeddings(graph, table, inputs, kept, configuration.embedding_bits)
     for layer in range(configuration.num_layers):
         weight, bias = arrays[f"conv.{layer}.weight"], arrays[f"conv.{layer}.bias"]
-        windows = _windows(graph, pooling.zeroed(graph, x), configuration.kernel_size)
-        y = graph.op("Relu", form_of(settings).emitted(graph, windows, [weight], bias, settings))
+        seen = windows(graph, pooling.zeroed(graph, x), configuration.kernel_size)
+        y = graph.op("Relu", form_of(settings).emitted(graph, seen, [weight], bias, settings))
         x = y if layer == 0 else graph.op("Add", x, y)
     pooled = graph.op("Concat", pooling.mean(graph, x), pooling.maximum(graph, x, LEAST), axis=-1)
     logits = head(graph, pooled, arrays, "head", act="relu", bits=side_bits(configuration.weight_bits))
     return finished(graph, logits, shape.num_outputs)
 
 
-def _windows(graph: GraphBuilder, x: str, kernel_size: int) -> str:
+def windows(graph: GraphBuilder, x: str, kernel_size: int) -> str:
     """Add each token's window, zeros beyond the ends, ``[batch, sequence, kernel_size * in]``, and return its name."""
     if kernel_size == 1:
         return x

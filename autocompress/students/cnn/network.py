@@ -13,11 +13,11 @@ from torch.nn import functional as F
 from autocompress.networks.weights import Arrays
 from autocompress.students.cnn.cut import slice_cnn
 from autocompress.students.elastic import Selection
-from autocompress.students.pooled.network import ElasticStudent
+from autocompress.students.pooled.network import MeanMaxStudent
 from autocompress.students.pooled.word_vectors import StudentSizes, initial_head, initial_linear, teacher_word_vectors
 
 
-class ElasticCNN(ElasticStudent):
+class ElasticCNN(MeanMaxStudent):
     """Runs the leading embedding channels, filters and layers, and the middle of the windows, of a configuration."""
 
     least = 0.0

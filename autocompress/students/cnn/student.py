@@ -28,7 +28,7 @@ class CNNStudent(PooledStudent):
 
     name = CNNConfiguration.student
     prefix = (name,)
-    module = "conv"
+    modules = ("conv",)
     configuration = CNNConfiguration
     recipe = Recipe(3e-3, 128, 12.0)
     alone = Recipe(6e-3, 256, 12.0)

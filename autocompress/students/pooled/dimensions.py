@@ -9,7 +9,7 @@ from autocompress.students.choice import scaled_sizes
 from autocompress.students.dimension import Dimension, Feature, Label
 from autocompress.students.shared_dimensions import BITS, SPARSITIES, SPARSITY_LABEL, WEIGHT_LABEL, rounding, zeros
 
-POOLED = ("bilstm", "cnn")
+POOLED = ("bilstm", "cnn", "alignment")
 EMBEDDING_FRACTIONS = (1 / 6, 1 / 3, 2 / 3, 1)
 
 

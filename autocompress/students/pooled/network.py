@@ -1,4 +1,4 @@
-"""Defines the base of elastic students that pool features over the tokens and classify them with a perceptron."""
+"""Defines the bases of elastic students that pool features over the tokens and classify them with a perceptron."""
 
 from __future__ import annotations
 
@@ -20,18 +20,13 @@ class StudentOutput(NamedTuple):
 
 
 class ElasticStudent(ElasticNetwork):
-    """Pools a subclass's features by mean and maximum and classifies them with a perceptron.
-
-    It reads no token types: the separator between the two texts of a pair is a token like any other. ``least`` is a
-    lower bound of the features.
-    """
-
-    least: ClassVar[float]
+    """Classifies with a perceptron what a subclass makes of the word vectors of a text or a pair."""
 
     def forward(
         self,
         input_ids: Tensor,
         attention_mask: Tensor,
+        token_type_ids: Tensor | None = None,
         configuration: Any = None,
         *,
         token_map: Tensor | None = None,
@@ -41,9 +36,8 @@ class ElasticStudent(ElasticNetwork):
         if token_map is not None:
             input_ids = token_map[input_ids]
         selection = self._select(configuration, fake_quantize)
-        mask = attention_mask.bool()
-        x = self._features(selection, selection.rows("embeddings.word", input_ids), mask)
-        pooled = torch.cat([masked_mean(x, mask), masked_max(x, mask, self.least)], -1)
+        types = torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids
+        pooled = self._pooled(selection, selection.rows("embeddings.word", input_ids), attention_mask.bool(), types)
         features = F.relu(selection.linear("head.dense", pooled))
         return StudentOutput(selection.linear("head.out", features).float(), features)
 
@@ -57,7 +51,9 @@ class ElasticStudent(ElasticNetwork):
         fake_quantize: bool = False,
     ) -> tuple[list[Tensor], Tensor | None]:
         """Return the logits of the only head, and the features that its last layer reads."""
-        output: StudentOutput = self(input_ids, attention_mask, configuration, fake_quantize=fake_quantize)
+        output: StudentOutput = self(
+            input_ids, attention_mask, token_type_ids, configuration, fake_quantize=fake_quantize
+        )
         return [output.logits], output.features
 
     @property
@@ -75,11 +71,34 @@ class ElasticStudent(ElasticNetwork):
         token_map: Tensor | None = None,
         fake_quantize: bool = False,
     ) -> Tensor:
-        """Return the logits of ``forward``; ``token_type_ids`` are ignored."""
+        """Return the logits [B, num_outputs] of ``forward``; without ``token_type_ids`` all tokens have type 0."""
         output: StudentOutput = self(
-            input_ids, attention_mask, configuration, token_map=token_map, fake_quantize=fake_quantize
+            input_ids,
+            attention_mask,
+            token_type_ids,
+            configuration,
+            token_map=token_map,
+            fake_quantize=fake_quantize,
         )
         return output.logits
+
+    @abstractmethod
+    def _pooled(self, selection: Selection, words: Tensor, mask: Tensor, types: Tensor) -> Tensor:
+        """Return what the perceptron reads [B, F] of word vectors [B, T, E], a bool mask and token types [B, T]."""
+
+
+class MeanMaxStudent(ElasticStudent):
+    """Pools a subclass's features of each token by mean and maximum.
+
+    It reads no token types: the separator between the two texts of a pair is a token like any other. ``least`` is a
+    lower bound of the features.
+    """
+
+    least: ClassVar[float]
+
+    def _pooled(self, selection: Selection, words: Tensor, mask: Tensor, types: Tensor) -> Tensor:
+        x = self._features(selection, words, mask)
+        return torch.cat([masked_mean(x, mask), masked_max(x, mask, self.least)], -1)
 
     @abstractmethod
     def _features(self, selection: Selection, x: Tensor, mask: Tensor) -> Tensor:

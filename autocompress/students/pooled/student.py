@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 class PooledStudent(StudentType):
     """Base of student types that read the teacher's word embeddings; their sizes vary wherever the type is in a space.
 
-    ``module`` is the first part of the names of the type's own weights, such as ``conv``.
+    ``modules`` are the first parts of the names of the type's own weights, such as ``conv``.
     """
 
-    module: ClassVar[str]
+    modules: ClassVar[tuple[str, ...]]
     always_free = frozenset({"architecture"})
     from_teacher = False
 
@@ -37,7 +37,7 @@ class PooledStudent(StudentType):
             return LinearSettings(configuration.embedding_bits)
         if part == "head":
             return LinearSettings(side_bits(configuration.weight_bits)) if rest == "dense.weight" else FLOAT
-        if part == self.module:
+        if part in self.modules:
             return FLOAT if rest.endswith("bias") else weight_settings(configuration)
         return None
 

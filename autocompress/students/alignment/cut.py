@@ -1,0 +1,69 @@
+"""Cuts a sub-network out of the network that aligns two texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from autocompress.domain.shape import EncoderShape
+from autocompress.students.alignment.configuration import AlignmentConfiguration
+from autocompress.students.cutting import Array, fits
+from autocompress.students.pooled.cut import head_slices
+
+COMPARED = 4
+"""Vectors that are compared for each token: its own, what it finds in the other text, their distance and product."""
+POOLED = 8
+"""Vectors that the head reads: mean and maximum of each text, the texts' differences and their products."""
+KERNEL = 3
+"""Tokens in a window of the convolution."""
+DIRECTIONS = ("lstm.0.forward", "lstm.0.backward")
+
+
+def alignments(names: Iterable[str]) -> int:
+    """Return the number of alignments of a network whose weights have these names."""
+    return sum(name.startswith("align.") and name.endswith(".query.bias") for name in names)
+
+
+def slice_alignment(
+    arrays: Mapping[str, Array], shape: EncoderShape, configuration: AlignmentConfiguration
+) -> dict[str, Array]:
+    """Return views of the leading channels and alignments, and of the encoder of the configuration.
+
+    ``shape`` is not used. InputError if a size of the configuration is above that of the network.
+    """
+    embedding, width = configuration.embedding_size, configuration.hidden_size
+    fits("embedding_size", embedding, arrays["embeddings.word"].shape[1])
+    fits("hidden_size", width, len(arrays["project.bias"]))
+    fits("num_layers", configuration.num_layers, alignments(arrays))
+    slices = {
+        "embeddings.word": arrays["embeddings.word"][:, :embedding],
+        "project.weight": arrays["project.weight"][:width, :embedding],
+        "project.bias": arrays["project.bias"][:width],
+    }
+    if configuration.encoder == "cnn":
+        slices |= _linear(arrays, "conv", KERNEL, width)
+    if configuration.encoder == "bilstm":
+        slices |= _directions(arrays, width)
+    for layer in range(configuration.num_layers):
+        for part, blocks in (("query", 1), ("compare", COMPARED), ("merge", 1)):
+            slices |= _linear(arrays, f"align.{layer}.{part}", blocks, width)
+    return slices | head_slices(arrays, POOLED, width)
+
+
+def _linear(arrays: Mapping[str, Array], name: str, blocks: int, width: int) -> dict[str, Array]:
+    """Return the first ``width`` rows of a layer, and the first ``width`` columns of each of its ``blocks``."""
+    weight, bias = arrays[f"{name}.weight"], arrays[f"{name}.bias"]
+    kept = weight.reshape(len(bias), blocks, -1)[:width, :, :width]
+    return {f"{name}.weight": kept.reshape(width, blocks * width), f"{name}.bias": bias[:width]}
+
+
+def _directions(arrays: Mapping[str, Array], width: int) -> dict[str, Array]:
+    """Return the leading units of each gate, half of ``width`` in each direction, and the channels that they read."""
+    units, slices = width // 2, dict[str, Array]()
+    for name in DIRECTIONS:
+        full = len(arrays[f"{name}.bias"]) // 4
+        incoming = arrays[f"{name}.weight_ih"].reshape(4, full, -1)[:, :units, :width]
+        recurrent = arrays[f"{name}.weight_hh"].reshape(4, full, full)[:, :units, :units]
+        slices[f"{name}.weight_ih"] = incoming.reshape(4 * units, width)
+        slices[f"{name}.weight_hh"] = recurrent.reshape(4 * units, units)
+        slices[f"{name}.bias"] = arrays[f"{name}.bias"].reshape(4, full)[:, :units].reshape(-1)
+    return slices
