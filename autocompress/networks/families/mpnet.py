@@ -1,0 +1,28 @@
+"""MPNet (Song et al. 2020): BERT's layers with names of its own, and a relative position bias in all of them."""
+
+from autocompress.networks.families.bert import BERT_EMBEDDINGS, BERT_LAYER, BERT_SIZES
+from autocompress.networks.families.family import Family
+
+MPNET = Family(
+    sizes={**BERT_SIZES, "type_vocab_size": None},
+    activation="hidden_act",
+    layer_norm_epsilon="layer_norm_eps",
+    base_model_prefix="mpnet",
+    embeddings={**BERT_EMBEDDINGS, "embeddings.token_type": None},
+    layers="encoder.layer",
+    layer={
+        **BERT_LAYER,
+        "attention.query": "attention.attn.q",
+        "attention.key": "attention.attn.k",
+        "attention.value": "attention.attn.v",
+        "attention.output": "attention.attn.o",
+        "attention.norm": "attention.LayerNorm",
+    },
+    head=("classifier.dense", "classifier.out_proj"),
+    head_activation="tanh",
+    # The model counts from row 2 whatever pad_token_id is.
+    first_position=2,
+    # Its attention stays unfused: the optimizer knows no sum of scores, bias and mask.
+    optimizer_model_type="bert",
+    relative_bias=("relative_attention_num_buckets", "encoder.relative_attention_bias"),
+)
