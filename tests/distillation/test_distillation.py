@@ -125,7 +125,7 @@ def test_cheap_sub_networks_are_trained_more_often(taught):
     assert share > 0.7
 
 
-@pytest.mark.parametrize("family", ["distilbert", "roberta", "electra", "mpnet"])
+@pytest.mark.parametrize("family", ["distilbert", "roberta", "electra"])
 def test_every_family_can_be_taught_and_imported(family, tiny_checkpoint, tiny_data, tmp_path):
     import transformers
 
@@ -136,7 +136,6 @@ def test_every_family_can_be_taught_and_imported(family, tiny_checkpoint, tiny_d
         "distilbert": lambda: transformers.DistilBertConfig(dim=24, n_layers=2, n_heads=2, hidden_dim=32, **common),
         "roberta": lambda: transformers.RobertaConfig(pad_token_id=0, type_vocab_size=1, **sizes, **common),
         "electra": lambda: transformers.ElectraConfig(embedding_size=16, **sizes, **common),
-        "mpnet": lambda: transformers.MPNetConfig(**sizes, **common),
     }[family]()
     transformers.AutoModel.from_config(config).save_pretrained(tmp_path)
     checkpoint.tokenizer.save_pretrained(tmp_path)

@@ -110,10 +110,7 @@ def check_refusals(model: Any) -> None:
         ("position_embedding_type", "relative_key", "absolute, but got 'relative_key'"),
         ("is_decoder", True, "must be an encoder"),
         ("add_cross_attention", True, "must be an encoder"),
-        *(
-            (entry, 16, f"{entry} must be 32 .*relative_bias.* but got 16")
-            for entry in (family.relative_bias or ())[:1]
-        ),
+        *((entry, 16, f"{entry} in config.json must be .*required") for entry in family.required),
     ):
         there, before = hasattr(config, entry), getattr(config, entry, None)
         setattr(config, entry, value)

@@ -15,7 +15,6 @@ CONFIGS = {
     ),
     "roberta": lambda **common: transformers.RobertaConfig(pad_token_id=0, type_vocab_size=1, **SIZES, **common),
     "electra": lambda **common: transformers.ElectraConfig(embedding_size=16, **SIZES, **common),
-    "mpnet": lambda **common: transformers.MPNetConfig(**SIZES, **common),
 }
 
 

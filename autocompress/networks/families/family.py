@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
 from autocompress.networks.weights import ATTENTION_LINEARS, EMBEDDING_TABLES, FEED_FORWARD_LINEARS, LAYER_NORMS
@@ -25,7 +25,7 @@ OPTIONAL = {"type_vocab_size": TOKEN_TYPES, "embedding_size": PROJECTION}
 class Family:
     """Describes a post-norm encoder with absolute positions, as transformers implements it.
 
-    Every part but the last is required. A part that is left out is a TypeError, and one with a wrong entry a
+    Every part but the last two is required. A part that is left out is a TypeError, and one with a wrong entry a
     ValueError; both name the part. Module names are those of the transformers model, without ``weight`` and ``bias``.
 
     - ``sizes``: for each of ``STANDARD_SIZES`` the entry of config.json that holds it. ``type_vocab_size`` is None
@@ -48,8 +48,9 @@ class Family:
     - ``optimizer_model_type``: the ``model_type`` under which ONNX Runtime's transformer optimizer
       (``onnxruntime.transformers.optimizer``) fuses the exported model.
     - ``relative_bias``: where attention adds a bias by the bucket of two tokens' distance (T5, Raffel et al. 2020,
-      section 2.1), the entry of config.json that holds the number of buckets, and the module in the encoder of the
-      table [buckets, num_attention_heads] that all layers share.
+      section 2.1), the encoder's module of the table [buckets, num_attention_heads] that all layers share.
+    - ``required``: entries of config.json and the values that they must have, for transformers' code reads others only
+      in part.
     """
 
     sizes: Mapping[str, str | None]
@@ -63,11 +64,12 @@ class Family:
     head_activation: str
     first_position: int | Literal["after_padding"]
     optimizer_model_type: str
-    relative_bias: tuple[str, str] | None = None
+    relative_bias: str | None = None
+    required: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for part in fields(self):
-            if part.default is MISSING or getattr(self, part.name) is not None:
+            if part.default is MISSING and part.default_factory is MISSING:
                 _check_not_empty(part.name, getattr(self, part.name))
         _check_entries("sizes", self.sizes, STANDARD_SIZES, OPTIONAL)
         _check_entries("embeddings", self.embeddings, EMBEDDING_MODULES, OPTIONAL.values())
@@ -77,8 +79,6 @@ class Family:
                 raise ValueError(f"sizes[{size!r}] and embeddings[{module!r}] of a family must both be given or None")
         if len(self.head) != 2:
             raise ValueError(f"head of a family must name two linear layers, but names {len(self.head)}")
-        if self.relative_bias is not None and len(self.relative_bias) != 2:
-            raise ValueError(f"relative_bias of a family must be an entry and a module, but is {self.relative_bias!r}")
         first = self.first_position
         if first != AFTER_PADDING and not (isinstance(first, int) and first >= 0):
             raise ValueError(f"first_position of a family must be a row or AFTER_PADDING, but is {first!r}")
@@ -102,9 +102,9 @@ class Family:
         given = self.layer_norm_epsilon
         return _read(config, "layer_norm_epsilon", given) if isinstance(given, str) else given
 
-    def relative_buckets(self, config: Any) -> Any:
-        """Return what a configuration gives as the number of buckets of the relative position bias; 0 without one."""
-        return 0 if self.relative_bias is None else _read(config, "relative_bias", self.relative_bias[0])
+    def required_values(self, config: Any) -> dict[str, tuple[Any, Any]]:
+        """Return for each entry in ``required`` what a configuration gives and the value that it must have."""
+        return {entry: (_read(config, "required", entry), value) for entry, value in self.required.items()}
 
     def reserved_positions(self, config: Any) -> int:
         """Return how many rows of the position table stand before that of a text's first token."""

@@ -15,8 +15,6 @@ from autocompress.system.errors import InputError
 
 ACTIVATIONS = ("gelu", "relu", "gelu_new")
 KINDS = ("weight", "bias")
-# The encoder of MPNet in transformers computes with 32 whatever its configuration says.
-BUCKETS = 32
 
 
 def import_encoder(model: Any) -> tuple[EncoderShape, Arrays]:
@@ -40,7 +38,7 @@ def import_encoder(model: Any) -> tuple[EncoderShape, Arrays]:
             part = f"layers {family.layers!r} and layer[{name!r}]"
             arrays |= weights.of(part, f"{family.layers}.{index}.{module}", f"layers.{index}.{name}")
         if family.relative_bias is not None:
-            table = weights.one("relative_bias", f"{family.relative_bias[1]}.weight")
+            table = weights.one("relative_bias", f"{family.relative_bias}.weight")
             arrays[f"layers.{index}.{RELATIVE_BIAS}"] = table
     if type(model).__name__.endswith("ForSequenceClassification"):
         for name, module in zip(("dense", "out"), family.head, strict=True):
@@ -73,11 +71,12 @@ def require_supported(config: Any) -> Family:
         )
     if not (isinstance(epsilon, int | float) and 0 < epsilon < 1):
         raise InputError(f"0 < layer_norm_eps < 1 must hold in config.json, but got {epsilon!r}; correct it")
-    if family.relative_bias is not None and family.relative_buckets(config) != BUCKETS:
-        raise InputError(
-            f"{family.relative_bias[0]} must be {BUCKETS} in config.json (relative_bias of the family), "
-            f"but got {family.relative_buckets(config)!r}; choose another checkpoint"
-        )
+    for entry, (given, value) in family.required_values(config).items():
+        if given != value:
+            raise InputError(
+                f"{entry} in config.json must be {value!r} for {config.model_type} (required of the family), "
+                f"but got {given!r}; choose another checkpoint"
+            )
     return family
 
 
@@ -145,7 +144,7 @@ def _shape(arrays: Mapping[str, Any], family: Family, config: Any) -> EncoderSha
         hidden_activation=family.hidden_activation(config),
         head_activation=family.head_activation,
         layer_norm_epsilon=family.epsilon(config),
-        relative_attention_num_buckets=family.relative_buckets(config),
+        relative_attention_num_buckets=len(arrays.get(f"layers.0.{RELATIVE_BIAS}", ())),
     )
 
 

@@ -1,7 +1,7 @@
 """MPNet (Song et al. 2020): BERT's layers with names of its own, and a relative position bias in all of them."""
 
 from autocompress.networks.families.bert import BERT_EMBEDDINGS, BERT_LAYER, BERT_SIZES
-from autocompress.networks.families.family import Family
+from autocompress.networks.families.family import AFTER_PADDING, Family
 
 MPNET = Family(
     sizes={**BERT_SIZES, "type_vocab_size": None},
@@ -20,9 +20,10 @@ MPNET = Family(
     },
     head=("classifier.dense", "classifier.out_proj"),
     head_activation="tanh",
-    # The model counts from row 2 whatever pad_token_id is.
-    first_position=2,
+    first_position=AFTER_PADDING,
     # Its attention stays unfused: the optimizer knows no sum of scores, bias and mask.
     optimizer_model_type="bert",
-    relative_bias=("relative_attention_num_buckets", "encoder.relative_attention_bias"),
+    relative_bias="encoder.relative_attention_bias",
+    # The model counts positions from this token, and computes with this number of buckets, whatever config.json says.
+    required={"pad_token_id": 1, "relative_attention_num_buckets": 32},
 )
