@@ -25,11 +25,12 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import AutoModelForSequenceClassification, BertConfig, MPNetConfig
 
 from autocompress.artifact.blocks import GraphInputs
 from autocompress.artifact.runtime import least_onnxruntime
 from autocompress.networks.families.import_encoder import import_encoder
+from autocompress.networks.weights import RELATIVE_BIAS
 from autocompress.students import STUDENTS
 from autocompress.students.bilstm.configuration import BiLSTMConfiguration
 from autocompress.students.cnn.configuration import CNNConfiguration
@@ -96,6 +97,9 @@ def graphs() -> Iterator[tuple[str, onnx.ModelProto]]:
         yield f"transformer-{bits}-exits", graph("transformer", bits, bits, SMALL, leave=True)
         yield f"transformer-{bits}-pair", graph("transformer", bits, bits, SMALL, pair=True)
         yield f"transformer-{bits}-first", graph("transformer", bits, bits, SMALL, exit_heads=False)
+        yield f"transformer-{bits}-relative", graph("transformer", bits, bits, SMALL, relative=True)
+        first = graph("transformer", bits, bits, SMALL, exit_heads=False, relative=True)
+        yield f"transformer-{bits}-relative-first", first
 
 
 def graph(
@@ -109,11 +113,13 @@ def graph(
     leave: bool = False,
     pair: bool = False,
     exit_heads: bool = True,
+    relative: bool = False,
 ) -> onnx.ModelProto:
     """Return the graph of a small network with random weights and a vocabulary of ``rows`` tokens."""
     sizes = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 96}
     torch.manual_seed(0)
-    teacher = BertForSequenceClassification(BertConfig(**sizes, vocab_size=rows, num_labels=3))
+    config = (MPNetConfig if relative else BertConfig)(**sizes, vocab_size=rows, num_labels=3)
+    teacher = AutoModelForSequenceClassification.from_config(config)
     shape, arrays = import_encoder(teacher)
     if exit_heads:
         shape, arrays = add_exit_heads(arrays, shape)
@@ -134,7 +140,8 @@ def graph(
         else:
             configuration = CNNConfiguration(64, 32, 2, 3, kept, weight_bits, **cuts)
     rng = np.random.default_rng(0)
-    arrays = {name: array + rng.normal(0, 0.1, array.shape).astype(np.float32) for name, array in arrays.items()}
+    spread = {name: 2.0 if name.endswith(RELATIVE_BIAS) else 0.1 for name in arrays}
+    arrays = {n: array + rng.normal(0, spread[n], array.shape).astype(np.float32) for n, array in arrays.items()}
     inputs = GraphInputs(pair, np.arange(rows, dtype=np.int32), 100, 64)
     return emit(cut(arrays, shape, configuration), configuration, shape, inputs)
 

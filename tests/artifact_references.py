@@ -1,7 +1,7 @@
 """Random weights with canonical names, and the networks in plain float64 numpy, one sentence at a time."""
 
 from dataclasses import replace
-from math import erf
+from math import erf, log
 
 import numpy as np
 
@@ -100,6 +100,9 @@ def _transformer_sizes(configuration, shape):
             sizes |= {f"{name}.{part}.weight": size, f"{name}.{part}.bias": size[:1]}
         for part in ("attention.norm", "feed_forward.norm"):
             sizes |= {f"{name}.{part}.weight": (width,), f"{name}.{part}.bias": (width,)}
+        if shape.relative_attention_num_buckets:
+            rows = shape.relative_attention_num_buckets
+            sizes |= {f"{name}.attention.relative_bias": (rows, layer.num_attention_heads)}
         sizes |= _head_sizes(f"heads.{layer.index}", width, shape.num_outputs)
     return sizes
 
@@ -190,13 +193,27 @@ def _encoder_layer(arrays, layer, shape, x):
     mixed = []
     for head in range(layer.num_attention_heads):
         part = slice(head * size, (head + 1) * size)
-        scores = np.exp(query[:, part] @ key[:, part].T / np.sqrt(size))
+        scores = query[:, part] @ key[:, part].T / np.sqrt(size)
+        if shape.relative_attention_num_buckets:
+            scores += _relative_bias(arrays[f"{name}.attention.relative_bias"][:, head], len(x))
+        scores = np.exp(scores)
         mixed.append(scores / scores.sum(-1, keepdims=True) @ value[:, part])
     x = x + _linear(arrays, f"{name}.attention.output", np.concatenate(mixed, -1))
     x = _norm(arrays, f"{name}.attention.norm", x, shape.layer_norm_epsilon)
     inner = ACTIVATIONS[shape.hidden_activation](_linear(arrays, f"{name}.feed_forward.up", x))
     x = x + _linear(arrays, f"{name}.feed_forward.down", inner)
     return _norm(arrays, f"{name}.feed_forward.norm", x, shape.layer_norm_epsilon)
+
+
+def _relative_bias(table, count):
+    """The bias of each query and key: of 16 buckets a side, 8 for one distance each, 8 up to distance 128."""
+    bias = np.zeros((count, count))
+    for query in range(count):
+        for key in range(count):
+            distance = abs(key - query)
+            bucket = distance if distance < 8 else min(15, 8 + int(8 * log(distance / 8) / log(128 / 8) + 1e-9))
+            bias[query, key] = table[bucket + 16 * (key > query)]
+    return bias
 
 
 def _bilstm(arrays, configuration, shape, ids, types):

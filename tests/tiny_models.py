@@ -37,6 +37,7 @@ CONFIGS: dict[str, Callable[[], Any]] = {
     "distilbert": lambda: transformers.DistilBertConfig(**DISTILBERT_SIZES),
     "roberta": lambda: transformers.RobertaConfig(**SIZES, pad_token_id=1, type_vocab_size=1),
     "electra": lambda: transformers.ElectraConfig(**SIZES, embedding_size=24),
+    "mpnet": lambda: transformers.MPNetConfig(**SIZES),
     "electra-small": lambda: transformers.ElectraConfig(**SIZES, embedding_size=10),
 }
 

@@ -24,8 +24,10 @@ _OPSETS: Mapping[int, Version] = {
 _IR_VERSIONS: Mapping[int, Version] = {9: OLDEST, 10: (1, 18), 11: (1, 23), 13: (1, 24)}
 # The first version whose Cast unpacks the types that are stored packed.
 _TYPES: Mapping[int, Version] = {TensorProto.INT4: (1, 23), TensorProto.UINT4: (1, 23), TensorProto.INT2: (1, 24)}
-# The first versions that compute MultiHeadAttention correctly: self-attention, and queries of another length than keys.
-_ATTENTION, _CROSS_ATTENTION = (1, 16), (1, 21)
+# The first versions that compute MultiHeadAttention correctly: self-attention, with one attention bias for all texts of
+# a batch, and with queries of another length than keys.
+_ATTENTION, _BIASED_ATTENTION, _CROSS_ATTENTION = (1, 16), (1, 20), (1, 21)
+_BIAS_INPUT = 5
 _NORMALIZATION_22 = (1, 25)
 
 
@@ -44,6 +46,8 @@ def least_onnxruntime(model: onnx.ModelProto) -> str:
             if node.op_type == "MultiHeadAttention":
                 query, keys = (makers.get(name, name) for name in node.input[:2])
                 needed.append(_ATTENTION if query == keys else _CROSS_ATTENTION)
+                if any(node.input[_BIAS_INPUT:][:1]):
+                    needed.append(_BIASED_ATTENTION)
             elif node.op_type == "LpNormalization" and opset >= 22:
                 needed.append(_NORMALIZATION_22)
     return ".".join(map(str, max(needed)))

@@ -17,6 +17,8 @@ Arrays: TypeAlias = dict[str, NDArray[np.float32]]
 Scores: TypeAlias = NDArray[np.floating[Any]]
 Indices: TypeAlias = NDArray[np.intp]
 
+RELATIVE_BIAS = "attention.relative_bias"
+
 
 def importance_order(scores: Scores) -> Indices:
     """Return the indices that sort ``scores`` along the last axis, highest first.
@@ -62,8 +64,12 @@ def reorder(
     """
     result = dict(arrays)
     for index in range(shape.num_hidden_layers):
-        rows = head_rows(importance_order(head_scores[index]), shape.head_size)
+        heads = importance_order(head_scores[index])
+        rows = head_rows(heads, shape.head_size)
         _permute(result, f"layers.{index}.attention", ("query", "key", "value"), "output", rows)
+        bias = f"layers.{index}.{RELATIVE_BIAS}"
+        if bias in result:
+            result[bias] = np.ascontiguousarray(result[bias][:, heads])
         neurons = importance_order(neuron_scores[index])
         _permute(result, f"layers.{index}.feed_forward", ("up",), "down", neurons)
     channels = importance_order(channel_scores)
@@ -90,6 +96,8 @@ def _channel_axis(name: str, projected: bool) -> int | None:
         return -1
     if name.startswith("heads."):
         return 1 if name.endswith(".dense.weight") else None
+    if name.endswith(RELATIVE_BIAS):
+        return None
     module, kind = name.split(".", 2)[2].rsplit(".", 1)
     if module in ("attention.query", "attention.key", "attention.value", "feed_forward.up"):
         return 1 if kind == "weight" else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from autocompress.system.serialization import Stored
 
@@ -14,7 +15,8 @@ class EncoderShape(Stored):
     ``max_positions`` is the number of usable positions, without RoBERTa's two reserved rows; ``num_outputs`` is that of
     the head. The head after the last layer reads the first token's vector ([CLS]) or the mean over the tokens
     (``head_pooling``: ``first`` or ``mean``), and has ``head_activation`` between its two linear layers. Heads after
-    lower layers always read the mean and have relu.
+    lower layers always read the mean and have relu. ``relative_attention_num_buckets`` is the number of rows of the
+    table from which attention adds a bias by the distance of two tokens (MPNet); 0 without such a bias.
     """
 
     num_hidden_layers: int
@@ -30,6 +32,14 @@ class EncoderShape(Stored):
     head_pooling: str = "first"
     head_activation: str = "tanh"
     layer_norm_epsilon: float = 1e-12
+    relative_attention_num_buckets: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields in JSON's types; a number of 0 buckets is left out."""
+        fields = super().to_json()
+        if not self.relative_attention_num_buckets:
+            del fields["relative_attention_num_buckets"]
+        return fields
 
     @property
     def head_size(self) -> int:

@@ -44,6 +44,11 @@ def test_attention_of_the_first_token_alone_needs_a_later_version():
     assert least_onnxruntime(graph(configuration_of("transformer"), shape_with(head_pooling="first"))) == "1.21"
 
 
+def test_attention_with_a_bias_by_relative_position_needs_a_later_version():
+    relative = shape_with(relative_attention_num_buckets=32)
+    assert least_onnxruntime(graph(configuration_of("transformer"), relative)) == "1.20"
+
+
 def test_two_bits_behind_an_exit_need_no_more_than_two_bits():
     layers = (LayerConfiguration(0, 3, 72), LayerConfiguration(1, 3, 72, 2, 2))
     leaving = ExitConfiguration((0,), 0.5)

@@ -26,8 +26,10 @@ def reference_inputs(model: Any, batch: dict[str, torch.Tensor]) -> dict[str, to
 
 
 def token_type_rows(model: Any) -> int:
-    """Rows of the smallest table beside those of words and positions; 0 if there is none."""
-    tables = sorted(len(one.weight) for one in model.modules() if isinstance(one, torch.nn.Embedding))
+    """Rows of the smallest table beside those of words and positions and as wide as them; 0 if there is none."""
+    width = model.get_input_embeddings().embedding_dim
+    found = (one for one in model.modules() if isinstance(one, torch.nn.Embedding) and one.embedding_dim == width)
+    tables = sorted(one.num_embeddings for one in found)
     return tables[0] if len(tables) > 2 else 0
 
 
@@ -108,6 +110,7 @@ def check_refusals(model: Any) -> None:
         ("position_embedding_type", "relative_key", "absolute, but got 'relative_key'"),
         ("is_decoder", True, "must be an encoder"),
         ("add_cross_attention", True, "must be an encoder"),
+        *((entry, 16, f"{entry} in config.json must be .*required") for entry in family.required),
     ):
         there, before = hasattr(config, entry), getattr(config, entry, None)
         setattr(config, entry, value)

@@ -5,24 +5,25 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import fields, replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import toy_family
 from family_checks import CHECKS
-from tiny_models import random_model
+from tiny_models import CONFIGS, random_model
 from toy_family import TOY, tiny_config, toy_checkpoint
 
 from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.networks.families import FAMILIES
 from autocompress.networks.families.family import AFTER_PADDING, OPTIONAL, Family
+from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.networks.loading import load_model
 from autocompress.system.errors import InputError
 from autocompress.system.extensions import VARIABLE, load_extensions
 
-PARTS = [part.name for part in fields(Family)]
+PARTS = [part.name for part in fields(Family) if part.default is part.default_factory is MISSING]
 ENTRIES = [(part, entry) for part in ("sizes", "embeddings", "layer") for entry in getattr(TOY, part)]
 SWAPPED = {"attention.query": "carry", "attention.value": "ask"}
 WRONG: list[tuple[str, Any]] = [
@@ -50,6 +51,9 @@ WRONG: list[tuple[str, Any]] = [
     ("first_position", 3),
     ("first_position", AFTER_PADDING),
     ("optimizer_model_type", "no-such-type"),
+    ("relative_bias", "bias"),
+    ("required", {"heads": 5}),
+    ("required", {"buckets": 32}),
 ]
 
 
@@ -100,8 +104,14 @@ def test_what_a_family_lacks_it_lacks_in_both_parts(size: str, module: str, as_t
     with pytest.raises(ValueError, match=rf"sizes\['{size}'\] and embeddings\['{module}'\]"):
         replace(TOY, sizes={**TOY.sizes, size: None})
     as_toy(replace(TOY, sizes={**TOY.sizes, size: None}, embeddings={**TOY.embeddings, module: None}))
-    with pytest.raises(InputError, match="embeddings, layer and head must account for all weights"):
+    with pytest.raises(InputError, match="embeddings, layer, head and relative_bias must account for all weights"):
         check(TOY)
+
+
+def test_a_bias_by_relative_position_that_no_part_names_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FAMILIES, "mpnet", replace(FAMILIES["mpnet"], relative_bias=None))
+    with pytest.raises(InputError, match=r"relative_bias must account .* mpnet\.encoder\.relative_attention_bias"):
+        import_encoder(random_model(CONFIGS["mpnet"]()))
 
 
 def test_the_head_has_two_layers_and_positions_begin_somewhere() -> None:
@@ -113,7 +123,7 @@ def test_the_head_has_two_layers_and_positions_begin_somewhere() -> None:
 
 
 def test_every_part_is_tried_with_a_wrong_value() -> None:
-    assert {part for part, _ in WRONG} == set(PARTS)
+    assert {part for part, _ in WRONG} == {part.name for part in fields(Family)}
 
 
 @pytest.mark.parametrize(("part", "value"), WRONG)

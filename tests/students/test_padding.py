@@ -20,15 +20,21 @@ from autocompress.students.transformer.configuration import ExitConfiguration, T
 from autocompress.system.errors import MeasurementError
 
 FIRST = "transformer that reads the first token"
-students = pytest.mark.parametrize("student", [*sorted(STUDENTS), FIRST])
+RELATIVE = "transformer with a bias by relative position"
+SHAPES = {
+    FIRST: shape_with(head_pooling="first", head_activation="tanh"),
+    RELATIVE: shape_with(relative_attention_num_buckets=32),
+    f"{RELATIVE} that reads the first token": shape_with(head_pooling="first", relative_attention_num_buckets=32),
+}
+students = pytest.mark.parametrize("student", [*sorted(STUDENTS), *SHAPES])
 all_bits = pytest.mark.parametrize("bits", [32, 8, 4, 2])
 # Dynamic scales of activations see all rows of a batch, so 8-bit products are rounded otherwise beside other rows.
 ROUNDING = {32: 1e-5, 8: 0.1, 4: 0.1, 2: 0.1}
 
 
 def parts(student, bits):
-    shape = shape_with(head_pooling="first", head_activation="tanh") if student == FIRST else SHAPE
-    configuration = configuration_of("transformer" if student == FIRST else student, bits)
+    shape = SHAPES.get(student, SHAPE)
+    configuration = configuration_of("transformer" if student in SHAPES else student, bits)
     return random_arrays(configuration, shape), configuration, shape
 
 
@@ -122,7 +128,7 @@ def test_an_empty_batch_gives_no_rows_or_is_refused_by_name(student, bits):
 def test_texts_of_no_length_are_finite_or_refused_by_name(student):
     session = session_of(student, 8)
     without = {name: array[:, :0] for name, array in batch_of((5, 3)).items()}
-    if student == "transformer":
+    if student in ("transformer", RELATIVE):
         assert np.isfinite(session.run(without)).all()
     else:
         with pytest.raises(MeasurementError, match="texts_have_at_least_1_token"):

@@ -7,9 +7,16 @@ from autocompress.networks.families.bert import BERT
 from autocompress.networks.families.distilbert import DISTILBERT
 from autocompress.networks.families.electra import ELECTRA
 from autocompress.networks.families.family import Family
+from autocompress.networks.families.mpnet import MPNET
 from autocompress.networks.families.roberta import ROBERTA
 from autocompress.system.extensions import load_extensions
 
-FAMILIES: dict[str, Family] = {"bert": BERT, "distilbert": DISTILBERT, "roberta": ROBERTA, "electra": ELECTRA}
+FAMILIES: dict[str, Family] = {
+    "bert": BERT,
+    "distilbert": DISTILBERT,
+    "roberta": ROBERTA,
+    "electra": ELECTRA,
+    "mpnet": MPNET,
+}
 
 load_extensions()

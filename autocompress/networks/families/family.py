@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
 from autocompress.networks.weights import ATTENTION_LINEARS, EMBEDDING_TABLES, FEED_FORWARD_LINEARS, LAYER_NORMS
@@ -25,8 +25,8 @@ OPTIONAL = {"type_vocab_size": TOKEN_TYPES, "embedding_size": PROJECTION}
 class Family:
     """Describes a post-norm encoder with absolute positions, as transformers implements it.
 
-    Every part is required. A part that is left out is a TypeError, and one with a wrong entry a ValueError; both name
-    the part. Module names are those of the transformers model, without ``weight`` and ``bias``.
+    Every part but the last two is required. A part that is left out is a TypeError, and one with a wrong entry a
+    ValueError; both name the part. Module names are those of the transformers model, without ``weight`` and ``bias``.
 
     - ``sizes``: for each of ``STANDARD_SIZES`` the entry of config.json that holds it. ``type_vocab_size`` is None
       where the model has no token types, ``embedding_size`` None where its embeddings are as wide as its layers.
@@ -47,6 +47,10 @@ class Family:
       row is ``pad_token_id + 1`` (RoBERTa). The rows before it are never read.
     - ``optimizer_model_type``: the ``model_type`` under which ONNX Runtime's transformer optimizer
       (``onnxruntime.transformers.optimizer``) fuses the exported model.
+    - ``relative_bias``: where attention adds a bias by the bucket of two tokens' distance (T5, Raffel et al. 2020,
+      section 2.1), the encoder's module of the table [buckets, num_attention_heads] that all layers share.
+    - ``required``: entries of config.json and the values that they must have, for transformers' code reads others only
+      in part.
     """
 
     sizes: Mapping[str, str | None]
@@ -60,10 +64,13 @@ class Family:
     head_activation: str
     first_position: int | Literal["after_padding"]
     optimizer_model_type: str
+    relative_bias: str | None = None
+    required: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for part in fields(self):
-            _check_not_empty(part.name, getattr(self, part.name))
+            if part.default is MISSING and part.default_factory is MISSING:
+                _check_not_empty(part.name, getattr(self, part.name))
         _check_entries("sizes", self.sizes, STANDARD_SIZES, OPTIONAL)
         _check_entries("embeddings", self.embeddings, EMBEDDING_MODULES, OPTIONAL.values())
         _check_entries("layer", self.layer, LAYER_MODULES, ())
@@ -94,6 +101,10 @@ class Family:
         """Return what a configuration gives as the epsilon of the layer norms."""
         given = self.layer_norm_epsilon
         return _read(config, "layer_norm_epsilon", given) if isinstance(given, str) else given
+
+    def required_values(self, config: Any) -> dict[str, tuple[Any, Any]]:
+        """Return for each entry in ``required`` what a configuration gives and the value that it must have."""
+        return {entry: (_read(config, "required", entry), value) for entry, value in self.required.items()}
 
     def reserved_positions(self, config: Any) -> int:
         """Return how many rows of the position table stand before that of a text's first token."""

@@ -10,7 +10,7 @@ import numpy as np
 from autocompress.domain.shape import EncoderShape
 from autocompress.networks.families import FAMILIES
 from autocompress.networks.families.family import PROJECTION, TOKEN_TYPES, Family
-from autocompress.networks.weights import EMBEDDING_TABLES, Arrays
+from autocompress.networks.weights import EMBEDDING_TABLES, RELATIVE_BIAS, Arrays
 from autocompress.system.errors import InputError
 
 ACTIVATIONS = ("gelu", "relu", "gelu_new")
@@ -22,7 +22,8 @@ def import_encoder(model: Any) -> tuple[EncoderShape, Arrays]:
 
     Linear weights are [out, in], tables [rows, width]. The classifier of a ``*ForSequenceClassification`` model becomes
     the head after the last layer; any other model gives the encoder alone. Rows of the position table before that of
-    the first token are dropped: padding is always on the right here, so that a token's position is its index.
+    the first token are dropped: padding is always on the right here, so that a token's position is its index. Each
+    layer gets its own copy of a table of relative position biases, since the heads of each are sorted on their own.
 
     InputError for a family, position embedding or activation that is not supported, and where the family's record does
     not name the weights of the model.
@@ -36,6 +37,9 @@ def import_encoder(model: Any) -> tuple[EncoderShape, Arrays]:
         for name, module in family.layer.items():
             part = f"layers {family.layers!r} and layer[{name!r}]"
             arrays |= weights.of(part, f"{family.layers}.{index}.{module}", f"layers.{index}.{name}")
+        if family.relative_bias is not None:
+            table = weights.one("relative_bias", f"{family.relative_bias}.weight")
+            arrays[f"layers.{index}.{RELATIVE_BIAS}"] = table
     if type(model).__name__.endswith("ForSequenceClassification"):
         for name, module in zip(("dense", "out"), family.head, strict=True):
             arrays |= weights.of("head", module, f"heads.{depth - 1}.{name}", whole=True)
@@ -67,6 +71,12 @@ def require_supported(config: Any) -> Family:
         )
     if not (isinstance(epsilon, int | float) and 0 < epsilon < 1):
         raise InputError(f"0 < layer_norm_eps < 1 must hold in config.json, but got {epsilon!r}; correct it")
+    for entry, (given, value) in family.required_values(config).items():
+        if given != value:
+            raise InputError(
+                f"{entry} in config.json must be {value!r} for {config.model_type} (required of the family), "
+                f"but got {given!r}; choose another checkpoint"
+            )
     return family
 
 
@@ -102,8 +112,9 @@ class _Weights:
         """Raise an InputError if the model has a weight that no part of the record names."""
         if self._unread:
             raise InputError(
-                f"a family's sizes, embeddings, layer and head must account for all weights of its models, but "
-                f"{self._kind} has {min(self._unread)} too; correct the family, or choose another checkpoint"
+                f"a family's sizes, embeddings, layer, head and relative_bias must account for all weights of its "
+                f"models, but {self._kind} has {min(self._unread)} too; correct the family, or choose another "
+                f"checkpoint"
             )
 
 
@@ -133,6 +144,7 @@ def _shape(arrays: Mapping[str, Any], family: Family, config: Any) -> EncoderSha
         hidden_activation=family.hidden_activation(config),
         head_activation=family.head_activation,
         layer_norm_epsilon=family.epsilon(config),
+        relative_attention_num_buckets=len(arrays.get(f"layers.0.{RELATIVE_BIAS}", ())),
     )
 
 

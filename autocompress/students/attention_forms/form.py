@@ -17,11 +17,13 @@ class AttentionForm:
     """One form of attention, for both the elastic encoder and the emitter.
 
     ``applies`` tells whether a layer's configuration asks for it. ``mixed`` returns the context [B, A, T, d] of query,
-    key and value [B, A, T, d] under the bool mask [B, 1, 1, T] (True = token). ``emitted`` adds the same to a graph: it
-    takes the graph, the names of the projected query, key and value [batch, tokens, A * d], the name of the int32 mask
-    [batch, sequence] and the number of heads A, and returns the output's name. Its query may hold the first token only.
+    key and value [B, A, T, d] under the bool mask [B, 1, 1, T] (True = token); to the scaled scores it adds a bias
+    [1, A, T, T] by relative position, if one is given. ``emitted`` adds the same to a graph: it takes the graph, the
+    names of the projected query, key and value [batch, tokens, A * d], the name of the int32 mask [batch, sequence],
+    the number of heads A and the bias's name (empty without one), and returns the output's name. Its query, and with it
+    the bias [1, A, 1, T], may hold the first token only.
     """
 
     applies: Callable[[Any], bool]
-    mixed: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-    emitted: Callable[[GraphBuilder, Sequence[str], str, int], str]
+    mixed: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor | None], Tensor]
+    emitted: Callable[[GraphBuilder, Sequence[str], str, int, str], str]

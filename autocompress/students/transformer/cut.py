@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from autocompress.domain.shape import EncoderShape
-from autocompress.networks.weights import Arrays, head_indices
+from autocompress.networks.weights import RELATIVE_BIAS, Arrays, head_indices
 from autocompress.students.cutting import Array, copies, fits
 from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
 from autocompress.system.errors import InputError
@@ -75,4 +75,7 @@ def _layer_slices(
         for kind in ("weight", "bias"):
             name = f"layers.{layer.index}.{module}.{kind}"
             slices[name] = arrays[name][:width]
+    bias = f"layers.{layer.index}.{RELATIVE_BIAS}"
+    if bias in arrays:
+        slices[bias] = arrays[bias][:, : layer.num_attention_heads]
     return slices

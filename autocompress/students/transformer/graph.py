@@ -25,6 +25,8 @@ from autocompress.artifact.blocks import (
 from autocompress.artifact.graph import GraphBuilder
 from autocompress.artifact.packing import stored_dequantized
 from autocompress.domain.shape import EncoderShape
+from autocompress.networks.relative_positions import distance_buckets
+from autocompress.networks.weights import RELATIVE_BIAS
 from autocompress.students.attention_forms import attention_of
 from autocompress.students.exit_policies import EXIT_POLICIES
 from autocompress.students.linear_forms import LinearSettings, form_of
@@ -63,6 +65,7 @@ class TransformerEmitter:
         self.token_types = inputs.pair and types is not None and len(types) > 1
         self.mask = self.graph.op("Cast", ATTENTION_MASK, to=TensorProto.INT32)
         self.pooling = Pooling(self.graph)
+        self.buckets = self._buckets() if shape.relative_attention_num_buckets else ""
 
     def model(self) -> onnx.ModelProto:
         """Return the finished model."""
@@ -77,8 +80,7 @@ class TransformerEmitter:
         if "embeddings.token_type" in arrays and not self.token_types:
             positions = positions + arrays["embeddings.token_type"][0]
         table = stored_dequantized(graph, positions, side_bits(bits))
-        length = graph.op("Shape", INPUT_IDS, start=1, end=2)
-        positions_read = graph.op("Slice", table, graph.integers(0), length, graph.integers(0))
+        positions_read = self._leading(table, 0)
         # This node fails if a text is longer than the table, and ONNX Runtime's error contains its name.
         x = graph.op("Add", x, positions_read, name=f"texts_have_at_most_{len(positions)}_tokens")
         if self.token_types:
@@ -89,6 +91,31 @@ class TransformerEmitter:
         if f"{name}.weight" in arrays:
             x = linear(graph, x, arrays[f"{name}.weight"], arrays[f"{name}.bias"], side_bits(bits))
         return x
+
+    def _leading(self, x: str, axis: int) -> str:
+        """Add the leading part of a stored array along an axis, as long as the texts."""
+        length = self.graph.op("Shape", INPUT_IDS, start=1, end=2)
+        return self.graph.op("Slice", x, self.graph.integers(0), length, self.graph.integers(axis))
+
+    def _buckets(self) -> str:
+        """Add the bucket of each query and key by their distance, int32 ``[1, sequence, sequence]``."""
+        graph, longest = self.graph, self.inputs.max_length
+        places = np.arange(longest, dtype=np.int32)
+        keys = self._leading(graph.constant(places[None, None, :] + np.int32(longest - 1)), 2)
+        distances = graph.op("Sub", keys, self._leading(graph.constant(places[None, :, None]), 1))
+        buckets = distance_buckets(longest, self.shape.relative_attention_num_buckets).astype(np.int32)
+        return graph.op("Gather", graph.constant(buckets), distances)
+
+    def _relative_bias(self, graph: GraphBuilder, index: int, *, only_first: bool) -> str:
+        """Add the bias of layer ``index``, ``[1, heads, queries, sequence]``; return an empty name without a table."""
+        if not self.buckets:
+            return ""
+        buckets = self.buckets
+        if only_first:
+            buckets = graph.op("Slice", buckets, graph.integers(0), graph.integers(1), graph.integers(1))
+        # Rows of all heads, then a Transpose: a Gather for each head takes three times as long at 30 tokens.
+        rows = graph.op("Gather", graph.constant(self.arrays[f"layers.{index}.{RELATIVE_BIAS}"]), buckets)
+        return graph.op("Transpose", rows, perm=[0, 3, 1, 2])
 
     def _layers(self, graph: GraphBuilder, x: str, start: int) -> str:
         """Add the kept layers from ``start`` on, those after an exit in its else branch; return the logits' name."""
@@ -142,7 +169,8 @@ class TransformerEmitter:
             fused = self._linear(graph, x, names[1:], settings)
             parts = graph.ops("Split", [fused], 2, axis=-1, num_outputs=2)
             parts = [self._linear(graph, queries, names[:1], settings), *parts]
-        return attention_of(layer).emitted(graph, parts, self.mask, layer.num_attention_heads)
+        bias = self._relative_bias(graph, layer.index, only_first=queries != x)
+        return attention_of(layer).emitted(graph, parts, self.mask, layer.num_attention_heads, bias)
 
     def _linear(self, graph: GraphBuilder, x: str, names: list[str], settings: LinearSettings) -> str:
         """Add the concatenated outputs of the named linear layers, in the form that the settings ask for."""

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from autocompress.networks.weights import layer_indices
+from autocompress.networks.relative_positions import pair_buckets
+from autocompress.networks.weights import RELATIVE_BIAS, layer_indices
 from autocompress.students.attention_forms import attention_of
 from autocompress.students.elastic import ElasticNetwork, Selection, masked_mean
 from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
@@ -133,13 +134,21 @@ class ElasticEncoder(ElasticNetwork):
             return projected.view(*x.shape[:2], count, self.shape.head_size).transpose(1, 2)
 
         form = attention_of(layer)
-        context = form.mixed(heads("query"), heads("key"), heads("value"), mask[:, None, None, :])
+        bias = self._relative_bias(selection, f"{name}{RELATIVE_BIAS}", x)
+        context = form.mixed(heads("query"), heads("key"), heads("value"), mask[:, None, None, :], bias)
         context = context.transpose(1, 2).flatten(2)
         x = selection.norm(f"{name}attention.norm", x + selection.linear(f"{name}attention.output", context), epsilon)
         neurons = ACTIVATIONS[self.shape.hidden_activation](selection.linear(f"{name}feed_forward.up", x))
         return selection.norm(
             f"{name}feed_forward.norm", x + selection.linear(f"{name}feed_forward.down", neurons), epsilon
         )
+
+    def _relative_bias(self, selection: Selection, name: str, x: Tensor) -> Tensor | None:
+        """Return the bias [1, A', T, T] by the distance of query and key, from a table [buckets, A'] of this name."""
+        if name not in selection:
+            return None
+        buckets = pair_buckets(x.shape[1], self.shape.relative_attention_num_buckets)
+        return selection.rows(name, torch.from_numpy(buckets).to(x.device)).permute(2, 0, 1).unsqueeze(0)
 
     def _head(self, selection: Selection, layer: int, x: Tensor, mask: Tensor) -> Tensor:
         pooled = masked_mean(x, mask) if self.shape.pooling_after(layer) == "mean" else x[:, 0]

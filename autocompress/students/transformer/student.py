@@ -106,8 +106,10 @@ class TransformerStudent(StudentType):
         return configuration.hidden_size if shape.embedding_size == shape.hidden_size else shape.embedding_size
 
     def side_matrices_bytes(self, configuration: TransformerConfiguration, shape: EncoderShape) -> float:
-        """Return the bytes of the position embeddings."""
-        return shape.max_positions * configuration.hidden_size * configuration.embedding_bits / 8
+        """Return the bytes of the position embeddings, and of the float32 tables of relative position biases."""
+        heads = sum(layer.num_attention_heads for layer in configuration.layers)
+        positions = shape.max_positions * configuration.hidden_size * configuration.embedding_bits / 8
+        return positions + 4 * heads * shape.relative_attention_num_buckets
 
     def depth(self, configuration: TransformerConfiguration) -> int:
         """Return the number of kept layers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autocompress.networks.weights import ATTENTION_LINEARS, FEED_FORWARD_LINEARS, LAYER_NORMS
+from autocompress.networks.weights import ATTENTION_LINEARS, FEED_FORWARD_LINEARS, LAYER_NORMS, RELATIVE_BIAS
 from autocompress.students.linear_forms import LinearSettings
 from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.students.transformer.costs import attention_settings, feed_forward_settings
@@ -33,6 +33,8 @@ def _of_layers(rest: str, configuration: TransformerConfiguration) -> LinearSett
     index, _, name = rest.partition(".")
     module, _, kind = name.rpartition(".")
     layer = next((layer for layer in configuration.layers if str(layer.index) == index), None)
+    if layer is not None and name == RELATIVE_BIAS:
+        return FLOAT
     if layer is None or module not in (*ATTENTION_LINEARS, *FEED_FORWARD_LINEARS, *LAYER_NORMS):
         return None
     if kind == "bias" or module in LAYER_NORMS:

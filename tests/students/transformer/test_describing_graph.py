@@ -10,8 +10,10 @@ from autocompress.students.emit import emit
 from autocompress.students.transformer.describing_graph import emit_describing
 from autocompress.students.transformer.network import ElasticEncoder
 
+RELATIVE = shape_with(head_pooling="first", relative_attention_num_buckets=32)
 
-@pytest.mark.parametrize("shape", [SHAPE, shape_with(head_pooling="first")])
+
+@pytest.mark.parametrize("shape", [SHAPE, shape_with(head_pooling="first"), RELATIVE])
 def test_hidden_states_follow_the_logits(shape):
     configuration = configuration_of("transformer", 32)
     arrays, batch = random_arrays(configuration, shape), batch_of()

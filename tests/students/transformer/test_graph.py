@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -84,6 +86,29 @@ def test_no_more_positions_are_stored_than_texts_have_tokens():
     assert session.run(longest).shape == (1, SHAPE.num_outputs)
     with pytest.raises(MeasurementError):
         session.run(batch_of((MAX_LENGTH + 1,)))
+
+
+RELATIVE = shape_with(relative_attention_num_buckets=32)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "first"])
+@pytest.mark.parametrize("lengths", [(17, 3, 9), (MAX_LENGTH, 1), (1,)])
+def test_a_bias_by_relative_position(lengths, pooling):
+    configuration, shape = configuration_of("transformer", 32), replace(RELATIVE, head_pooling=pooling)
+    arrays, batch = random_arrays(configuration, shape), batch_of(lengths)
+    expected = last_logits(arrays, configuration, batch, shape=shape)
+    np.testing.assert_allclose(session_of(configuration, shape).run(batch), expected, atol=1e-4)
+    unbiased = last_logits(arrays, configuration, batch, shape=replace(shape, relative_attention_num_buckets=0))
+    assert len(batch["input_ids"][0]) == 1 or np.abs(unbiased - expected).max() > 0.01
+
+
+def test_exits_have_the_bias_in_their_branches():
+    arrays, batch = random_arrays(with_exits(0.5), RELATIVE), batch_of((9,))
+    exits = reference(arrays, with_exits(0.5), batch, RELATIVE)
+    for layer, leaving, threshold in ((1, (1,), 0.001), (3, (0, 1), 0.999999)):
+        model = emit(arrays, with_exits(threshold, layers=leaving), RELATIVE, graph_inputs())
+        onnx.checker.check_model(model)
+        np.testing.assert_allclose(Session(model.SerializeToString()).run(batch), exits[layer], atol=1e-4)
 
 
 def with_exits(threshold, bits=32, layers=(0, 1)):
