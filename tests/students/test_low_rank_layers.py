@@ -17,6 +17,7 @@ from autocompress.students import STUDENTS
 from autocompress.students.configuration import configuration_digest, configuration_to_json, describe
 from autocompress.students.costs import latency_terms, size_terms
 from autocompress.students.emit import emit
+from autocompress.students.exit_policies import ExitScores
 from autocompress.students.linear_forms import LINEAR_FORMS, LinearSettings, form_of
 from autocompress.students.linear_forms.low_rank import factors, is_factored, rank_of
 from autocompress.students.transformer.compensation import LOW_RANK, RECONSTRUCTION, ROUNDING, Compensation
@@ -130,8 +131,9 @@ def test_terms_count_factored_matrices_and_fewer_multiplications() -> None:
 def test_requests_that_leave_early_do_not_pay_for_later_layers() -> None:
     early = replace(with_rank(0.25, 8), exit=ExitConfiguration((0,), 0.9))
     names = [*STUDENTS["transformer"].latency_prior, *STUDENTS["transformer"].added_terms()]
-    confidences = np.full((WIDE.num_hidden_layers, 4), 0.5, np.float32)
-    confidences[0, 0] = 0.95
+    outputs = np.zeros((WIDE.num_hidden_layers, 4, 3), np.float32)
+    outputs[0, 0, 0] = 5.0
+    confidences = ExitScores(outputs)
     terms = dict(zip(names, latency_terms(early, WIDE, confidences), strict=True))
     assert terms["low_rank_products"] == 6 + 6 * 0.75 * (WIDE.num_hidden_layers - 1)
 
