@@ -4,7 +4,7 @@ from search_spaces.space import SearchSpace
 
 
 class ExitsSpace(SearchSpace):
-    """Varies the early exits of the teacher's own architecture: after which layers they stand, and their threshold."""
+    """Varies the early exits of the teacher's own architecture: their policy, layers and threshold."""
 
     name = "exits"
     varies = frozenset({"exits"})

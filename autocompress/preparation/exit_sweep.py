@@ -6,15 +6,15 @@ whole sweep takes a second (survey 3.5; thresholds set on validation outputs as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.students.exit_policies import EXIT_POLICIES
-from autocompress.students.transformer.configuration import CONFIDENCE, ExitConfiguration
+from autocompress.students.exit_policies import EXIT_POLICIES, ExitScores
+from autocompress.students.transformer.configuration import ExitConfiguration
 from autocompress.trials.pareto import non_dominated
 
 MOST_EXITS = 2
@@ -34,39 +34,27 @@ class Swept:
     mean_layers: float
 
 
-def confidences_of(outputs: NDArray[np.float32], batch_size: int, policy: str = CONFIDENCE) -> NDArray[np.float32]:
-    """Return the scores [layers, requests] of outputs [layers, n, C] by an exit policy.
-
-    A request has ``batch_size`` texts and the lowest of their scores; texts that fill no request are left out.
-    """
-    whole = outputs.shape[1] // batch_size * batch_size
-    return np.asarray(
-        EXIT_POLICIES[policy].scores(outputs[:, :whole]).reshape(len(outputs), -1, batch_size).min(axis=2), np.float32
-    )
-
-
 def sweep(
     outputs: NDArray[np.float32],
     quality: Callable[[NDArray[np.float32]], float],
-    thresholds: Sequence[float],
+    thresholds: Mapping[str, Sequence[float]],
     batch_size: int = 1,
-    policy: str | None = CONFIDENCE,
 ) -> list[Swept]:
     """Return the non-dominated depths and exits, of at most ``MOST_EXITS`` exits, in decreasing order of mean layers.
 
     ``outputs`` [layers, n, C] are those after each layer on n texts; ``quality`` takes outputs [m, C] of the first m
-    texts, which are those in full requests. Without ``thresholds`` or a ``policy`` there are no exits. Of entries with
-    equal figures the one of the fewest layers and exits is kept.
+    texts, which are those in full requests. ``thresholds`` are those to try for each policy; without policies there
+    are no exits. Of entries with equal figures the one of the fewest layers and exits is kept.
     """
-    requests = outputs.shape[1] // batch_size
-    scores = np.zeros((len(outputs), requests)) if policy is None else confidences_of(outputs, batch_size, policy)
-    rows = np.arange(requests * batch_size)
+    scores = ExitScores(outputs, batch_size)
+    rows = np.arange(scores.requests * batch_size)
     found: dict[tuple[float, float], Swept] = {}
-    for depth, exit_ in _rules(len(outputs), thresholds, policy):
-        leaving = np.full(requests, depth - 1)
-        for layer in reversed(exit_.layers if exit_ is not None else ()):
-            assert exit_ is not None
-            leaving[scores[layer] > exit_.threshold] = layer
+    for depth, exit_ in _rules(len(outputs), thresholds):
+        leaving = np.full(scores.requests, depth - 1)
+        if exit_ is not None:
+            at = scores.at(EXIT_POLICIES[exit_.policy], exit_.layers)
+            for layer, score in zip(reversed(exit_.layers), at[::-1], strict=True):
+                leaving[score > exit_.threshold] = layer
         figures = quality(outputs[np.repeat(leaving, batch_size), rows]), float(leaving.mean()) + 1.0
         found.setdefault(figures, Swept(depth, exit_, *figures))
     kept = non_dominated(list(found), ("maximize", "minimize"))
@@ -85,15 +73,13 @@ def cheapest(front: Sequence[Swept], qualities: Sequence[float]) -> list[Swept]:
     return found
 
 
-def _rules(
-    layers: int, thresholds: Sequence[float], policy: str | None
-) -> Iterator[tuple[int, ExitConfiguration | None]]:
+def _rules(layers: int, thresholds: Mapping[str, Sequence[float]]) -> Iterator[tuple[int, ExitConfiguration | None]]:
     """Yield every depth without exits, and with every placement of 1 to ``MOST_EXITS`` exits at every threshold."""
     for depth in range(1, layers + 1):
         yield depth, None
-        if policy is None:
-            continue
         for count in range(1, MOST_EXITS + 1):
             for places in combinations(range(depth - 1), count):
-                for threshold in thresholds:
-                    yield depth, ExitConfiguration(places, threshold, policy)
+                for policy, values in thresholds.items():
+                    for threshold in values:
+                        if count >= EXIT_POLICIES[policy].heads_needed(threshold):
+                            yield depth, ExitConfiguration(places, threshold, policy)

@@ -11,12 +11,13 @@ import torch
 from autocompress.distillation.batches import head_logits, tensor_batch
 from autocompress.domain.problem import Problem
 from autocompress.evaluation.cut import source_of
-from autocompress.preparation.exit_sweep import cheapest, confidences_of, sweep
+from autocompress.preparation.exit_sweep import cheapest, sweep
 from autocompress.students import STUDENTS
 from autocompress.students.cutting import cut
 from autocompress.students.dimension import Confidences
+from autocompress.students.exit_policies import EXIT_POLICIES, ExitScores
 from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
-from autocompress.students.transformer.exits import THRESHOLDS
+from autocompress.students.transformer.exits import policies_of
 from autocompress.study.prepared import Prepared
 from autocompress.study.prepared_files import TEACHER
 from autocompress.tasks.metrics import metric_of
@@ -40,12 +41,11 @@ def surrogate_of(problem: Problem, prepared: Prepared, space: SearchSpace) -> Su
     floor = max(prepared.teacher_quality - PROPOSALS_LOSE_AT_MOST, limits.min_quality or 0.0)
     region = Region(floor, limits.max_latency_ms or np.inf, limits.max_size_bytes or np.inf)
     batch_size, confidences = problem.target.batch_size, {}
-    policy = prepared.data.task.definition.exit_policy
-    if policy is not None and prepared.teacher_shape.num_hidden_layers > 1:
+    if prepared.data.task.definition.exits_early and prepared.teacher_shape.num_hidden_layers > 1:
         if prepared.has(TransformerConfiguration.student):
-            confidences[TransformerConfiguration.student] = exit_confidences(prepared, batch_size, policy)
+            confidences[TransformerConfiguration.student] = exit_confidences(prepared, batch_size)
         if prepared.layer_heads.arrays:
-            confidences[TEACHER] = confidences_of(layer_outputs(prepared), batch_size, policy)
+            confidences[TEACHER] = ExitScores(layer_outputs(prepared), batch_size)
     origins = Origins(partial(source_of, prepared), confidences, prepared.has)
     requests = len(prepared.data.validation) // batch_size
     return Surrogate(space, region, origins, requests, exit_designs(prepared, batch_size))
@@ -63,7 +63,10 @@ def exit_designs(prepared: Prepared, batch_size: int) -> list[TransformerConfigu
     def quality(outputs: np.ndarray) -> float:
         return metric_of(task, outputs, labels[: len(outputs)])
 
-    front = sweep(layer_outputs(prepared), quality, THRESHOLDS, batch_size, task.definition.exit_policy)
+    first = task.definition.exit_policy
+    policies = sorted(policies_of(prepared.teacher_shape), key=lambda name: name != first) if first else []
+    thresholds = {policy: EXIT_POLICIES[policy].thresholds.values for policy in policies}
+    front = sweep(layer_outputs(prepared), quality, thresholds, batch_size)
     chosen = cheapest(front, [prepared.teacher_quality - loss for loss in LOSSES])
     return [
         TransformerConfiguration.uniform(prepared.teacher_shape, layers=tuple(range(each.depth)), exit=each.exit)
@@ -76,11 +79,11 @@ def layer_outputs(prepared: Prepared) -> np.ndarray:
     return np.concatenate([prepared.layer_heads.outputs, prepared.validation_outputs[None]])
 
 
-def exit_confidences(prepared: Prepared, batch_size: int, policy: str) -> Confidences:
-    """Return the scores [layers, requests] of an exit after each layer, on validation texts.
+def exit_confidences(prepared: Prepared, batch_size: int) -> Confidences:
+    """Return the scores of exits after each layer on validation texts.
 
     They are those of a sub-network that keeps half of the heads and neurons of the encoder's super-network. A request
-    has ``batch_size`` texts, and the lowest of their scores.
+    has ``batch_size`` texts.
     """
     arrays, shape = prepared.source(TransformerConfiguration.student)
     half = TransformerConfiguration.uniform(
@@ -99,4 +102,4 @@ def exit_confidences(prepared: Prepared, batch_size: int, policy: str) -> Confid
             batch = tensor_batch(data.validation, part, data.pad_id, prepared.validation_outputs)
             heads = head_logits(network, batch, configuration, fake_quantize=False)
             outputs[:, part] = torch.stack(heads).numpy()
-    return confidences_of(outputs, batch_size, policy)
+    return ExitScores(outputs, batch_size)

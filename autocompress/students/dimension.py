@@ -8,13 +8,13 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autocompress.domain.shape import EncoderShape
 from autocompress.students.choice import Choice, Value
+from autocompress.students.exit_policies import ExitScores
 
-Confidences = NDArray[np.float32]
-"""Exit scores [layers of the teacher, requests]: those of an exit after each layer, for the least certain text."""
+Confidences = ExitScores
+"""What tells which requests leave early: the scores of exits after each of the teacher's layers, by any policy."""
 
 
 def span(values: Sequence[Any]) -> str:

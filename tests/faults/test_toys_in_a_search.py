@@ -49,4 +49,4 @@ def test_a_dimension(tmp_path: Path, tiny_checkpoint: str, tiny_data: dict[str, 
     data = [f"--{name}={path}" for name, path in tiny_data.items()]
     asked = [tiny_checkpoint, *data, "--space=architecture"]
     found = search(tmp_path / "studies", ["students/toy_dimension.py"], *asked)
-    assert any("rank" in layer for one in found for layer in one["configuration"]["layers"])
+    assert any("spectrum" in layer for one in found for layer in one["configuration"]["layers"])

@@ -10,6 +10,7 @@ from autocompress.preparation import labelling
 from autocompress.preparation.labelling import teacher_outputs
 from autocompress.preparation.surrogate import exit_confidences, exit_designs, layer_outputs
 from autocompress.students.configuration import configuration_digest
+from autocompress.students.exit_policies import EXIT_POLICIES
 from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
 from autocompress.study.prepared import Prepared
 from autocompress.study.prepared_files import TEACHER
@@ -45,7 +46,8 @@ def test_labelling_ends_when_its_time_is_over(study: autocompress.Study, monkeyp
 
 
 def test_how_sure_exits_are_is_read_from_the_super_network(study: autocompress.Study):
-    single, pairs = (exit_confidences(Prepared(study.folder), batch_size, "confidence") for batch_size in (1, 2))
+    found = [exit_confidences(Prepared(study.folder), batch_size) for batch_size in (1, 2)]
+    single, pairs = (scores.at(EXIT_POLICIES["confidence"], (0, 1)) for scores in found)
     assert single.shape == (2, 120) and pairs.shape == (2, 60)
     assert (single >= 0.5).all() and (single <= 1.0).all()
     assert np.array_equal(pairs, np.minimum(single[:, ::2], single[:, 1::2]))

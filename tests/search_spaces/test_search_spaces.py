@@ -35,7 +35,7 @@ def test_joint_parameters_of_minilm(minilm):
     assert parameters["vocabulary_size"] == 30522
     assert parameters["exit"] == "off"
     assert "exit_threshold" not in parameters and "layer_0" not in parameters and parameters["layer_5"] is True
-    assert len([name for name in parameters if name.startswith("layer_3_")]) == 5
+    assert len([name for name in parameters if name.startswith("layer_3_")]) == 6
 
 
 def test_joint_has_about_two_dozen_anchors_of_all_students(minilm):

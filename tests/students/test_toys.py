@@ -62,29 +62,29 @@ def test_a_further_student_type_keeps_the_contract(registered: Any, check: str) 
 @dimension
 @pytest.mark.parametrize("part", REQUIRED)
 def test_a_part_that_a_dimension_lacks_is_named(registered: Any, part: str) -> None:
-    parts = {field.name: getattr(registered.RANK, field.name) for field in fields(Dimension) if field.name != part}
+    parts = {field.name: getattr(registered.SPECTRUM, field.name) for field in fields(Dimension) if field.name != part}
     with pytest.raises(TypeError, match=f"'{part}'"):
         Dimension(**parts)
 
 
 @dimension
 def test_a_value_that_is_kept_nowhere_is_named(registered: Any) -> None:
-    DIMENSIONS["layers.rank"] = replace(registered.RANK, omitted=None)
-    with pytest.raises((AssertionError, KeyError, ValueError), match="rank"):
+    DIMENSIONS["layers.spectrum"] = replace(registered.SPECTRUM, omitted=None)
+    with pytest.raises((AssertionError, KeyError, ValueError), match="spectrum"):
         CHECKS["options"](STUDENTS["transformer"])
 
 
 @dimension
 def test_a_dimension_without_an_effect_is_named(registered: Any) -> None:
-    del LINEAR_FORMS["low_rank"]
-    with pytest.raises(AssertionError, match=r"rank = .* has no effect"):
+    del LINEAR_FORMS["truncated"]
+    with pytest.raises(AssertionError, match=r"spectrum = .* has no effect"):
         CHECKS["effect"](STUDENTS["transformer"])
 
 
 @dimension
 @pytest.mark.parametrize("part", [field.name for field in fields(LinearForm)])
 def test_a_part_that_a_form_lacks_is_named(registered: Any, part: str) -> None:
-    parts = {f.name: getattr(registered.LOW_RANK, f.name) for f in fields(LinearForm) if f.name != part}
+    parts = {f.name: getattr(registered.TRUNCATED, f.name) for f in fields(LinearForm) if f.name != part}
     with pytest.raises(TypeError, match=f"'{part}'"):
         LinearForm(**parts)
 
@@ -124,6 +124,8 @@ def test_a_term_without_a_prior_is_named(registered: Any, monkeypatch: pytest.Mo
 
 @dimension
 def test_a_form_that_a_bilstm_cannot_have_is_refused(registered: Any) -> None:
-    DIMENSIONS["bilstm.rank"] = replace(registered.RANK, students=("bilstm",), per_layer=False, parameter="bilstm_rank")
+    DIMENSIONS["bilstm.spectrum"] = replace(
+        registered.SPECTRUM, students=("bilstm",), per_layer=False, parameter="bilstm_spectrum"
+    )
     with pytest.raises(InputError, match="must be dense or sparse"):
         CHECKS["graph"](STUDENTS["bilstm"])

@@ -1,4 +1,4 @@
-"""A dimension in one file: the rank of an encoder layer's matrices (survey: low-rank factorization)."""
+"""A dimension in one file: the share of a matrix's singular values that an encoder layer keeps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from autocompress.students.linear_forms.dense import DENSE
 
 def rank_of(rows: int, columns: int, settings: LinearSettings) -> int:
     """The rank that is kept: a share of the full one."""
-    return max(1, round(dict(settings.extra).get("rank", 1.0) * min(rows, columns)))
+    return max(1, round(dict(settings.extra).get("spectrum", 1.0) * min(rows, columns)))
 
 
 def factors(weight: Floats, settings: LinearSettings) -> tuple[Floats, Floats]:
@@ -51,32 +51,32 @@ def count(rows: int, columns: int, settings: LinearSettings) -> float:
     return rank_of(rows, columns, settings) * (rows + columns)
 
 
-def low_rank_layers(configuration: Any, shape: Any, confidences: Any) -> float:
+def truncated_layers(configuration: Any, shape: Any, confidences: Any) -> float:
     """Layers whose matrices are factored."""
-    return sum(RANK.value_of(layer) < 1 for layer in configuration.layers)
+    return sum(SPECTRUM.value_of(layer) < 1 for layer in configuration.layers)
 
 
-LOW_RANK = LinearForm(
-    applies=lambda settings: dict(settings.extra).get("rank", 1.0) < 1.0,
+TRUNCATED = LinearForm(
+    applies=lambda settings: dict(settings.extra).get("spectrum", 1.0) < 1.0,
     approximated=approximated,
     emitted=emitted,
     multiplications=count,
     stored_bytes=lambda rows, columns, settings: count(rows, columns, settings) * settings.bits / 8,
 )
-RANK = Dimension(
-    name="rank",
+SPECTRUM = Dimension(
+    name="spectrum",
     students=("transformer",),
-    parameter="layer_{index}_rank",
+    parameter="layer_{index}_spectrum",
     aspect="architecture",
     options=lambda shape: (1.0, 0.5, 0.25),
     neutral=lambda shape: 1.0,
     smallest=min,
-    label=Label(75, "r", lambda values: span(values) if min(values) < 1 else ""),
-    feature=Feature(lambda share, shape: (1.0 - share,), "rank"),
+    label=Label(76, "k", lambda values: span(values) if min(values) < 1 else ""),
+    feature=Feature(lambda share, shape: (1.0 - share,), "spectrum"),
     per_layer=True,
     omitted=1.0,
     near_teacher=always,
-    latency={"low_rank_layers": CostTerm(0.01, low_rank_layers)},
+    latency={"truncated_layers": CostTerm(0.01, truncated_layers)},
 )
-LINEAR_FORMS["low_rank"] = LOW_RANK
-DIMENSIONS["layers.rank"] = RANK
+LINEAR_FORMS["truncated"] = TRUNCATED
+DIMENSIONS["layers.spectrum"] = SPECTRUM

@@ -19,6 +19,7 @@ from autocompress.students.configuration import Configuration, configuration_dig
 from autocompress.students.costs import latency_terms, size_terms
 from autocompress.students.cutting import cut
 from autocompress.students.emit import emit
+from autocompress.students.exit_policies import ExitScores
 from autocompress.students.features import quality_features
 from autocompress.students.transformer.exit_heads import add_exit_heads
 from search_spaces import SEARCH_SPACES, SearchSpace
@@ -67,8 +68,7 @@ def _facts_of(name: str, shape_name: str) -> dict[str, Any]:
 
 
 def _known(space: SearchSpace, configuration: Configuration) -> list[Any]:
-    shape, confidences = space.shape, np.linspace(0.3, 1.0, space.shape.num_hidden_layers * 7, dtype=np.float32)
-    confidences = confidences.reshape(space.shape.num_hidden_layers, 7)
+    shape, confidences = space.shape, _confidences(space.shape.num_hidden_layers)
     numbers = [
         *latency_terms(configuration, shape, confidences),
         *size_terms(configuration, shape),
@@ -82,6 +82,13 @@ def _known(space: SearchSpace, configuration: Configuration) -> list[Any]:
         dict(sorted(space.parameters(configuration).items())),
         [float(f"{number:.9g}") for number in numbers],
     ]
+
+
+def _confidences(layers: int) -> ExitScores:
+    """Outputs for 8 classes, of which the largest probabilities, by layer and text, rise evenly from 0.3 to 1."""
+    largest = np.linspace(0.3, 1.0, layers * 7).reshape(layers, 7, 1)
+    others = np.repeat(np.maximum(1 - largest, 1e-9) / 7, 7, axis=-1)
+    return ExitScores(np.log(np.concatenate([largest, others], axis=-1)).astype(np.float32))
 
 
 def _files(

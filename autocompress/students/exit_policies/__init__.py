@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from autocompress.students.exit_policies.confidence import CONFIDENCE
+from autocompress.students.exit_policies.entropy import ENTROPY
+from autocompress.students.exit_policies.patience import PATIENCE
 from autocompress.students.exit_policies.policy import ExitPolicy
+from autocompress.students.exit_policies.scores import ExitScores
 
-EXIT_POLICIES: dict[str, ExitPolicy] = {"confidence": CONFIDENCE}
+EXIT_POLICIES: dict[str, ExitPolicy] = {"confidence": CONFIDENCE, "entropy": ENTROPY, "patience": PATIENCE}
 
-__all__ = ["EXIT_POLICIES", "ExitPolicy"]
+__all__ = ["EXIT_POLICIES", "ExitPolicy", "ExitScores"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from autocompress.students.linear_forms.dense import DENSE
 from autocompress.students.linear_forms.form import LinearForm, LinearSettings
+from autocompress.students.linear_forms.low_rank import LOW_RANK
 from autocompress.students.linear_forms.sparse import SPARSE
 
-LINEAR_FORMS: dict[str, LinearForm] = {"dense": DENSE, "sparse": SPARSE}
+LINEAR_FORMS: dict[str, LinearForm] = {"dense": DENSE, "sparse": SPARSE, "low_rank": LOW_RANK}
 """Forms by name; a layer has the last form that applies to its settings."""
 
 

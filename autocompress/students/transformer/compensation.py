@@ -1,7 +1,8 @@
 """Compensates pruning and quantization errors of the encoder's matrices from calibration text.
 
-Two methods are available: reconstruction after pruning (Kwon et al. 2022, section 4.3) and rounding that compensates
-its own errors (GPTQ, Frantar et al. 2023, algorithm 1).
+Three methods are available: reconstruction after pruning (Kwon et al. 2022, section 4.3), factors of low rank for the
+inputs that occur (DRONE, Chen et al. 2021), and rounding that compensates its own errors (GPTQ, Frantar et al. 2023,
+algorithm 1).
 """
 
 from __future__ import annotations
@@ -14,17 +15,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autocompress.compression.low_rank import low_rank_factors
 from autocompress.compression.reconstruction import reconstruct
 from autocompress.compression.rounding import round_compensated
 from autocompress.domain.shape import EncoderShape
 from autocompress.networks.weights import ATTENTION_LINEARS, FEED_FORWARD_LINEARS, Arrays
 from autocompress.students.elastic import Selection
+from autocompress.students.linear_forms import LinearSettings
+from autocompress.students.linear_forms.low_rank import is_factored, rank_of
 from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
+from autocompress.students.transformer.costs import attention_settings, feed_forward_settings
 from autocompress.students.transformer.cut import cut_transformer
 from autocompress.students.transformer.importance import Batch
 from autocompress.students.transformer.network import ElasticEncoder
 
-RECONSTRUCTION, ROUNDING = "reconstruction", "rounding"
+RECONSTRUCTION, LOW_RANK, ROUNDING = "reconstruction", "low_rank", "rounding"
 # Matrices of which inputs are pruned: they read the heads and the neurons.
 READERS = ("attention.output", "feed_forward.down")
 # For each matrix the one whose recorded inputs are the same: query, key and value read the same vectors.
@@ -40,7 +45,7 @@ CHUNK = 2048
 class Compensation:
     """Holds the Gram matrices of inputs that ``input_grams`` returned, and which methods to use.
 
-    ``uses`` contains ``RECONSTRUCTION``, ``ROUNDING``, both or neither.
+    ``uses`` contains some of ``RECONSTRUCTION``, ``LOW_RANK`` and ``ROUNDING``.
     """
 
     grams: Arrays = field(default_factory=dict)
@@ -55,6 +60,8 @@ class Compensation:
         for layer in configuration.layers:
             if RECONSTRUCTION in self.uses:
                 weights |= self._reconstructed(arrays, shape, layer)
+            if LOW_RANK in self.uses:
+                weights |= self._of_low_rank(weights, layer)
             if ROUNDING in self.uses and not layer.sparsity:
                 weights |= self._rounded(weights, layer)
         return weights
@@ -70,20 +77,51 @@ class Compensation:
                 found[f"{name}.weight"], found[f"{name}.bias"] = reconstruct(weight, bias, self.grams[name], kept)
         return found
 
-    def _rounded(self, weights: Arrays, layer: LayerConfiguration) -> Arrays:
-        """Return weights and biases of the layer's matrices below 8 bits, rounded to their grid."""
-        bits = dict.fromkeys(ATTENTION_LINEARS, layer.attention_bits)
-        bits |= dict.fromkeys(FEED_FORWARD_LINEARS, layer.feed_forward_bits)
+    def _of_low_rank(self, weights: Arrays, layer: LayerConfiguration) -> Arrays:
+        """Return weights and biases of the layer's factored matrices: of the rank that the file has, for its inputs.
+
+        The bias takes over what the factors lose of the mean input, so that only deviations from it count.
+        """
         found: Arrays = {}
-        for module, wanted in bits.items():
-            if wanted >= 8:
-                continue
+        for module, settings in _settings(layer).items():
             name = f"layers.{layer.index}.{module}"
-            weight, gram = weights[f"{name}.weight"], self.grams[f"layers.{layer.index}.{RECORDED[module]}"]
-            places = [*range(weight.shape[1]), len(gram) - 1]
-            rounded = round_compensated(weight, weights[f"{name}.bias"], gram[np.ix_(places, places)], wanted)
-            found[f"{name}.weight"], found[f"{name}.bias"] = rounded
+            weight = weights[f"{name}.weight"]
+            if is_factored(weight.shape, settings):
+                gram = self._gram(layer, module, weight.shape[1]).astype(np.float64)
+                mean = gram[:-1, -1] / gram[-1, -1]
+                covariance = gram[:-1, :-1] / gram[-1, -1] - np.outer(mean, mean)
+                left, right = low_rank_factors(weight, rank_of(weight.shape, settings), covariance)
+                found[f"{name}.weight"] = product = left @ right
+                lost = (weight - product) @ mean
+                found[f"{name}.bias"] = (weights[f"{name}.bias"] + lost).astype(np.float32)
         return found
+
+    def _rounded(self, weights: Arrays, layer: LayerConfiguration) -> Arrays:
+        """Return weights and biases of the layer's matrices below 8 bits, rounded to their grid.
+
+        Of factored matrices not they but the factors are rounded, so these stay as they are.
+        """
+        found: Arrays = {}
+        for module, settings in _settings(layer).items():
+            name = f"layers.{layer.index}.{module}"
+            weight = weights[f"{name}.weight"]
+            if settings.bits < 8 and not is_factored(weight.shape, settings):
+                gram = self._gram(layer, module, weight.shape[1])
+                rounded = round_compensated(weight, weights[f"{name}.bias"], gram, settings.bits)
+                found[f"{name}.weight"], found[f"{name}.bias"] = rounded
+        return found
+
+    def _gram(self, layer: LayerConfiguration, module: str, kept: int) -> np.ndarray[Any, Any]:
+        """Return the Gram matrix [kept + 1, kept + 1] of the first ``kept`` inputs of a matrix, and of 1."""
+        gram = self.grams[f"layers.{layer.index}.{RECORDED[module]}"]
+        places = [*range(kept), len(gram) - 1]
+        return gram[np.ix_(places, places)]
+
+
+def _settings(layer: LayerConfiguration) -> dict[str, LinearSettings]:
+    """Return how each matrix of a layer is stored."""
+    attention = dict.fromkeys(ATTENTION_LINEARS, attention_settings(layer))
+    return attention | dict.fromkeys(FEED_FORWARD_LINEARS, feed_forward_settings(layer))
 
 
 class _Recorder(Selection):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from autocompress.domain.shape import EncoderShape
 from autocompress.students.configuration import Configuration, Extra, at_least, check_bits, check_sparsity
+from autocompress.students.exit_policies import EXIT_POLICIES
 from autocompress.system.errors import InputError
 from autocompress.system.serialization import Stored
 
@@ -50,8 +51,17 @@ class ExitConfiguration(Stored):
     def __post_init__(self) -> None:
         if not self.layers or list(self.layers) != sorted(set(self.layers)):
             raise InputError(f"exit layers must be increasing and at least one, but got {list(self.layers)}")
-        if not 0.0 < self.threshold < 1.0:
-            raise InputError(f"0 < exit threshold < 1 must hold, but got {self.threshold}")
+        if self.policy not in EXIT_POLICIES:
+            raise InputError(f"the exit policy must be one of {', '.join(EXIT_POLICIES)}, but got {self.policy!r}")
+        policy = EXIT_POLICIES[self.policy]
+        if not 0.0 < self.threshold < policy.thresholds.bound:
+            bound = f"{policy.thresholds.bound:g}"
+            raise InputError(f"0 < exit threshold < {bound} must hold by {self.policy}, but got {self.threshold}")
+        if len(self.layers) < policy.heads_needed(self.threshold):
+            raise InputError(
+                f"a threshold of {self.threshold:g} by {self.policy} needs {policy.heads_needed(self.threshold)} exit "
+                f"layers, but got {list(self.layers)}; add some or lower it"
+            )
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -16,31 +17,35 @@ from autocompress.students.transformer.configuration import ExitConfiguration, T
 from autocompress.system.errors import InputError
 
 OFF = "off"
-THRESHOLD_LOW, THRESHOLD_HIGH, THRESHOLD_STEP = 0.5, 0.98, 0.02
-THRESHOLDS = tuple(round(THRESHOLD_LOW + THRESHOLD_STEP * step, 2) for step in range(25))
+
+
+def policies_of(shape: EncoderShape) -> tuple[str, ...]:
+    """Return the policies that a search chooses from: those of enough classes and layers."""
+    exits = shape.num_hidden_layers - 1
+    return tuple(name for name, policy in EXIT_POLICIES.items() if policy.suits(shape.num_outputs, exits))
 
 
 def reach(configuration: TransformerConfiguration, confidences: Confidences | None) -> NDArray[np.float64]:
     """Return the share [L] of requests that reach each kept layer.
 
-    ``confidences`` [layers of the teacher, requests] are the scores at an exit after each layer; without them no
-    request exits.
+    ``confidences`` score the exits; without them no request exits.
     """
-    kept = configuration.kept_layers
+    kept, exit_ = configuration.kept_layers, configuration.exit
     shares = np.ones(len(kept))
-    if configuration.exit is None or confidences is None or not confidences.size:
+    if exit_ is None or confidences is None or not confidences.requests:
         return shares
-    inside = np.ones(confidences.shape[1], bool)
+    scores = dict(zip(exit_.layers, confidences.at(EXIT_POLICIES[exit_.policy], exit_.layers), strict=True))
+    inside = np.ones(confidences.requests, bool)
     for place, index in enumerate(kept[:-1]):
-        if index in configuration.exit.layers:
-            inside &= confidences[index] <= configuration.exit.threshold
+        if index in scores:
+            inside &= scores[index] <= exit_.threshold
         shares[place + 1] = inside.mean()
     return shares
 
 
 def threshold_text(exits: Sequence[ExitConfiguration | None]) -> str:
-    """Return the threshold as text, or an empty string without exits."""
-    return "".join(f">{one.threshold:.2f}" for one in exits if one is not None)
+    """Return the policy and its threshold as text, or an empty string without exits."""
+    return "".join(EXIT_POLICIES[one.policy].label(one.threshold) for one in exits if one is not None)
 
 
 def exit_after(index: int) -> Choice[bool]:
@@ -52,10 +57,10 @@ class Exits(Dimension):
     """Declares the policy of early exits; a trial has it only if at least two layers are kept."""
 
     def numbers(self, configuration: Any, shape: EncoderShape, confidences: Confidences | None) -> list[float]:
-        """Return one minus the threshold (0 without exits), and the mean share of layers that requests do not reach."""
+        """Return the policy's eagerness (0 without exits), and the mean share of layers that requests do not reach."""
         exit_ = configuration.exit
         return [
-            0.0 if exit_ is None else 1.0 - exit_.threshold,
+            0.0 if exit_ is None else EXIT_POLICIES[exit_.policy].eagerness(exit_.threshold),
             1.0 - float(reach(configuration, confidences).mean()),
         ]
 
@@ -68,17 +73,20 @@ class Exits(Dimension):
         return True
 
     def suggest(self, rule: Choice[str], trial: Trial, kept: tuple[int, ...]) -> ExitConfiguration | None:
-        """Return the exits that the trial suggests, or None where they are off or fewer than two layers are kept.
+        """Return the exits that the trial suggests, or None where they are off or the policy needs more kept layers.
 
-        ``rule`` is the parameter of the policy, ``kept`` the indices of the kept layers. If the trial puts an exit
-        after none of them, there is one after the first.
+        ``rule`` is the parameter of the policy, ``kept`` the indices of the kept layers. A threshold that needs more
+        exits than there can be is lowered. If the trial puts fewer than it needs, they are after the first layers.
         """
-        policy = OFF if len(kept) < 2 else rule.suggest(trial)
-        if policy == OFF:
+        name, most = OFF if len(kept) < 2 else rule.suggest(trial), len(kept) - 1
+        if name == OFF or EXIT_POLICIES[name].within(inf, most) is None:
             return None
-        threshold = trial.suggest_float("exit_threshold", THRESHOLD_LOW, THRESHOLD_HIGH, step=THRESHOLD_STEP)
+        policy, grid = EXIT_POLICIES[name], EXIT_POLICIES[name].thresholds
+        suggested = trial.suggest_float(grid.parameter, grid.low, grid.high, step=grid.step)
+        threshold = policy.within(round(suggested, 2), most) or grid.low
         layers = tuple(index for index in kept[:-1] if exit_after(index).suggest(trial))
-        return ExitConfiguration(layers or kept[:1], round(threshold, 2), policy)
+        needed = policy.heads_needed(threshold)
+        return ExitConfiguration(layers if len(layers) >= needed else kept[:needed], threshold, name)
 
     def record(
         self, rule: Choice[str], parameters: MutableMapping[str, Value], configuration: TransformerConfiguration
@@ -93,12 +101,13 @@ class Exits(Dimension):
         rule.record(parameters, OFF if exit_ is None else exit_.policy)
         if exit_ is None:
             return
-        if exit_.threshold not in THRESHOLDS:
+        grid = EXIT_POLICIES[exit_.policy].thresholds
+        if exit_.threshold not in grid.values:
             raise InputError(
-                f"exit_threshold must be {THRESHOLD_LOW} to {THRESHOLD_HIGH} in steps of {THRESHOLD_STEP} in this "
-                f"space, but got {exit_.threshold}"
+                f"{grid.parameter} must be {grid.low} to {grid.high} in steps of {grid.step} in this space, but got "
+                f"{exit_.threshold}"
             )
-        parameters["exit_threshold"] = exit_.threshold
+        parameters[grid.parameter] = exit_.threshold
         for index in kept[:-1]:
             exit_after(index).record(parameters, index in exit_.layers)
 
@@ -108,7 +117,7 @@ EXITS = Exits(
     students=("transformer",),
     parameter="exit",
     aspect="exits",
-    options=lambda shape: (OFF, *EXIT_POLICIES),
+    options=lambda shape: (OFF, *policies_of(shape)),
     neutral=lambda shape: OFF,
     smallest=lambda options: OFF,
     label=Label(110, "exit", threshold_text),

@@ -44,9 +44,7 @@ def emit_transformer(
     InputError for exits in a regression.
     """
     if configuration.exit is not None and shape.num_outputs < 2:
-        raise InputError(
-            "early exit by confidence needs at least 2 classes, but the task is a regression; drop the exit"
-        )
+        raise InputError("early exit needs at least 2 classes, but the task is a regression; drop the exit")
     return TransformerEmitter(arrays, configuration, shape, inputs).model()
 
 
@@ -117,27 +115,32 @@ class TransformerEmitter:
         rows = graph.op("Gather", graph.constant(self.arrays[f"layers.{index}.{RELATIVE_BIAS}"]), buckets)
         return graph.op("Transpose", rows, perm=[0, 3, 1, 2])
 
-    def _layers(self, graph: GraphBuilder, x: str, start: int) -> str:
-        """Add the kept layers from ``start`` on, those after an exit in its else branch; return the logits' name."""
-        layers = self.configuration.layers
-        leaving = self.configuration.exit.layers if self.configuration.exit is not None else ()
+    def _layers(self, graph: GraphBuilder, x: str, start: int, heads: tuple[str, ...] = ()) -> str:
+        """Add the kept layers from ``start`` on, those after an exit in its else branch; return the logits' name.
+
+        ``heads`` are the logits at the exits below. Where no score can be above the threshold yet, there is no `If`.
+        """
+        layers, exit_ = self.configuration.layers, self.configuration.exit
+        needed = 0 if exit_ is None else EXIT_POLICIES[exit_.policy].heads_needed(exit_.threshold)
         for place in range(start, len(layers)):
             x = self._layer(graph, x, layers[place])
-            if layers[place].index in leaving:
-                return self._exit(graph, x, place)
+            if exit_ is not None and layers[place].index in exit_.layers:
+                heads = (*heads, self._head(graph, x, layers[place].index))
+                if len(heads) >= needed:
+                    return self._exit(graph, x, place, heads)
         return self._head(graph, x, layers[-1].index)
 
-    def _exit(self, graph: GraphBuilder, x: str, place: int) -> str:
-        """Add an `If` that returns this layer's logits if the policy's score of every text is above the threshold."""
+    def _exit(self, graph: GraphBuilder, x: str, place: int, heads: tuple[str, ...]) -> str:
+        """Add an `If` that returns the last of ``heads`` if the policy's score of every text is above the threshold."""
         assert self.configuration.exit is not None
-        logits = self._head(graph, x, self.configuration.layers[place].index)
-        scores = EXIT_POLICIES[self.configuration.exit.policy].emitted(graph, logits)
+        logits = heads[-1]
+        scores = EXIT_POLICIES[self.configuration.exit.policy].emitted(graph, heads, self.shape.num_outputs)
         least = graph.op("ReduceMin", scores, keepdims=0)
         threshold = graph.constant(np.array(self.configuration.exit.threshold, np.float32))
         exits = graph.op("Greater", least, threshold)
         leave, stay = graph.branch(), graph.branch()
         left = leave.op("Identity", logits)
-        stayed = self._layers(stay, x, place + 1)
+        stayed = self._layers(stay, x, place + 1, heads)
         branches = {"then_branch": leave.branch_graph(left), "else_branch": stay.branch_graph(stayed)}
         return graph.op("If", exits, **branches)
 

@@ -124,7 +124,10 @@ class TaskKind(ABC):
     @property
     @abstractmethod
     def exit_policy(self) -> str | None:
-        """Return the key of EXIT_POLICIES by which texts leave an encoder early; None if early exits are impossible."""
+        """Return the key of EXIT_POLICIES by which texts leave an encoder early; None if early exits are impossible.
+
+        A search tries other policies too, and chooses this one where several do equally well.
+        """
 
     @property
     def exits_early(self) -> bool:
