@@ -36,6 +36,7 @@ class DistillationSettings:
     ``label_weight`` in [0, 1] is the share of the true labels in the loss, ``hidden_weight`` the weight of the
     teacher's hidden states beside it (students without attention), ``temperature`` that of the soft targets,
     ``mask_share`` the share of words masked in every other batch, ``sub_networks`` how many sub-networks share a step.
+    Losses are those of outputs and targets divided by ``output_scale``.
     """
 
     training: TrainingSettings
@@ -45,6 +46,7 @@ class DistillationSettings:
     temperature: float = 1.5
     mask_share: float = 0.1
     sub_networks: int = 2
+    output_scale: float = 1.0
 
 
 def train_super_network(
@@ -97,13 +99,15 @@ def distillation_loss(
     """
     with autocast():
         heads, features = run_heads(network, batch, configuration, fake_quantize=fake_quantize)
-    labelled, share = batch.labelled, float(batch.labelled.float().mean())
+    labelled, share, scale = batch.labelled, float(batch.labelled.float().mean()), settings.output_scale
     losses = []
-    for logits in heads:
-        towards_teacher = settings.kind.distillation_loss(logits, batch.targets, settings.temperature)
+    for outputs in heads:
+        logits = outputs / scale
+        towards_teacher = settings.kind.distillation_loss(logits, batch.targets / scale, settings.temperature)
         loss = (1 - settings.label_weight) * towards_teacher
         if settings.label_weight and share:
-            towards_labels = settings.kind.label_loss(logits[labelled], batch.labels[labelled])
+            labels = batch.labels[labelled]
+            towards_labels = settings.kind.label_loss(logits[labelled], labels if scale == 1.0 else labels / scale)
             loss = loss + settings.label_weight * share * towards_labels
         losses.append(loss)
     total = torch.stack(losses).mean()

@@ -94,7 +94,8 @@ def _refine_one(run: Run, result: TrialResult, budget_s: float) -> TrialResult:
     near = source_of(prepared, configuration) == TEACHER
     recipe = NEAR_TEACHER if near else STUDENTS[configuration.student].alone
     training = training_settings(recipe, budget_s, prepared.transfer, run.problem.seed)
-    settings = DistillationSettings(training, prepared.data.task.definition)
+    kind = prepared.data.task.definition
+    settings = DistillationSettings(training, kind, output_scale=kind.output_scale(prepared.transfer.targets))
     texts = StudentTexts(prepared.transfer, prepared.vocabulary_order)
     arrays = refine(arrays, shape, configuration, texts, settings, run.listener)
     evaluator.compile(arrays, shape, configuration, folder)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import torch
+from torch import nn
 
 from autocompress.distillation.recipes import training_settings
 from autocompress.distillation.student_texts import StudentTexts
@@ -14,6 +17,7 @@ from autocompress.distillation.training import Callbacks, TrainingReport, Traini
 from autocompress.distillation.training_state import TrainingState
 from autocompress.distillation.transfer import TransferSet
 from autocompress.domain.problem import Problem
+from autocompress.networks.weights import Arrays
 from autocompress.preparation.training_time import rows_per_second
 from autocompress.students import STUDENTS
 from autocompress.students.configuration import Configuration
@@ -21,6 +25,7 @@ from autocompress.students.elastic import ElasticNetwork
 from autocompress.study.prepared import Prepared
 from autocompress.study.prepared_files import TEACHER
 from autocompress.system.events import Listener, silent
+from autocompress.tasks.kinds.kind import Labels, TaskKind
 from search_spaces import SearchSpace
 
 RANDOM_CONFIGURATIONS = 128
@@ -41,10 +46,15 @@ class StudentTraining:
     student: str
 
     def initial_network(self) -> ElasticNetwork:
-        """Return the super-network before any training; it starts from the teacher's weights or word vectors."""
+        """Return the super-network before any training; it starts from the teacher's weights or word vectors.
+
+        Heads that are trained already, after the teacher's layers, are kept.
+        """
         arrays, shape = self.prepared.source(TEACHER)
-        shape, arrays = STUDENTS[self.student].initial(arrays, shape, self._configurations, self.problem.seed)
-        return STUDENTS[self.student].network(shape, arrays)
+        known = arrays | self.prepared.layer_heads.arrays
+        shape, arrays = STUDENTS[self.student].initial(known, shape, self._configurations, self.problem.seed)
+        kind, labels = self.prepared.data.task.definition, self.prepared.data.train.labels
+        return STUDENTS[self.student].network(shape, with_started_heads(arrays, set(known), kind, labels))
 
     def train(
         self,
@@ -55,7 +65,7 @@ class StudentTraining:
         state: TrainingState | None = None,
     ) -> TrainingReport:
         """Train ``network`` in place, its cheap sub-networks more often than the others."""
-        multiplications = STUDENTS[self.student].multiplications
+        kind, multiplications = self.prepared.data.task.definition, STUDENTS[self.student].multiplications
         largest = max(multiplications(each, network.shape) for each in self._configurations) or 1.0
 
         def cost(configuration: Configuration) -> float:
@@ -65,7 +75,7 @@ class StudentTraining:
             network,
             StudentTexts(transfer, self.prepared.vocabulary_order),
             cheap_first(self._sample, cost),
-            DistillationSettings(settings, self.prepared.data.task.definition),
+            DistillationSettings(settings, kind, output_scale=kind.output_scale(transfer.targets)),
             Callbacks(f"training the {self.student} super-network", listener),
             state,
         )
@@ -87,8 +97,10 @@ class StudentTraining:
     def _sample(self, rng: np.random.Generator) -> Configuration:
         """Draw an initial design or a random point, equally often; quantization is left to refinement."""
         if self._designs and rng.random() < DESIGN_SHARE:
-            return STUDENTS[self.student].as_trained(self._designs[int(rng.integers(len(self._designs)))])
-        return STUDENTS[self.student].as_trained(self.space.sample(rng, self.student))
+            drawn = self._designs[int(rng.integers(len(self._designs)))]
+        else:
+            drawn = self.space.sample(rng, self.student)
+        return STUDENTS[self.student].as_trained(drawn, exits=self.space.exits)
 
     @cached_property
     def _designs(self) -> list[Configuration]:
@@ -107,3 +119,18 @@ def covering_configurations(space: SearchSpace, student: str | None = None) -> l
     rng = np.random.default_rng(0)
     designs = [design for design in space.initial_designs() if student in (None, design.student)]
     return designs + [space.sample(rng, student) for _ in range(RANDOM_CONFIGURATIONS)]
+
+
+def with_started_heads(arrays: Arrays, known: Collection[str], kind: TaskKind, labels: Labels) -> Arrays:
+    """Return the weights with the output layers that are not ``known`` by name started for training on ``labels``."""
+    started = dict(arrays)
+    for name in [name for name in arrays if name.startswith("head") and name.endswith(".out.bias")]:
+        weight = name.replace("bias", "weight")
+        if name not in known:
+            layer = nn.Linear(arrays[weight].shape[1], len(arrays[name]))
+            with torch.no_grad():
+                layer.weight.copy_(torch.from_numpy(arrays[weight]))
+                layer.bias.copy_(torch.from_numpy(arrays[name]))
+            kind.start_head(layer, labels)
+            started[weight], started[name] = layer.weight.detach().numpy(), layer.bias.detach().numpy()
+    return started

@@ -139,8 +139,11 @@ class StudentType(ABC):
         source_shape, arrays = self.initial(teacher, shape, [configuration], 0)
         return self.cut(arrays, source_shape, configuration)
 
-    def as_trained(self, configuration: Any) -> Configuration:
-        """Return the configuration that the super-network trains in place of this one."""
+    def as_trained(self, configuration: Any, *, exits: bool) -> Configuration:
+        """Return the configuration that the super-network trains in place of this one.
+
+        ``exits`` tells whether the task allows early exits.
+        """
         found: Configuration = configuration
         return found
 

@@ -20,6 +20,7 @@ from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.networks.loading import load_in_class_order
 from autocompress.students import STUDENTS
+from autocompress.students.alignment.configuration import AlignmentConfiguration
 from autocompress.students.bilstm.configuration import BiLSTMConfiguration
 from autocompress.students.cnn.configuration import CNNConfiguration
 from autocompress.students.cutting import cut
@@ -62,7 +63,7 @@ def test_the_teacher_learns_and_keeps_its_best_state(taught):
     assert metric_of(data.task, predict_logits(model, data.validation, data.pad_id), data.validation.labels) == quality
 
 
-@pytest.mark.parametrize("student", list(STUDENTS))
+@pytest.mark.parametrize("student", [name for name, kind in STUDENTS.items() if kind.suits(pair=False)])
 def test_sub_networks_of_a_trained_super_network_are_good_and_refine(taught, student):
     data, model, _ = taught
     shape, arrays = import_encoder(model)
@@ -180,6 +181,7 @@ def test_multiplications_are_the_weights_of_the_matrices_between_embeddings_and_
         ),
         "bilstm": BiLSTMConfiguration(32, 16, 2, shape.vocab_size),
         "cnn": CNNConfiguration(32, 16, 2, 3, shape.vocab_size),
+        "alignment": AlignmentConfiguration(32, 16, 2, "bilstm", shape.vocab_size),
     }
     configuration = configurations[student]
     if student != "transformer":

@@ -146,7 +146,7 @@ def check_gradients(kind: StudentType) -> None:
     """In training gradients reach every weight of the sub-network and no other; its heads are those of training."""
     shape, arrays = super_network(kind.name)
     for configuration in configurations(kind.name)[:4]:
-        trained = kind.as_trained(configuration)
+        trained = kind.as_trained(configuration, exits=True)
         network, batch = kind.network(shape, arrays), random_batch(VOCABULARY)
         network.freeze_embeddings(False)
         heads, features = network.heads_and_features(**batch, configuration=trained, fake_quantize=True)

@@ -56,10 +56,10 @@ class TransformerStudent(StudentType):
     def initial(
         self, teacher: Arrays, shape: EncoderShape, configurations: Sequence[Configuration], seed: int
     ) -> tuple[EncoderShape, Arrays]:
-        """Return the teacher's encoder with an untrained head after every layer."""
-        from autocompress.students.transformer.exit_heads import add_exit_heads
+        """Return the teacher's encoder and heads, with untrained heads after the layers that have none."""
+        from autocompress.students.transformer.exit_heads import with_missing_heads
 
-        return add_exit_heads(teacher, shape, seed=seed)
+        return with_missing_heads(teacher, shape, seed)
 
     def network(self, shape: EncoderShape, arrays: Arrays) -> ElasticNetwork:
         """Return the elastic encoder."""
@@ -138,8 +138,11 @@ class TransformerStudent(StudentType):
         moved = {name.replace(f"heads.{end}.", f"heads.{last}."): array for name, array in teacher.items()}
         return self.cut(moved, shape, configuration)
 
-    def as_trained(self, configuration: TransformerConfiguration) -> TransformerConfiguration:
-        """Return the configuration with an exit after each kept layer but the last, so that every head is trained."""
-        if len(configuration.layers) < 2:
+    def as_trained(self, configuration: TransformerConfiguration, *, exits: bool) -> TransformerConfiguration:
+        """Return the configuration with an exit after each kept layer but the last, so that every head is trained.
+
+        Where no early ``exits`` are allowed only the last head is.
+        """
+        if len(configuration.layers) < 2 or not exits:
             return configuration
         return replace(configuration, exit=ExitConfiguration(configuration.kept_layers[:-1], 0.5))

@@ -146,6 +146,10 @@ class TaskKind(ABC):
     def start_head(self, output: nn.Linear, labels: Labels) -> None:
         """Initialize the last layer of an untrained head, in place, for training on ``labels`` [n]."""
 
+    def output_scale(self, targets: Outputs) -> float:
+        """Return the unit of the outputs, by which training divides them and their ``targets`` [n, C] in its losses."""
+        return 1.0
+
     @abstractmethod
     def words(self, label_names: Sequence[str]) -> Words:
         """Return the phrases that describe a task with these classes."""
