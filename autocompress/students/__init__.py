@@ -14,6 +14,7 @@ from autocompress.students.pooled import dimensions as of_pooled
 from autocompress.students.registry import DIMENSIONS, STUDENTS, dimensions_of
 from autocompress.students.transformer import dimensions as of_transformer
 from autocompress.students.transformer.exits import EXITS
+from autocompress.students.transformer.keep_tokens import KEEP_TOKENS
 from autocompress.students.transformer.student import TransformerStudent
 from autocompress.system.extensions import load_extensions
 
@@ -36,6 +37,7 @@ DIMENSIONS |= {
     "layers.attention_bits": of_transformer.ATTENTION_BITS,
     "layers.feed_forward_bits": of_transformer.FEED_FORWARD_BITS,
     "layers.sparsity": of_transformer.LAYER_SPARSITY,
+    "layers.keep_tokens": KEEP_TOKENS,
     "exits": EXITS,
 }
 load_extensions()
