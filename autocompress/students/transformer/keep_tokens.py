@@ -69,5 +69,5 @@ KEEP_TOKENS = KeepTokens(
     feature=Feature(lambda share, shape: ()),
     per_layer=True,
     omitted=1.0,
-    latency={"eliminations": CostTerm(0.02, eliminations)},
+    latency={"eliminations": CostTerm(0.01, eliminations)},
 )
