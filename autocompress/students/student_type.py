@@ -109,6 +109,10 @@ class StudentType(ABC):
     def table_width(self, configuration: Any, shape: EncoderShape) -> int:
         """Return the width of the embedding table."""
 
+    def stored_matrices(self, configuration: Any, shape: EncoderShape) -> Iterable[Matrix]:
+        """Return the linear layers whose weights are in the file: all, unless some of them share their weights."""
+        return self.matrices(configuration, shape)
+
     def space(self, shape: EncoderShape, free: AbstractSet[str]) -> StudentSpace:
         """Return the type's search space for a teacher of this shape, in which the aspects ``free`` vary."""
         return StudentSpace(self.configuration, shape, free | self.always_free)

@@ -32,6 +32,7 @@ from autocompress.students.token_policies import tokens_of
 from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
 from autocompress.students.transformer.costs import attention_settings, feed_forward_settings
 from autocompress.students.transformer.fewer_tokens_graph import emit_fewer_tokens
+from autocompress.students.transformer.sharing import weight_owners
 from autocompress.students.weight_settings import side_bits
 from autocompress.system.errors import InputError
 
@@ -57,7 +58,8 @@ class TransformerEmitter:
         self, arrays: Arrays, configuration: TransformerConfiguration, shape: EncoderShape, inputs: GraphInputs
     ) -> None:
         self.arrays, self.configuration, self.shape, self.inputs = arrays, configuration, shape, inputs
-        self.graph = GraphBuilder()
+        self.owners = weight_owners(configuration)
+        self.graph = GraphBuilder(every_constant_once=len(set(self.owners.values())) < len(self.owners))
         # The mean for the first exit depends on the opset and is built before later layers' weights are stored.
         if any(2 in (layer.attention_bits, layer.feed_forward_bits) for layer in configuration.layers):
             self.graph.expect(TensorProto.INT2)
@@ -118,7 +120,7 @@ class TransformerEmitter:
 
     def _layer(self, graph: GraphBuilder, x: str, layer: LayerConfiguration) -> str:
         """Add one encoder layer; in the last one, if the head reads [CLS] alone, only [CLS] is a query and goes on."""
-        name, epsilon = f"layers.{layer.index}", self.shape.layer_norm_epsilon
+        name, epsilon = f"layers.{self.owners[layer.index]}", self.shape.layer_norm_epsilon
         only_first = layer is self.configuration.layers[-1] and self.shape.pooling_after(layer.index) == "first"
         queries = first_token(graph, x, keep_axis=True, name=TOKENS_NEEDED) if only_first else x
         parts = self._projected(graph, queries, x, layer)
@@ -145,7 +147,7 @@ class TransformerEmitter:
 
         Where queries are all tokens, one product computes query, key and value.
         """
-        names = [f"layers.{layer.index}.attention.{part}" for part in ("query", "key", "value")]
+        names = [f"layers.{self.owners[layer.index]}.attention.{part}" for part in ("query", "key", "value")]
         settings = attention_settings(layer)
         if queries == x:
             fused = self._linear(graph, x, names, settings)

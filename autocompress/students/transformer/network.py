@@ -18,6 +18,7 @@ from autocompress.students.token_policies import tokens_of
 from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
 from autocompress.students.transformer.cut import slice_transformer
 from autocompress.students.transformer.fewer_tokens import fewer_tokens
+from autocompress.students.transformer.sharing import weight_owners
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -73,9 +74,10 @@ class ElasticEncoder(ElasticNetwork):
         mask = attention_mask.bool()
         x = embeddings = self._embed(selection, input_ids, token_type_ids)
         layers = {} if configuration is None else {layer.index: layer for layer in configuration.layers}
+        owners = {} if configuration is None else weight_owners(configuration)
         logits, hidden = {}, []
-        for index in layer_indices(selection.weights):
-            x, mask = self._layer(selection, f"layers.{index}.", x, mask, layers.get(index))
+        for index in owners or layer_indices(selection.weights):
+            x, mask = self._layer(selection, f"layers.{owners.get(index, index)}.", x, mask, layers.get(index))
             hidden.append(x)
             if f"heads.{index}.out.weight" in selection:
                 logits[index] = self._head(selection, index, x, mask)
