@@ -32,7 +32,7 @@ from autocompress.students.configuration import (
 from autocompress.students.costs import latency_prior, latency_terms
 from autocompress.students.emit import emit
 from autocompress.students.token_policies import TOKEN_POLICIES
-from autocompress.students.token_policies.attention_received import kept
+from autocompress.students.token_policies.attention_received import kept, significance
 from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
 from autocompress.students.transformer.keep_tokens import KEEP_TOKENS, token_shares
 from autocompress.system.errors import InputError
@@ -235,6 +235,21 @@ def test_gradients_reach_the_layers_below() -> None:
         torch.count_nonzero(network.weights[f"layers.0.{part}.weight"].grad)
         for part in ("attention.query", "attention.output", "feed_forward.up")
     )
+
+
+def test_mixed_precision_does_not_round_the_scores() -> None:
+    probabilities = torch.rand(2, 3, 7, 7).softmax(-1)
+    mask = torch.arange(7) < torch.tensor([[7], [4]])
+    expected = significance(probabilities, mask)
+    np.testing.assert_allclose(expected[1], probabilities[1, :, :4].sum((0, 1)), rtol=1e-6)
+    configuration = keeping((0.5, 0.5, 0.5))
+    network = STUDENTS["transformer"].network(SHAPE, random_arrays(configuration))
+    batch = {name: torch.from_numpy(array) for name, array in batch_of().items()}
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(significance(probabilities, mask), expected, rtol=0, atol=0)
+        logits = network.logits(**batch, configuration=configuration, fake_quantize=True)
+    assert logits.dtype is torch.float32 and torch.isfinite(logits).all()
+    logits.square().sum().backward()
 
 
 def test_attention_without_probabilities_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
