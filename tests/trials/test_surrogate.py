@@ -136,10 +136,9 @@ def search(surrogate, seed, count):
 
 
 def test_the_surrogate_is_ahead_of_chance_and_repeats_itself():
-    surrogate = Surrogate(SPACE, Region(0.8))
-    ours = search(surrogate, 0, 40)
-    assert ours > 1.2 * search(None, 0, 120)
-    assert search(Surrogate(SPACE, Region(0.8)), 0, 40) == ours
+    ours = [search(Surrogate(SPACE, Region(0.8)), seed, 40) for seed in range(3)]
+    assert sum(ours) > sum(search(None, seed, 120) for seed in range(3))
+    assert search(Surrogate(SPACE, Region(0.8)), 0, 40) == ours[0]
 
 
 def test_nothing_is_proposed_where_everything_is_known():
