@@ -128,31 +128,33 @@ class Pooling:
         self._root, self._texts_needed = graph.root, texts_needed
 
     @cached_property
-    def _mask(self) -> str:
+    def mask(self) -> str:
+        """The mask as float32, ``[batch, sequence]``."""
         return self._root.op("Cast", ATTENTION_MASK, to=TensorProto.FLOAT)
 
     @cached_property
-    def _row(self) -> str:
+    def row(self) -> str:
+        """The mask as float32, ``[batch, 1, sequence]``."""
         if not self._texts_needed:
-            return self._root.op("Unsqueeze", self._mask, self._root.integers(1))
+            return self._root.op("Unsqueeze", self.mask, self._root.integers(1))
         # Reshape rejects a batch of 0 texts, since it cannot infer a dimension (-1) next to a copied one of size 0.
-        return self._root.op("Reshape", self._mask, self._root.integers(0, 1, -1), name=TEXTS_NEEDED)
+        return self._root.op("Reshape", self.mask, self._root.integers(0, 1, -1), name=TEXTS_NEEDED)
 
     @cached_property
     def counts(self) -> str:
         """The number of tokens of each text as float32, ``[batch, 1, 1]``."""
-        return self._root.op("ReduceSum", self._row, self._root.integers(2))
+        return self._root.op("ReduceSum", self.row, self._root.integers(2))
 
     @cached_property
     def _shares(self) -> str:
         if self._root.opset < NORMALIZES_NO_LONGER:
-            return self._root.op("LpNormalization", self._row, axis=-1, p=1)
+            return self._root.op("LpNormalization", self.row, axis=-1, p=1)
         at_least_one = self._root.op("Clip", self.counts, self._root.constant(np.array(1, np.float32)))
-        return self._root.op("Div", self._row, at_least_one)
+        return self._root.op("Div", self.row, at_least_one)
 
     @cached_property
     def _column(self) -> str:
-        return self._root.op("Reshape", self._mask, self._root.integers(-1, 0, 1), name=TOKENS_NEEDED)
+        return self._root.op("Reshape", self.mask, self._root.integers(-1, 0, 1), name=TOKENS_NEEDED)
 
     def mean(self, graph: GraphBuilder, x: str) -> str:
         """Add the mean over the tokens of ``x [batch, sequence, width]``, ``[batch, width]``."""

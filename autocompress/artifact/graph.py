@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,18 +30,23 @@ class GraphBuilder:
     ONNX Runtime folds the decoding once when the session loads.
     """
 
-    def __init__(self, parent: GraphBuilder | None = None) -> None:
+    def __init__(self, parent: GraphBuilder | None = None, *, every_constant_once: bool = False) -> None:
+        """Create a builder of a graph, or of a branch of ``parent``.
+
+        Of equal arrays of any size one is stored if ``every_constant_once``, else of small ones only.
+        """
         self.root: GraphBuilder = self if parent is None else parent.root
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
         self._count = 0
         self._small: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._needs = _PLAIN
+        self._every_constant_once = every_constant_once
 
     def constant(self, array: NDArray[Any]) -> str:
-        """Add an initializer and return its name; small equal arrays are stored once, INT4 and INT2 packed."""
+        """Add an initializer and return its name; equal arrays, if small, are stored once, INT4 and INT2 packed."""
         root = self.root
-        key = (str(array.dtype), array.shape, array.tobytes()) if array.nbytes <= _DEDUPLICATED_BYTES else None
+        key = root._key(array)
         if key is not None and key in root._small:
             return root._small[key]
         tensor = numpy_helper.from_array(np.asarray(array, order="C"), root.name())
@@ -49,6 +55,13 @@ class GraphBuilder:
         if key is not None:
             root._small[key] = tensor.name
         return tensor.name
+
+    def _key(self, array: NDArray[Any]) -> tuple[str, tuple[int, ...], bytes] | None:
+        """Return what equal arrays have in common if they are to be stored once, else None."""
+        if array.nbytes <= _DEDUPLICATED_BYTES:
+            return str(array.dtype), array.shape, array.tobytes()
+        digest = hashlib.sha256(array.tobytes()).digest() if self._every_constant_once else b""
+        return (str(array.dtype), array.shape, digest) if digest else None
 
     @property
     def opset(self) -> int:

@@ -27,14 +27,14 @@ def serialise(
 
     ``shape`` is that of the weights they are cut from.
     """
-    content: bytes = emit(arrays, configuration, shape, _inputs(prepared)).SerializeToString()
+    content: bytes = emit(arrays, configuration, shape, _inputs(prepared, shape)).SerializeToString()
     return content
 
 
 def serialise_describing(prepared: Prepared, configuration: TransformerConfiguration) -> bytes:
     """Return an ONNX file, as bytes, whose output holds the logits, followed by every layer's hidden states."""
     arrays, shape = cut_weights(prepared, configuration)
-    content: bytes = emit_describing(arrays, configuration, shape, _inputs(prepared)).SerializeToString()
+    content: bytes = emit_describing(arrays, configuration, shape, _inputs(prepared, shape)).SerializeToString()
     return content
 
 
@@ -58,11 +58,11 @@ def separator_of(data: EncodedDataset, shape: EncoderShape) -> int | None:
     return None if shape.type_vocab_size > 1 else data.separator_id
 
 
-def _inputs(prepared: Prepared) -> GraphInputs:
+def _inputs(prepared: Prepared, shape: EncoderShape) -> GraphInputs:
     return GraphInputs(
         pair=prepared.data.task.pair,
         vocabulary_order=prepared.vocabulary_order,
         unknown_id=prepared.data.unknown_id,
         max_length=prepared.data.max_length,
-        separator_id=separator_of(prepared.data, prepared.teacher_shape),
+        separator_id=separator_of(prepared.data, shape),
     )

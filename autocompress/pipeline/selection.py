@@ -26,7 +26,9 @@ HOPE = 0.5
 MARGIN = 0.1
 """How far beyond the worst point hypervolume is counted, relative to the range of the points."""
 FAST_SHARE = 0.25
-"""Share of the finalists that are chosen for their speed, whatever their quality."""
+"""Share of the finalists that are chosen for their speed, whatever quality above ``WORTH`` that costs."""
+WORTH = 0.5
+"""Share of what the teacher's quality is above guessing that a result must keep to be of use to anybody."""
 POINTS = 4096
 
 
@@ -70,8 +72,8 @@ def to_refine(
     Hoped is that it closes ``HOPE`` of the distance to the teacher's quality. A candidate meets every constraint that
     training cannot change. Its quality is at most ``reach`` below the teacher's, or below that of the best candidate
     where all are farther from the teacher; where no constraint bounds the quality, results that are faster than all of
-    these and better than guessing are candidates too. Hypervolume is added as in ``finalists``: to what was measured,
-    ``beside`` included, and to what is hoped of the results chosen before.
+    these and keep ``WORTH`` of the distance to guessing are candidates too. Hypervolume is added as in ``finalists``:
+    to what was measured, ``beside`` included, and to what is hoped of the results chosen before.
     """
     fixed = [constraint for constraint in criteria.constraints if not constraint.objective.is_quality]
     allowed = [result for result in results if _meets(result, fixed)]
@@ -94,7 +96,7 @@ def finalists(
     """Choose at most ``count`` non-dominated results that cover the front best; all meet the constraints if any does.
 
     Most have a quality of at least ``floor`` if any does. Of the others only those are chosen that are faster than all
-    of these and better than guessing: somebody may want them, whatever quality that costs, so ``FAST_SHARE`` of the
+    of these and keep ``WORTH`` of the distance to guessing: somebody may want them, so ``FAST_SHARE`` of the
     finalists is theirs.
     """
     measured = [result for result in results if result.figures is not None]
@@ -110,9 +112,10 @@ def _meets(result: TrialResult, constraints: Sequence[Constraint]) -> bool:
 
 
 def _faster(results: Sequence[TrialResult], others: Sequence[TrialResult], criteria: Criteria) -> list[TrialResult]:
-    """Return the results that are faster than all ``others`` and better than guessing."""
+    """Return the results that are faster than all ``others`` and keep ``WORTH`` of the distance to guessing."""
     fastest = min((LATENCY.value(other.figures) for other in others if other.figures), default=0.0)
-    better = [result for result in results if criteria.quality(result) > criteria.guessing_quality]
+    least = criteria.guessing_quality + WORTH * (criteria.teacher_quality - criteria.guessing_quality)
+    better = [result for result in results if criteria.quality(result) > least]
     return [result for result in better if result.figures and LATENCY.value(result.figures) < fastest]
 
 

@@ -16,7 +16,9 @@ from autocompress.students.pooled import dimensions as of_pooled
 from autocompress.students.registry import DIMENSIONS, STUDENTS, dimensions_of
 from autocompress.students.transformer import dimensions as of_transformer
 from autocompress.students.transformer.exits import EXITS
+from autocompress.students.transformer.keep_tokens import KEEP_TOKENS
 from autocompress.students.transformer.rank import RANK
+from autocompress.students.transformer.sharing import SHARING
 from autocompress.students.transformer.student import TransformerStudent
 from autocompress.system.extensions import load_extensions
 
@@ -36,6 +38,7 @@ DIMENSIONS |= {
     "embedding_bits": shared_dimensions.EMBEDDING_BITS,
     "sparsity": of_pooled.SPARSITY,
     "cnn.kernel_size": of_cnn.KERNEL_SIZE,
+    "transformer.sharing": SHARING,
     "layers": of_transformer.KEPT_LAYERS,
     "layers.num_attention_heads": of_transformer.NUM_ATTENTION_HEADS,
     "layers.intermediate_size": of_transformer.INTERMEDIATE_SIZE,
@@ -43,6 +46,7 @@ DIMENSIONS |= {
     "layers.feed_forward_bits": of_transformer.FEED_FORWARD_BITS,
     "layers.sparsity": of_transformer.LAYER_SPARSITY,
     "layers.rank": RANK,
+    "layers.keep_tokens": KEEP_TOKENS,
     "exits": EXITS,
 }
 load_extensions()

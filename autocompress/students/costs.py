@@ -63,7 +63,7 @@ def size_terms(configuration: Configuration, shape: EncoderShape) -> NDArray[np.
     kind, rows, bits = STUDENTS[configuration.student], configuration.vocabulary_size, configuration.embedding_bits
     stored = (
         form_of(one.settings).stored_bytes(one.rows, one.columns, one.settings)
-        for one in kind.matrices(configuration, shape)
+        for one in kind.stored_matrices(configuration, shape)
     )
     table = rows * kind.table_width(configuration, shape) * bits / 8 + (2 * rows if bits < 32 else 0)
     terms = {

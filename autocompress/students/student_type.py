@@ -109,6 +109,10 @@ class StudentType(ABC):
     def table_width(self, configuration: Any, shape: EncoderShape) -> int:
         """Return the width of the embedding table."""
 
+    def stored_matrices(self, configuration: Any, shape: EncoderShape) -> Iterable[Matrix]:
+        """Return the linear layers whose weights are in the file: all, unless some of them share their weights."""
+        return self.matrices(configuration, shape)
+
     def suits(self, *, pair: bool) -> bool:
         """Return whether the type can do tasks of pairs of texts, or of single texts."""
         return True

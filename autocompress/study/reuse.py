@@ -20,7 +20,8 @@ from autocompress.system.events import Event, Listener
 from autocompress.system.files import read_sealed, sha256, write_sealed
 
 KEYS = "keys.json"
-FORMAT = 10
+TEACHER_FORMAT, DISTILLED_FORMAT = 10, 11
+"""Raised when a teacher, or what is distilled from one, is prepared in another way than before."""
 
 
 def content_key(prepared: Prepared, source: str, problem: Problem) -> str:
@@ -29,7 +30,7 @@ def content_key(prepared: Prepared, source: str, problem: Problem) -> str:
     That is the checkpoint, the data, the seed and the time budget, and for super-networks the search space.
     """
     deciding = {
-        "format": FORMAT,
+        "format": TEACHER_FORMAT if source == TEACHER else DISTILLED_FORMAT,
         "source": source,
         "model": read_sealed(prepared.study_folder / "data" / "model.json")["digest"],
         "data": prepared.data.digest,

@@ -61,7 +61,7 @@ def test_a_pair_has_two_separators_between_its_texts(tiny: Checkpoint) -> None:
         ["<s>", "a", "short", "one", "</s>", "</s>", "and", "another", "</s>"]
     )
     assert segments(row, data.special_ids) == [slice(1, 4), slice(6, 8)]
-    assert not data.train.type_ids.any()
+    assert data.train.type_ids[:9].tolist() == [0, 0, 0, 0, 0, 1, 1, 1, 1]
 
 
 def test_a_tokenizer_that_pads_with_another_token_is_refused(tiny: Checkpoint, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ Pair = tuple[float, float]
 
 
 def to_refine(
-    rows: Sequence[Row], beside: Sequence[Row], count: int, reach: float, teacher: float, guessing: float, free: bool
+    rows: Sequence[Row], beside: Sequence[Row], count: int, reach: float, teacher: float, worth: float, free: bool
 ) -> list[Row]:
     """``rows`` keep the constraints that training cannot change; ``free``: no constraint bounds the quality."""
     floor = min(teacher, max((quality for quality, _, _ in rows), default=0.0)) - reach
@@ -21,23 +21,23 @@ def to_refine(
     if not near:
         return []
     if free:
-        near += faster([row for row in rows if row[0] < floor], near, guessing)
+        near += faster([row for row in rows if row[0] < floor], near, worth)
     measured = [log_costs(row) for row in [*near, *beside]]
     hoped = [log_costs((row[0] + HOPE * max(teacher - row[0], 0.0), *row[1:])) for row in near]
     return [near[place] for place in adding_most(hoped, measured, [], count)]
 
 
-def finalists(rows: Sequence[Row], count: int, floor: float, guessing: float) -> list[Row]:
+def finalists(rows: Sequence[Row], count: int, floor: float, worth: float) -> list[Row]:
     """``rows`` keep the constraints, or none does."""
     good = [row for row in rows if row[0] >= floor] or list(rows)
-    fast = faster([row for row in rows if row[0] < floor], good, guessing)
+    fast = faster([row for row in rows if row[0] < floor], good, worth)
     chosen_fast = covering(fast, max(1, int(FAST_SHARE * count))) if count > 1 else []
     return covering(good, count - len(chosen_fast)) + chosen_fast
 
 
-def faster(rows: Sequence[Row], others: Sequence[Row], guessing: float) -> list[Row]:
+def faster(rows: Sequence[Row], others: Sequence[Row], worth: float) -> list[Row]:
     fastest = min((latency for _, latency, _ in others), default=0.0)
-    return [row for row in rows if row[1] < fastest and row[0] > guessing]
+    return [row for row in rows if row[1] < fastest and row[0] > worth]
 
 
 def covering(rows: Sequence[Row], count: int) -> list[Row]:

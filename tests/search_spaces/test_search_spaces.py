@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from autocompress.domain.shape import EncoderShape
+from autocompress.students import dimensions_of
 from autocompress.students.bilstm.configuration import BiLSTMConfiguration
 from autocompress.students.choice import scaled, scaled_sizes
 from autocompress.students.cnn.configuration import CNNConfiguration
@@ -35,7 +36,9 @@ def test_joint_parameters_of_minilm(minilm):
     assert parameters["vocabulary_size"] == 30522
     assert parameters["exit"] == "off"
     assert "exit_threshold" not in parameters and "layer_0" not in parameters and parameters["layer_5"] is True
-    assert len([name for name in parameters if name.startswith("layer_3_")]) == 6
+    assert len([name for name in parameters if name.startswith("layer_3_")]) == sum(
+        dimension.per_layer for dimension in dimensions_of("transformer")
+    )
 
 
 def test_joint_has_about_two_dozen_anchors_of_all_students(minilm):

@@ -27,16 +27,27 @@ def mixed(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, position_bias
     import torch
     from torch.nn import functional as F
 
-    lowest = torch.finfo(query.dtype).min
-    bias = torch.zeros(mask.shape, dtype=query.dtype, device=mask.device).masked_fill_(~mask, lowest)
-    if position_bias is not None:
-        bias = torch.where(mask, position_bias.to(query.dtype), lowest)
     plain = query.dtype is not torch.bfloat16 and not torch.is_grad_enabled()
     if plain or query.shape[2] > WRITTEN_OUT_LENGTH:
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2) + bias
-    shares: Tensor = scores.softmax(-1).to(value.dtype)
-    return shares @ value
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=_bias(query, mask, position_bias))
+    return probabilities(query, key, mask, position_bias).to(value.dtype) @ value
+
+
+def probabilities(query: Tensor, key: Tensor, mask: Tensor, position_bias: Tensor | None = None) -> Tensor:
+    """Return the weights [B, A, T, T] of the keys (last axis) in each query's context; they sum to one."""
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2) + _bias(query, mask, position_bias)
+    found: Tensor = scores.softmax(-1)
+    return found
+
+
+def _bias(query: Tensor, mask: Tensor, position_bias: Tensor | None) -> Tensor:
+    """Return what is added to scores [B, A, T, T]: 0 or the bias for tokens, the lowest number for padding."""
+    import torch
+
+    lowest = torch.finfo(query.dtype).min
+    if position_bias is not None:
+        return torch.where(mask, position_bias.to(query.dtype), lowest)
+    return torch.zeros(mask.shape, dtype=query.dtype, device=mask.device).masked_fill_(~mask, lowest)
 
 
 def emitted(graph: GraphBuilder, parts: Sequence[str], mask: str, heads: int, position_bias: str = "") -> str:
@@ -48,4 +59,24 @@ def emitted(graph: GraphBuilder, parts: Sequence[str], mask: str, heads: int, po
     return graph.microsoft("MultiHeadAttention", *parts, "", mask, *biased, **masked)
 
 
-FULL = AttentionForm(lambda layer: True, mixed, emitted)
+def emitted_probabilities(graph: GraphBuilder, parts: Sequence[str], mask: str, sizes: tuple[int, int]) -> str:
+    """Add the probabilities in separate operators, which take as long as the fused one, and return their name.
+
+    The fused operator returns its scores before the softmax at most, and in recent versions of ONNX Runtime only.
+    """
+    import numpy as np
+
+    from autocompress.artifact.blocks import MASKED_SCORE
+    from autocompress.students.attention_forms.heads import split_heads
+
+    query, key = (
+        split_heads(graph, part, sizes, axes) for part, axes in zip(parts, ((0, 2, 1, 3), (0, 2, 3, 1)), strict=True)
+    )
+    scaled = graph.op("Mul", query, graph.constant(np.array(sizes[1] ** -0.5, np.float32)))
+    padding = graph.op("Sub", graph.constant(np.array(1, np.float32)), mask)
+    bias = graph.op("Mul", padding, graph.constant(np.array(MASKED_SCORE, np.float32)))
+    scores = graph.op("Add", graph.op("MatMul", scaled, key), graph.op("Unsqueeze", bias, graph.integers(1)))
+    return graph.op("Softmax", scores, axis=-1)
+
+
+FULL = AttentionForm(lambda layer: True, mixed, emitted, probabilities, emitted_probabilities)

@@ -32,7 +32,7 @@ class BiLSTMStudent(PooledStudent):
     configuration = BiLSTMConfiguration
     recipe = Recipe(6e-3, 128, 12.0)
     alone = Recipe(6e-3, 128, 12.0)
-    shares = Shares(0.38, 0.1)
+    shares = Shares(0.38, 0.05)
     latency_prior = LATENCY_PRIOR
 
     def designs(self, shape: EncoderShape, *, exits: bool) -> Iterable[tuple[int, BiLSTMConfiguration]]:

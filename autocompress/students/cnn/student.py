@@ -32,7 +32,7 @@ class CNNStudent(PooledStudent):
     configuration = CNNConfiguration
     recipe = Recipe(3e-3, 128, 12.0)
     alone = Recipe(6e-3, 256, 12.0)
-    shares = Shares(0.26, 0.1)
+    shares = Shares(0.26, 0.05)
     latency_prior = LATENCY_PRIOR
 
     def designs(self, shape: EncoderShape, *, exits: bool) -> Iterable[tuple[int, CNNConfiguration]]:

@@ -28,6 +28,7 @@ from autocompress.students.transformer.costs import attention_settings, feed_for
 from autocompress.students.transformer.cut import cut_transformer
 from autocompress.students.transformer.importance import Batch
 from autocompress.students.transformer.network import ElasticEncoder
+from autocompress.students.transformer.sharing import owning_layers
 
 RECONSTRUCTION, LOW_RANK, ROUNDING = "reconstruction", "low_rank", "rounding"
 # Matrices of which inputs are pruned: they read the heads and the neurons.
@@ -57,7 +58,7 @@ class Compensation:
         The configuration has the encoder's hidden size.
         """
         weights = cut_transformer(arrays, shape, configuration)
-        for layer in configuration.layers:
+        for layer in owning_layers(configuration):
             if RECONSTRUCTION in self.uses:
                 weights |= self._reconstructed(arrays, shape, layer)
             if LOW_RANK in self.uses:

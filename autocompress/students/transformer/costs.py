@@ -10,6 +10,7 @@ from autocompress.students.linear_forms import LinearSettings, form_of
 from autocompress.students.student_type import Matrix
 from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
 from autocompress.students.transformer.exits import reach
+from autocompress.students.transformer.keep_tokens import token_shares
 
 KILO, MEGA = 1e3, 1e6
 LATENCY_PRIOR = {
@@ -51,18 +52,20 @@ def latency_terms(
     """Return the latency terms under the names of ``LATENCY_PRIOR``.
 
     Products are in millions, channels and neurons in thousands, heads in tens. Those of a layer are multiplied by the
-    share of requests that reach it.
+    share of requests that reach it, and its work per token by the share of tokens before or after its attention.
     """
     hidden = configuration.hidden_size
     terms = dict.fromkeys(LATENCY_PRIOR, 0.0)
     terms |= {"call": 1.0, "channels": hidden / KILO}
     terms["exits"] = 0 if configuration.exit is None else len(configuration.exit.layers)
-    for layer, share in zip(configuration.layers, reach(configuration, confidences), strict=True):
-        for one in layer_matrices(layer, hidden, shape):
+    reached, tokens = reach(configuration, confidences), token_shares(configuration)
+    for layer, share, (before, after) in zip(configuration.layers, reached, tokens, strict=True):
+        for one, read in zip(layer_matrices(layer, hidden, shape), (*[before] * 3, *[after] * 3), strict=True):
             kind = "float_products" if one.settings.bits == 32 else "int8_products"
-            terms[kind] += share * form_of(one.settings).multiplications(one.rows, one.columns, one.settings) / MEGA
+            products = form_of(one.settings).multiplications(one.rows, one.columns, one.settings)
+            terms[kind] += share * read * products / MEGA
         terms["layers"] += share
-        terms["heads"] += share * layer.num_attention_heads / 10
-        terms["neurons"] += share * layer.intermediate_size / KILO
-        terms["layer_channels"] += share * hidden / KILO
+        terms["heads"] += share * before * layer.num_attention_heads / 10
+        terms["neurons"] += share * after * layer.intermediate_size / KILO
+        terms["layer_channels"] += share * after * hidden / KILO
     return terms

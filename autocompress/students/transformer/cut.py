@@ -8,6 +8,7 @@ from autocompress.domain.shape import EncoderShape
 from autocompress.networks.weights import RELATIVE_BIAS, Arrays, head_indices
 from autocompress.students.cutting import Array, copies, fits
 from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
+from autocompress.students.transformer.sharing import owning_layers
 from autocompress.system.errors import InputError
 
 
@@ -29,7 +30,10 @@ def cut_transformer(arrays: Arrays, shape: EncoderShape, configuration: Transfor
 def slice_transformer(
     arrays: Mapping[str, Array], shape: EncoderShape, configuration: TransformerConfiguration
 ) -> dict[str, Array]:
-    """Return views of the weights of the kept layers, and of every head after one of them."""
+    """Return views of the weights of the kept layers, and of every head after one of them.
+
+    Of a group of layers that share weights only the lowest one has any; all of them may have heads.
+    """
     width = configuration.hidden_size
     projected = "embeddings.projection.weight" in arrays
     widest = arrays["embeddings.projection.bias" if projected else "embeddings.norm.weight"].shape[0]
@@ -40,8 +44,9 @@ def slice_transformer(
             slices[f"embeddings.projection.{kind}"] = slices[f"embeddings.projection.{kind}"][:width]
     else:
         slices = {name: array[..., :width] for name, array in slices.items()}
-    for layer in configuration.layers:
+    for layer in owning_layers(configuration):
         slices |= _layer_slices(arrays, layer, width, shape.head_size)
+    for layer in configuration.layers:
         head = f"heads.{layer.index}."
         slices |= {name: array for name, array in arrays.items() if name.startswith(head)}
         if f"{head}dense.weight" in slices:

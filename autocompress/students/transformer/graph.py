@@ -30,8 +30,11 @@ from autocompress.networks.weights import RELATIVE_BIAS
 from autocompress.students.attention_forms import attention_of
 from autocompress.students.exit_policies import EXIT_POLICIES
 from autocompress.students.linear_forms import LinearSettings, form_of
+from autocompress.students.token_policies import tokens_of, unreadable
 from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
 from autocompress.students.transformer.costs import attention_settings, feed_forward_settings
+from autocompress.students.transformer.fewer_tokens_graph import emit_fewer_tokens
+from autocompress.students.transformer.sharing import weight_owners
 from autocompress.students.weight_settings import side_bits
 from autocompress.system.errors import InputError
 
@@ -55,7 +58,8 @@ class TransformerEmitter:
         self, arrays: Arrays, configuration: TransformerConfiguration, shape: EncoderShape, inputs: GraphInputs
     ) -> None:
         self.arrays, self.configuration, self.shape, self.inputs = arrays, configuration, shape, inputs
-        self.graph = GraphBuilder()
+        self.owners = weight_owners(configuration)
+        self.graph = GraphBuilder(every_constant_once=len(set(self.owners.values())) < len(self.owners))
         # The mean for the first exit depends on the opset and is built before later layers' weights are stored.
         if any(2 in (layer.attention_bits, layer.feed_forward_bits) for layer in configuration.layers):
             self.graph.expect(TensorProto.INT2)
@@ -146,10 +150,18 @@ class TransformerEmitter:
 
     def _layer(self, graph: GraphBuilder, x: str, layer: LayerConfiguration) -> str:
         """Add one encoder layer; in the last one, if the head reads [CLS] alone, only [CLS] is a query and goes on."""
-        name, epsilon = f"layers.{layer.index}", self.shape.layer_norm_epsilon
+        name, epsilon = f"layers.{self.owners[layer.index]}", self.shape.layer_norm_epsilon
         only_first = layer is self.configuration.layers[-1] and self.shape.pooling_after(layer.index) == "first"
         queries = first_token(graph, x, keep_axis=True, name=TOKENS_NEEDED) if only_first else x
-        mixed = self._attention(graph, queries, x, layer)
+        parts = self._projected(graph, queries, x, layer)
+        if only_first or tokens_of(layer) is None:
+            bias = self._relative_bias(graph, self.owners[layer.index], only_first=only_first)
+            mixed = attention_of(layer).emitted(graph, parts, self._mask(graph), layer.num_attention_heads, bias)
+        elif self.buckets:
+            raise unreadable(layer)
+        else:
+            queries, mixed, self.pooling = emit_fewer_tokens(graph, x, parts, self.pooling, layer, self.shape.head_size)
+            self.mask = ""
         attended = self._linear(graph, mixed, [f"{name}.attention.output"], attention_settings(layer))
         # Add would be fused with the norm into SkipLayerNormalization, which takes several times as long.
         x = layer_norm(graph, graph.op("Sum", queries, attended), self.arrays, f"{name}.attention.norm", epsilon)
@@ -158,22 +170,24 @@ class TransformerEmitter:
         y = self._linear(graph, y, [f"{name}.feed_forward.down"], feed_forward_settings(layer))
         return layer_norm(graph, graph.op("Sum", x, y), self.arrays, f"{name}.feed_forward.norm", epsilon)
 
-    def _attention(self, graph: GraphBuilder, queries: str, x: str, layer: LayerConfiguration) -> str:
-        """Add attention from ``queries`` to ``x``, ``[batch, queries, heads * head_size]``.
+    def _mask(self, graph: GraphBuilder) -> str:
+        """Return the int32 mask of the tokens that are left; after some are dropped, add it where it is needed."""
+        self.mask = self.mask or graph.op("Cast", self.pooling.mask, to=TensorProto.INT32)
+        return self.mask
+
+    def _projected(self, graph: GraphBuilder, queries: str, x: str, layer: LayerConfiguration) -> list[str]:
+        """Add the projected query, key and value, ``[batch, tokens, heads * head_size]``.
 
         Where queries are all tokens, one product computes query, key and value.
         """
-        names = [f"layers.{layer.index}.attention.{part}" for part in ("query", "key", "value")]
+        names = [f"layers.{self.owners[layer.index]}.attention.{part}" for part in ("query", "key", "value")]
         settings = attention_settings(layer)
         if queries == x:
             fused = self._linear(graph, x, names, settings)
-            parts = graph.ops("Split", [fused], 3, axis=-1, num_outputs=3)
-        else:
-            fused = self._linear(graph, x, names[1:], settings)
-            parts = graph.ops("Split", [fused], 2, axis=-1, num_outputs=2)
-            parts = [self._linear(graph, queries, names[:1], settings), *parts]
-        bias = self._relative_bias(graph, layer.index, only_first=queries != x)
-        return attention_of(layer).emitted(graph, parts, self.mask, layer.num_attention_heads, bias)
+            return graph.ops("Split", [fused], 3, axis=-1, num_outputs=3)
+        fused = self._linear(graph, x, names[1:], settings)
+        parts = graph.ops("Split", [fused], 2, axis=-1, num_outputs=2)
+        return [self._linear(graph, queries, names[:1], settings), *parts]
 
     def _linear(self, graph: GraphBuilder, x: str, names: list[str], settings: LinearSettings) -> str:
         """Add the concatenated outputs of the named linear layers, in the form that the settings ask for."""

@@ -15,8 +15,11 @@ from autocompress.networks.relative_positions import pair_buckets
 from autocompress.networks.weights import RELATIVE_BIAS, layer_indices
 from autocompress.students.attention_forms import attention_of
 from autocompress.students.elastic import ElasticNetwork, Selection, masked_mean
+from autocompress.students.token_policies import tokens_of, unreadable
 from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
 from autocompress.students.transformer.cut import slice_transformer
+from autocompress.students.transformer.fewer_tokens import fewer_tokens
+from autocompress.students.transformer.sharing import weight_owners
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -31,7 +34,8 @@ class EncoderOutput:
     """Holds the outputs of one forward pass.
 
     ``logits`` has [B, num_outputs] (float32) for each kept layer with a head, by the teacher's layer index; ``hidden``
-    one [B, T, H'] per kept layer; ``embeddings`` [B, T, H'] is the input of the first layer.
+    one [B, T, H'] per kept layer, with fewer tokens from one that drops some on; ``embeddings`` [B, T, H'] is the input
+    of the first layer.
     """
 
     logits: dict[int, Tensor]
@@ -71,9 +75,10 @@ class ElasticEncoder(ElasticNetwork):
         mask = attention_mask.bool()
         x = embeddings = self._embed(selection, input_ids, token_type_ids)
         layers = {} if configuration is None else {layer.index: layer for layer in configuration.layers}
+        owners = {} if configuration is None else weight_owners(configuration)
         logits, hidden = {}, []
-        for index in layer_indices(selection.weights):
-            x = self._layer(selection, f"layers.{index}.", x, mask, layers.get(index))
+        for index in owners or layer_indices(selection.weights):
+            x, mask = self._layer(selection, f"layers.{owners.get(index, index)}.", x, mask, layers.get(index))
             hidden.append(x)
             if f"heads.{index}.out.weight" in selection:
                 logits[index] = self._head(selection, index, x, mask)
@@ -125,7 +130,8 @@ class ElasticEncoder(ElasticNetwork):
 
     def _layer(
         self, selection: Selection, name: str, x: Tensor, mask: Tensor, layer: LayerConfiguration | None
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
+        """Return the layer's output and its mask, which has fewer tokens where a policy of tokens drops some."""
         epsilon = self.shape.layer_norm_epsilon
 
         def heads(part: str) -> Tensor:
@@ -133,15 +139,18 @@ class ElasticEncoder(ElasticNetwork):
             count = projected.shape[-1] // self.shape.head_size
             return projected.view(*x.shape[:2], count, self.shape.head_size).transpose(1, 2)
 
-        form = attention_of(layer)
+        parts = heads("query"), heads("key"), heads("value")
         bias = self._relative_bias(selection, f"{name}{RELATIVE_BIAS}", x)
-        context = form.mixed(heads("query"), heads("key"), heads("value"), mask[:, None, None, :], bias)
-        context = context.transpose(1, 2).flatten(2)
+        if tokens_of(layer) is None:
+            context = attention_of(layer).mixed(*parts, mask[:, None, None, :], bias).transpose(1, 2).flatten(2)
+        elif bias is not None:
+            raise unreadable(layer)
+        else:
+            x, context, mask = fewer_tokens(x, parts, mask, layer)
         x = selection.norm(f"{name}attention.norm", x + selection.linear(f"{name}attention.output", context), epsilon)
         neurons = ACTIVATIONS[self.shape.hidden_activation](selection.linear(f"{name}feed_forward.up", x))
-        return selection.norm(
-            f"{name}feed_forward.norm", x + selection.linear(f"{name}feed_forward.down", neurons), epsilon
-        )
+        x = x + selection.linear(f"{name}feed_forward.down", neurons)
+        return selection.norm(f"{name}feed_forward.norm", x, epsilon), mask
 
     def _relative_bias(self, selection: Selection, name: str, x: Tensor) -> Tensor | None:
         """Return the bias [1, A', T, T] by the distance of query and key, from a table [buckets, A'] of this name."""

@@ -22,6 +22,7 @@ from autocompress.students.transformer.costs import (
     layer_matrices,
 )
 from autocompress.students.transformer.designs import designs
+from autocompress.students.transformer.sharing import owning_layers
 from autocompress.students.transformer.space import TransformerSpace
 from autocompress.students.transformer.weight_claims import weight_claims
 
@@ -42,7 +43,7 @@ class TransformerStudent(StudentType):
     from_teacher = True
     recipe = Recipe(6e-4, 64, 12.0)
     alone = Recipe(8e-4, 64, 12.0)
-    shares = Shares(0.36, 0.8)
+    shares = Shares(0.36, 0.35)
     latency_prior = LATENCY_PRIOR
 
     def space(self, shape: EncoderShape, free: AbstractSet[str]) -> TransformerSpace:
@@ -93,6 +94,14 @@ class TransformerStudent(StudentType):
         """Return the linear layers of the kept encoder layers."""
         return (
             one for layer in configuration.layers for one in layer_matrices(layer, configuration.hidden_size, shape)
+        )
+
+    def stored_matrices(self, configuration: TransformerConfiguration, shape: EncoderShape) -> Iterable[Matrix]:
+        """Return the linear layers whose weights are in the file: those of a group of layers that share them once."""
+        return (
+            one
+            for layer in owning_layers(configuration)
+            for one in layer_matrices(layer, configuration.hidden_size, shape)
         )
 
     def latency_terms(
