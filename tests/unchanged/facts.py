@@ -37,7 +37,8 @@ SAMPLES = 60
 def facts() -> dict[str, Any]:
     """Everything recorded, as JSON values: what a processor without int8 sums that saturate would ship."""
     with patch("autocompress.compression.quantization.saturates", return_value=False):
-        return {f"{space} of {shape}": _facts_of(space, shape) for space, shape in _cases()}
+        found = {f"{space} of {shape}": _facts_of(space, shape) for space, shape in _cases()}
+        return found | {f"joint of {shape}, pairs": _facts_of("joint", shape, pair=True) for shape in SHAPES}
 
 
 def digest_of(value: Any) -> str:
@@ -52,9 +53,9 @@ def _cases() -> Iterator[tuple[str, str]]:
                 yield space, shape
 
 
-def _facts_of(name: str, shape_name: str) -> dict[str, Any]:
+def _facts_of(name: str, shape_name: str, *, pair: bool = False) -> dict[str, Any]:
     shape = SHAPES[shape_name]
-    space = SEARCH_SPACES[name](shape, exits=shape.num_outputs > 1)
+    space = SEARCH_SPACES[name](shape, shape.num_outputs > 1, pair)
     designs, rng = space.initial_designs(), np.random.default_rng(0)
     samples = [space.sample(rng) for _ in range(SAMPLES)]
     mutated = [space.mutated(one, rng, 0.3) for one in samples]
@@ -96,7 +97,8 @@ def _files(
 ) -> Iterator[tuple[Configuration, str]]:
     """SHA-256 of the file of each design, cut from a network of weights that look random and are the same anywhere."""
     order = np.random.default_rng(1).permutation(shape.vocab_size).astype(np.int32)
-    inputs = GraphInputs(pair=True, vocabulary_order=order, unknown_id=int(order[0]), max_length=32)
+    separator = None if shape.type_vocab_size > 1 else int(order[1])
+    inputs = GraphInputs(True, order, int(order[0]), 32, separator)
     teacher = _filled(encoder_arrays(shape))
     headed, with_heads = add_exit_heads(teacher, shape)
     sources = {"transformer": (headed, _filled(with_heads))}
