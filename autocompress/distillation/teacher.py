@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 BATCH, BEST, HISTORY = 32, "validation", "history"
+MOST_EPOCHS = 10
+RISING = 0.002
+"""Gain of the metric in the last epoch from which on more epochs are likely to help."""
 TIMED_STEPS = 3
 
 
@@ -33,8 +36,8 @@ TIMED_STEPS = 3
 class TeacherSettings:
     """Settings of the fine-tuning.
 
-    ``budget_s`` is the longest it may take, in seconds. Without ``max_epochs`` it has 3 to 8 epochs, so that small data
-    give about 20,000 examples; without ``learning_rate`` the rate follows from the hidden size.
+    ``budget_s`` is the longest it may take, in seconds. Without ``max_epochs`` it has the usual number of epochs;
+    without ``learning_rate`` the rate follows from the hidden size.
     """
 
     budget_s: float
@@ -44,11 +47,26 @@ class TeacherSettings:
 
     def epochs(self, rows: int) -> int:
         """Return ``max_epochs``, or the number of epochs for training data of ``rows`` rows."""
-        return self.max_epochs or min(max(round(20_000 / rows), 3), 8)
+        return self.max_epochs or usual_epochs(rows)
 
     def rate(self, hidden_size: int) -> float:
         """Return ``learning_rate``, or 3e-5 for a hidden size from 768 on and more for narrower models."""
         return self.learning_rate if self.learning_rate is not None else 3e-5 * max(768 / hidden_size, 1.0) ** 1.5
+
+
+def usual_epochs(rows: int) -> int:
+    """Return the epochs after which fine-tuning is mostly done: 3 to 8, so that small data give 20,000 examples."""
+    return min(max(round(20_000 / rows), 3), 8)
+
+
+def affordable_epochs(rows: int, epoch_s: float, budget_s: float) -> int:
+    """Return the usual epochs, or up to twice as many (at most ``MOST_EPOCHS``) where ``budget_s`` seconds allow it.
+
+    The learning rate falls to zero over all of them, and the best weights on validation data are kept, so that further
+    epochs cost time alone.
+    """
+    usual = usual_epochs(rows)
+    return max(usual, min(int(budget_s / epoch_s), 2 * usual, MOST_EPOCHS)) if epoch_s > 0 else usual
 
 
 @dataclass(frozen=True)
@@ -56,7 +74,7 @@ class FineTuning:
     """The result of a fine-tuning.
 
     ``values`` are the metric on the validation split after each epoch and at the end, ``epochs`` how many were done
-    and ``wanted`` how many there would be without a time budget.
+    and ``wanted`` how many there are usually without a time budget.
     """
 
     values: tuple[float, ...]
@@ -74,7 +92,14 @@ class FineTuning:
         return self.epochs < self.wanted - 0.05 and self.values[-1] == self.best
 
     def hint(self, metric: str, time_budget_s: float) -> str | None:
-        """Tell the user which time budget would be enough for all epochs, if the metric was still rising; else None."""
+        """Tell the user what more time would give, if the metric was still rising; else None."""
+        gain = self.values[-1] - self.values[-2] if len(self.values) > 1 else 0.0
+        if not self.was_rising and self.values[-1] == self.best and gain > RISING:
+            longer = math.ceil(1.5 * time_budget_s / 60)
+            return (
+                f"the last epoch of fine-tuning gave {100 * gain:.1f} points of validation {metric}; "
+                f"with --time-budget {longer}m there would be time for more, and the teacher might be a little better"
+            )
         if not self.was_rising:
             return None
         shown = " -> ".join(f"{value:.4f}" for value in self.values)
@@ -134,7 +159,8 @@ def fine_tune(
     training = TrainingSettings(rate, settings.budget_s, settings.epochs(len(split)), BATCH, seed=settings.seed)
     callbacks = Callbacks("fine-tuning the teacher", listener, on_epoch)
     report = Trainer(model.parameters(), split.lengths, training, callbacks, state).train(loss_of)
-    return FineTuning(_restore(best, model), report.epochs, settings.epochs(len(split)))
+    wanted = min(settings.epochs(len(split)), usual_epochs(len(split)))
+    return FineTuning(_restore(best, model), report.epochs, wanted)
 
 
 def _record(best: dict[str, Tensor], value: float, model: PreTrainedModel) -> None:

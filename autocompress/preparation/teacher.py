@@ -13,7 +13,14 @@ from autocompress.compression.importance import reorder
 from autocompress.compression.vocabulary import vocabulary_order
 from autocompress.distillation.batches import tensor_batch
 from autocompress.distillation.mixed_precision import autocast
-from autocompress.distillation.teacher import FineTuning, TeacherSettings, fine_tune, predict_logits, seconds_wanted
+from autocompress.distillation.teacher import (
+    FineTuning,
+    TeacherSettings,
+    affordable_epochs,
+    fine_tune,
+    predict_logits,
+    seconds_wanted,
+)
 from autocompress.domain.problem import Problem
 from autocompress.domain.shape import EncoderShape
 from autocompress.measurement.requests import draw_requests, write_requests
@@ -65,8 +72,9 @@ def prepare_teacher(
     if inputs.order is None:
         listener(Event("note", "the teacher is fine-tuned first"))
         settings = TeacherSettings(budget_s=budget_s, seed=problem.seed)
-        wanted_s = seconds_wanted(model, inputs.data, settings)
-        settings = replace(settings, budget_s=min(max(budget_s, wanted_s), at_most_s))
+        wanted_s, rows = seconds_wanted(model, inputs.data, settings), len(inputs.data.train)
+        epochs = affordable_epochs(rows, wanted_s / settings.epochs(rows), budget_s)
+        settings = replace(settings, budget_s=min(max(budget_s, wanted_s), at_most_s), max_epochs=epochs)
         fine_tuning = fine_tune(model, inputs.data, settings, listener, state)
         _note_missing_time(fine_tuning, inputs.data, problem, listener)
     checkpoint, data = _save_checkpoint(prepared, model, inputs), inputs.data

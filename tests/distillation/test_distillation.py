@@ -12,7 +12,14 @@ from autocompress.distillation.batches import head_logits, tensor_batch, token_m
 from autocompress.distillation.refine import refine
 from autocompress.distillation.student_texts import StudentTexts
 from autocompress.distillation.super_network import DistillationSettings, cheap_first, train_super_network
-from autocompress.distillation.teacher import FineTuning, TeacherSettings, fine_tune, predict_logits, seconds_wanted
+from autocompress.distillation.teacher import (
+    FineTuning,
+    TeacherSettings,
+    affordable_epochs,
+    fine_tune,
+    predict_logits,
+    seconds_wanted,
+)
 from autocompress.distillation.training import TrainingSettings
 from autocompress.distillation.transfer import TransferSet, with_augmented
 from autocompress.domain.problem import DataSource
@@ -196,8 +203,22 @@ def test_fine_tuning_that_ends_while_validation_rises_says_so_and_what_would_hel
     assert cut_short.was_rising and cut_short.best == 0.56
     hint = cut_short.hint("accuracy", time_budget_s=600.0)
     assert hint is not None and "still rising, 0.5100 -> 0.5600" in hint and "--time-budget 40m" in hint
-    for ended in (FineTuning((0.5, 0.6, 0.6), 3.0, 3), FineTuning((0.6, 0.5), 2.0, 8)):
+    for ended in (FineTuning((0.5, 0.6, 0.6), 3.0, 3), FineTuning((0.6, 0.5), 2.0, 8), FineTuning((0.6,), 3.0, 3)):
         assert ended.hint("accuracy", 600.0) is None
+
+
+def test_fine_tuning_that_ends_rising_after_all_epochs_says_what_the_last_one_gave():
+    hint = FineTuning((0.5, 0.55, 0.57), 3.0, 3).hint("accuracy", 600.0)
+    assert hint is not None and "gave 2.0 points of validation accuracy" in hint and "--time-budget 15m" in hint
+    assert FineTuning((0.5, 0.57, 0.571), 3.0, 3).hint("accuracy", 600.0) is None, "a rise within the noise"
+
+
+@pytest.mark.parametrize(
+    ("rows", "epoch_s", "budget_s", "epochs"),
+    [(6000, 20.0, 30.0, 3), (6000, 20.0, 90.0, 4), (6000, 20.0, 900.0, 6), (2000, 1.0, 900.0, 10), (50, 0.0, 9.0, 8)],
+)
+def test_fine_tuning_has_more_epochs_where_there_is_time(rows, epoch_s, budget_s, epochs):
+    assert affordable_epochs(rows, epoch_s, budget_s) == epochs
 
 
 def test_the_seconds_that_fine_tuning_wants_follow_the_rows(taught):
