@@ -10,16 +10,16 @@ from autocompress.students.pooled.costs import KILO, MEGA, shared_terms, weight_
 from autocompress.students.student_type import Matrix
 
 LATENCY_PRIOR = {
-    "call": 0.03,
-    "word_channels": 0.0082,
-    "layers": 0.02,
-    "layer_channels": 0.1,
-    "int8_products": 0.053,
-    "float_products": 0.34,
-    "window_channels": 0.013,
-    "lstm": 0.013,
-    "lstm_channels": 0.09,
-    "recurrent_products": 0.25,
+    "call": 0.036,
+    "word_channels": 0.011,
+    "layers": 0.0078,
+    "layer_channels": 0.14,
+    "int8_products": 0.27,
+    "float_products": 0.57,
+    "window_channels": 0.039,
+    "lstm": 0.036,
+    "lstm_channels": 0.22,
+    "recurrent_products": 0.5,
     "float_recurrent_products": 0.47,
 }
 
