@@ -16,7 +16,7 @@ from autocompress.domain.problem import Problem
 from autocompress.hardware.cores import Cores, pinned, split_cores, usable_cores
 from autocompress.students.configuration import configuration_digest
 from autocompress.students.transformer.configuration import TransformerConfiguration
-from autocompress.study.database import add_running, check_place
+from autocompress.study.database import add_running, check_place, stored_choices
 from autocompress.study.results import TrialResult
 from autocompress.study.store import Progress, StudyStore, study_names
 from autocompress.system.errors import InputError, StorageError, StudyError
@@ -70,6 +70,21 @@ def test_a_study_has_its_database_in_its_own_folder_whatever_the_names(odd, tmp_
             assert len(store.optuna_study(DIRECTIONS).get_trials()) == 1
             assert (studies / odd / "study.db").is_file()
     assert len(list(tmp_path.rglob("*.db"))) == 2
+
+
+def test_the_options_of_a_parameter_are_those_with_which_the_study_began(tmp_path):
+    with StudyStore.create(tmp_path, "s", Problem()) as store:
+        study = store.optuna_study(DIRECTIONS)
+        assert stored_choices(study, "student") is None
+        add_running(study, FixedTrial({"other": 3}), {"number": 0})
+        begun = FixedTrial({"student": "cnn"})
+        begun.suggest_categorical("student", ("transformer", "cnn"))
+        add_running(study, begun, {"number": 1})
+        assert stored_choices(study, "student") == ("transformer", "cnn")
+        later = FixedTrial({"student": "cnn"})
+        later.suggest_categorical("student", ("transformer", "cnn", "alignment"))
+        with pytest.raises(ValueError, match="dynamic value space"):
+            add_running(study, later, {"number": 2})
 
 
 def test_states_and_progress(tmp_path):
