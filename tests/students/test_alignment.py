@@ -14,6 +14,7 @@ from autocompress.students import STUDENTS
 from autocompress.students.alignment.configuration import ENCODERS, AlignmentConfiguration
 from autocompress.students.alignment.network import ElasticAlignment, alignment_bias
 from autocompress.students.emit import emit
+from autocompress.students.pooled.word_vectors import principal_word_vectors
 from autocompress.system.errors import InputError
 from search_spaces import SEARCH_SPACES
 
@@ -98,3 +99,17 @@ def test_a_configuration_is_checked(values: dict[str, object], message: str) -> 
     sizes = {"embedding_size": 40, "hidden_size": 32, "num_layers": 1, "encoder": "cnn", "vocabulary_size": 100}
     with pytest.raises(InputError, match=message):
         AlignmentConfiguration(**(sizes | values))  # type: ignore[arg-type]
+
+
+def test_it_starts_from_principal_components_of_the_word_vectors() -> None:
+    generator = np.random.default_rng(0)
+    words = (generator.normal(size=(50, 3)) @ generator.normal(size=(3, 8)) + 5).astype(np.float32)
+    vectors = principal_word_vectors({"embeddings.word": words}, 3)
+    centred = words - words.mean(0)
+    distances = np.linalg.norm(centred[:, None] - centred[None], axis=-1)
+    kept = np.linalg.norm(vectors[:, None] - vectors[None], axis=-1)
+    assert np.allclose(kept / kept.max(), distances / distances.max(), atol=1e-5), "three directions hold everything"
+    assert vectors.std() == pytest.approx(1.0, abs=1e-5)
+    assert (np.diff(vectors.std(0)) <= 0).all() and vectors.dtype == np.float32
+    with pytest.raises(InputError, match="at most the teacher's 8 channels, but got 9"):
+        principal_word_vectors({"embeddings.word": words}, 9)

@@ -16,7 +16,7 @@ from autocompress.students.bilstm.network import both_directions, initial_direct
 from autocompress.students.cnn.network import windows
 from autocompress.students.elastic import Selection, masked_mean
 from autocompress.students.pooled.network import ElasticStudent
-from autocompress.students.pooled.word_vectors import StudentSizes, initial_head, initial_linear, teacher_word_vectors
+from autocompress.students.pooled.word_vectors import StudentSizes, initial_head, initial_linear, principal_word_vectors
 
 OTHER, SAME, PADDING = 0.0, -1e3, -4e3
 """Added to the scores of tokens of the other text, of the same text, and of padding: a text alone attends to itself."""
@@ -78,11 +78,11 @@ def alignment_bias(mask: Tensor, types: Tensor) -> Tensor:
 def initial_alignment(teacher_arrays: Arrays, sizes: StudentSizes, num_outputs: int, seed: int = 0) -> Arrays:
     """Return the weights of an untrained network with all encoders, under canonical names.
 
-    It reads the teacher's word vectors; matrices in front of a relu have He initialisation.
+    It reads principal components of the teacher's word vectors; matrices in front of a relu have He initialisation.
     """
     generator = np.random.default_rng(seed)
     width, gain = sizes.hidden_size, 2**0.5
-    arrays: Arrays = {"embeddings.word": teacher_word_vectors(teacher_arrays, sizes.embedding_size)}
+    arrays: Arrays = {"embeddings.word": principal_word_vectors(teacher_arrays, sizes.embedding_size)}
 
     def add(name: str, columns: int, gain: float = 1.0) -> None:
         arrays[f"{name}.weight"] = initial_linear(generator, width, columns, gain)

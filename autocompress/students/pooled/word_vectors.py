@@ -49,6 +49,27 @@ def teacher_word_vectors(teacher_arrays: Arrays, embedding_size: int) -> NDArray
     If the teacher projects its embeddings to its hidden size (ELECTRA), the projected ones are used. InputError if they
     have fewer than ``embedding_size`` channels.
     """
+    words = _word_embeddings(teacher_arrays, embedding_size)[:, :embedding_size]
+    deviation = words.std(0)
+    vectors: NDArray[np.float32] = (words - words.mean(0)) / np.where(deviation == 0, 1, deviation).astype(np.float32)
+    return vectors
+
+
+def principal_word_vectors(teacher_arrays: Arrays, embedding_size: int) -> NDArray[np.float32]:
+    """Return the first principal components [V, E] of the teacher's word embeddings, of unit deviation in all.
+
+    Few of them hold more of what tells words apart than as many channels. InputError as ``teacher_word_vectors``.
+    """
+    words = _word_embeddings(teacher_arrays, embedding_size).astype(np.float64)
+    words -= words.mean(0)
+    directions = np.linalg.eigh(words.T @ words)[1][:, ::-1][:, :embedding_size]
+    signs = np.sign(directions[np.abs(directions).argmax(0), np.arange(directions.shape[1])])
+    vectors: NDArray[np.float32] = (words @ (directions * signs)).astype(np.float32)
+    return vectors / np.float32(vectors.std() or 1.0)
+
+
+def _word_embeddings(teacher_arrays: Arrays, embedding_size: int) -> NDArray[np.float32]:
+    """Return the teacher's word embeddings [V, H], projected if it does so; InputError if H < ``embedding_size``."""
     words = teacher_arrays["embeddings.word"]
     if "embeddings.projection.weight" in teacher_arrays:
         words = words @ teacher_arrays["embeddings.projection.weight"].T
@@ -56,10 +77,7 @@ def teacher_word_vectors(teacher_arrays: Arrays, embedding_size: int) -> NDArray
         raise InputError(
             f"embedding_size must be at most the teacher's {words.shape[1]} channels, but got {embedding_size}"
         )
-    words = words[:, :embedding_size]
-    deviation = words.std(0)
-    vectors: NDArray[np.float32] = (words - words.mean(0)) / np.where(deviation == 0, 1, deviation).astype(np.float32)
-    return vectors
+    return words
 
 
 def initial_linear(generator: np.random.Generator, rows: int, columns: int, gain: float = 1.0) -> NDArray[np.float32]:
