@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from autocompress.distillation.recipes import NEAR_TEACHER, training_settings
 from autocompress.distillation.refine import refine
@@ -12,7 +13,7 @@ from autocompress.distillation.student_texts import StudentTexts
 from autocompress.distillation.super_network import DistillationSettings
 from autocompress.evaluation.cut import cut_weights, source_of
 from autocompress.pipeline.run import Run
-from autocompress.pipeline.selection import to_refine
+from autocompress.pipeline.selection import HOPE, NEAR_HOPE, to_refine
 from autocompress.students import STUDENTS
 from autocompress.students.configuration import configuration_to_json, describe
 from autocompress.study.prepared_files import TEACHER, TRANSFER
@@ -52,7 +53,7 @@ def refine_front(run: Run, planned_s: float) -> None:
     deadline = time.monotonic() + planned_s
     while results:
         count, beside = how_many(deadline - time.monotonic()), shipped_results(run.store)
-        chosen = to_refine(results, run.criteria, count, REACH, beside)
+        chosen = to_refine(results, run.criteria, count, REACH, beside, partial(_hope, run))
         if not chosen:
             return
         refine_points(run, chosen, deadline)
@@ -104,6 +105,11 @@ def _refine_one(run: Run, result: TrialResult, budget_s: float) -> TrialResult:
     refined = evaluator.measure(request)
     write_sealed(folder / RESULT, refined.to_json())
     return refined
+
+
+def _hope(run: Run, result: TrialResult) -> float:
+    """Return the share of its distance to the teacher that refining a result is hoped to close."""
+    return NEAR_HOPE if source_of(run.prepared, result.configuration) == TEACHER else HOPE
 
 
 def _gains_nothing(run: Run, result: TrialResult) -> bool:

@@ -5,7 +5,7 @@ Only validation figures are read: test data steers nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +21,9 @@ from objectives.latency import LATENCY
 from objectives.objective import Objective
 
 Array = NDArray[np.float64]
-HOPE = 0.5
-"""Share of the distance to the teacher's quality that a training of its own is hoped to close."""
+HOPE, NEAR_HOPE = 0.5, 0.1
+"""Share of the distance to the teacher's quality that a training of its own is hoped to close, for a model cut from a
+super-network, and for one from the teacher itself, where reconstruction has left little to gain."""
 MARGIN = 0.1
 """How far beyond the worst point hypervolume is counted, relative to the range of the points."""
 FAST_SHARE = 0.25
@@ -66,14 +67,15 @@ def to_refine(
     count: int,
     reach: float,
     beside: Sequence[TrialResult] = (),
+    hope_of: Callable[[TrialResult], float] = lambda result: HOPE,
 ) -> list[TrialResult]:
     """Choose at most ``count`` results that would add most to the front if a training of their own did what is hoped.
 
-    Hoped is that it closes ``HOPE`` of the distance to the teacher's quality. A candidate meets every constraint that
-    training cannot change. Its quality is at most ``reach`` below the teacher's, or below that of the best candidate
-    where all are farther from the teacher; where no constraint bounds the quality, results that are faster than all of
-    these and keep ``WORTH`` of the distance to guessing are candidates too. Hypervolume is added as in ``finalists``:
-    to what was measured, ``beside`` included, and to what is hoped of the results chosen before.
+    Hoped is that it closes the share ``hope_of(result)`` of the distance to the teacher's quality. A candidate meets
+    every constraint that training cannot change. Its quality is at most ``reach`` below the teacher's, or below that
+    of the best candidate where all are farther from the teacher; where no constraint bounds the quality, results that
+    are faster than all of these and keep ``WORTH`` of the distance to guessing are candidates too. Hypervolume is added
+    as in ``finalists``: to what was measured, ``beside`` included, and to what is hoped of the results chosen before.
     """
     fixed = [constraint for constraint in criteria.constraints if not constraint.objective.is_quality]
     allowed = [result for result in results if _meets(result, fixed)]
@@ -86,7 +88,8 @@ def to_refine(
         near += _faster([result for result in allowed if criteria.quality(result) < floor], near, criteria)
     measured = _scaled(_costs([*near, *beside], criteria.objectives), criteria.objectives)
     hoped, column = measured[: len(near)].copy(), criteria.quality_column
-    hoped[:, column] -= HOPE * np.maximum(criteria.teacher_quality - np.array(list(map(criteria.quality, near))), 0.0)
+    missing = np.maximum(criteria.teacher_quality - np.array(list(map(criteria.quality, near))), 0.0)
+    hoped[:, column] -= np.array(list(map(hope_of, near))) * missing
     return [near[row] for row in _adding_most(hoped, measured, [], count, column)]
 
 

@@ -128,6 +128,13 @@ def test_what_is_faster_than_all_near_ones_is_refined_unless_a_quality_is_asked_
     assert numbers(to_refine(results, by(GOOD, guessing=0.35), 4, reach=0.03)) == [0]
 
 
+def test_what_little_is_hoped_of_is_refined_last():
+    results = [result(0, 0.87, 1.0), result(1, 0.86, 0.5)]
+    for hopes in ({0: 0.5, 1: 0.0}, {0: 0.0, 1: 0.5}):
+        chosen = to_refine(results, by(), 1, reach=0.06, beside=results, hope_of=lambda one, h=hopes: h[one.trial])
+        assert numbers(chosen) == [max(hopes, key=hopes.__getitem__)]
+
+
 def test_a_part_of_the_finalists_is_the_fast_end_whatever_it_costs():
     near = [result(i, 0.90 - 0.004 * i, 1.0 / (i + 1), 9000 - 1000 * i) for i in range(6)]
     fast = [result(10, 0.75, 0.08, 500), result(11, 0.6, 0.04, 400), result(12, 0.26, 0.01, 100)]
