@@ -7,7 +7,6 @@ the product of two thin layers is that of Noach and Goldberg 2020, section 3).
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 
 Floats = NDArray[np.floating]
 Doubles = NDArray[np.float64]
@@ -33,6 +32,8 @@ def low_rank_factors(
     >>> np.abs(left @ right).round(3).tolist()
     [[1.0, 0.0], [0.0, 0.0]]
     """
+    from scipy.linalg import solve_triangular  # not at the top: showing a study does without it
+
     whole = np.asarray(weight, np.float64)
     root = None if moments is None else _root(moments)
     seen = whole if root is None else whole @ root
