@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 BATCH, BEST, HISTORY = 32, "validation", "history"
-MOST_EPOCHS = 10
+MOST_EPOCHS = 8
 RISING = 0.002
 """Gain of the metric in the last epoch from which on more epochs are likely to help."""
 TIMED_STEPS = 3
@@ -56,7 +56,7 @@ class TeacherSettings:
 
 def usual_epochs(rows: int) -> int:
     """Return the epochs after which fine-tuning is mostly done: 3 to 8, so that small data give 20,000 examples."""
-    return min(max(round(20_000 / rows), 3), 8)
+    return min(max(round(20_000 / rows), 3), MOST_EPOCHS)
 
 
 def affordable_epochs(rows: int, epoch_s: float, budget_s: float) -> int:

@@ -215,7 +215,14 @@ def test_fine_tuning_that_ends_rising_after_all_epochs_says_what_the_last_one_ga
 
 @pytest.mark.parametrize(
     ("rows", "epoch_s", "budget_s", "epochs"),
-    [(6000, 20.0, 30.0, 3), (6000, 20.0, 90.0, 4), (6000, 20.0, 900.0, 6), (2000, 1.0, 900.0, 10), (50, 0.0, 9.0, 8)],
+    [
+        (6000, 20.0, 30.0, 3),
+        (6000, 20.0, 90.0, 4),
+        (6000, 20.0, 900.0, 6),
+        (4000, 1.0, 900.0, 8),
+        (2000, 1.0, 900.0, 8),
+        (50, 0.0, 9.0, 8),
+    ],
 )
 def test_fine_tuning_has_more_epochs_where_there_is_time(rows, epoch_s, budget_s, epochs):
     assert affordable_epochs(rows, epoch_s, budget_s) == epochs
