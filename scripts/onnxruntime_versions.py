@@ -29,8 +29,8 @@ from transformers import AutoModelForSequenceClassification, BertConfig, MPNetCo
 
 from autocompress.artifact.blocks import GraphInputs
 from autocompress.artifact.runtime import least_onnxruntime
+from autocompress.domain.shape import RELATIVE_BIAS
 from autocompress.networks.families.import_encoder import import_encoder
-from autocompress.networks.weights import RELATIVE_BIAS
 from autocompress.students import STUDENTS
 from autocompress.students.bilstm.configuration import BiLSTMConfiguration
 from autocompress.students.cnn.configuration import CNNConfiguration

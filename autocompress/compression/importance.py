@@ -11,13 +11,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from autocompress.domain.shape import EncoderShape
+from autocompress.domain.shape import RELATIVE_BIAS, EncoderShape
 
 Arrays: TypeAlias = dict[str, NDArray[np.float32]]
 Scores: TypeAlias = NDArray[np.floating[Any]]
 Indices: TypeAlias = NDArray[np.intp]
-
-RELATIVE_BIAS = "attention.relative_bias"
 
 
 def importance_order(scores: Scores) -> Indices:

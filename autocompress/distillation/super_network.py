@@ -36,7 +36,7 @@ class DistillationSettings:
     ``label_weight`` in [0, 1] is the share of the true labels in the loss, ``hidden_weight`` the weight of the
     teacher's hidden states beside it (students without attention), ``temperature`` that of the soft targets,
     ``mask_share`` the share of words masked in every other batch, ``sub_networks`` how many sub-networks share a step.
-    Losses are those of outputs and targets divided by ``output_scale``.
+    The losses of outputs are divided by ``loss_unit``.
     """
 
     training: TrainingSettings
@@ -46,7 +46,7 @@ class DistillationSettings:
     temperature: float = 1.5
     mask_share: float = 0.1
     sub_networks: int = 2
-    output_scale: float = 1.0
+    loss_unit: float = 1.0
 
 
 def train_super_network(
@@ -99,18 +99,16 @@ def distillation_loss(
     """
     with autocast():
         heads, features = run_heads(network, batch, configuration, fake_quantize=fake_quantize)
-    labelled, share, scale = batch.labelled, float(batch.labelled.float().mean()), settings.output_scale
+    labelled, share = batch.labelled, float(batch.labelled.float().mean())
     losses = []
-    for outputs in heads:
-        logits = outputs / scale
-        towards_teacher = settings.kind.distillation_loss(logits, batch.targets / scale, settings.temperature)
+    for logits in heads:
+        towards_teacher = settings.kind.distillation_loss(logits, batch.targets, settings.temperature)
         loss = (1 - settings.label_weight) * towards_teacher
         if settings.label_weight and share:
-            labels = batch.labels[labelled]
-            towards_labels = settings.kind.label_loss(logits[labelled], labels if scale == 1.0 else labels / scale)
+            towards_labels = settings.kind.label_loss(logits[labelled], batch.labels[labelled])
             loss = loss + settings.label_weight * share * towards_labels
         losses.append(loss)
-    total = torch.stack(losses).mean()
+    total = torch.stack(losses).mean() / settings.loss_unit
     if guide is None or features is None or batch.hidden is None:
         return total
     return total + settings.hidden_weight * guide.loss(features, batch.hidden)

@@ -62,8 +62,7 @@ def usual_epochs(rows: int) -> int:
 def affordable_epochs(rows: int, epoch_s: float, budget_s: float) -> int:
     """Return the usual epochs, or up to twice as many (at most ``MOST_EPOCHS``) where ``budget_s`` seconds allow it.
 
-    The learning rate falls to zero over all of them, and the best weights on validation data are kept, so that further
-    epochs cost time alone.
+    The learning rate falls over all of them, and the weights that are best on validation data are kept.
     """
     usual = usual_epochs(rows)
     return max(usual, min(int(budget_s / epoch_s), 2 * usual, MOST_EPOCHS)) if epoch_s > 0 else usual
@@ -93,21 +92,25 @@ class FineTuning:
 
     def hint(self, metric: str, time_budget_s: float) -> str | None:
         """Tell the user what more time would give, if the metric was still rising; else None."""
-        gain = self.values[-1] - self.values[-2] if len(self.values) > 1 else 0.0
-        if not self.was_rising and self.values[-1] == self.best and gain > RISING:
-            longer = math.ceil(1.5 * time_budget_s / 60)
-            return (
-                f"the last epoch of fine-tuning gave {100 * gain:.1f} points of validation {metric}; "
-                f"with --time-budget {longer}m there would be time for more, and the teacher might be a little better"
-            )
         if not self.was_rising:
-            return None
+            return self._last_gain(metric)
         shown = " -> ".join(f"{value:.4f}" for value in self.values)
         rising = "still rising, " if len(self.values) > 1 else ""
         minutes = math.ceil(time_budget_s * self.wanted / max(self.epochs, 0.1) / 60)
         return (
             f"fine-tuning had time for {self.epochs:.1f} of {self.wanted} epochs, with validation {metric} {rising}"
             f"{shown}; with --time-budget {minutes}m the teacher would have time for all, and likely be better"
+        )
+
+    def _last_gain(self, metric: str) -> str | None:
+        """Tell what the last epoch gave if the metric still rose in it and more time would allow more epochs."""
+        gain = self.values[-1] - self.values[-2] if len(self.values) > 1 else 0.0
+        may_go_on = self.epochs < min(2 * self.wanted, MOST_EPOCHS) - 0.05
+        if not may_go_on or self.values[-1] < self.best or gain <= RISING:
+            return None
+        return (
+            f"the last of {self.epochs:.0f} epochs of fine-tuning gave {100 * gain:.1f} points of validation {metric}: "
+            f"a longer --time-budget has room for more epochs, and the teacher might be a little better"
         )
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 from autocompress.system.serialization import Stored
 
+RELATIVE_BIAS = "attention.relative_bias"
+"""Name, within a layer, of the table [buckets, heads] of a bias by relative position."""
+
 
 @dataclass(frozen=True)
 class EncoderShape(Stored):

@@ -23,7 +23,6 @@ EMBEDDING_TABLES = ("embeddings.word", "embeddings.position", "embeddings.token_
 ATTENTION_LINEARS = ("attention.query", "attention.key", "attention.value", "attention.output")
 FEED_FORWARD_LINEARS = ("feed_forward.up", "feed_forward.down")
 LAYER_NORMS = ("attention.norm", "feed_forward.norm")
-RELATIVE_BIAS = "attention.relative_bias"
 
 
 def save_weights(path: Path, arrays: Mapping[str, NDArray[np.float32]], meta: Mapping[str, str]) -> None:

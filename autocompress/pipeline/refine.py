@@ -96,7 +96,7 @@ def _refine_one(run: Run, result: TrialResult, budget_s: float) -> TrialResult:
     recipe = NEAR_TEACHER if near else STUDENTS[configuration.student].alone
     training = training_settings(recipe, budget_s, prepared.transfer, run.problem.seed)
     kind = prepared.data.task.definition
-    settings = DistillationSettings(training, kind, output_scale=kind.output_scale(prepared.transfer.targets))
+    settings = DistillationSettings(training, kind, loss_unit=kind.loss_unit(prepared.transfer.targets))
     texts = StudentTexts(prepared.transfer, prepared.vocabulary_order)
     arrays = refine(arrays, shape, configuration, texts, settings, run.listener)
     evaluator.compile(arrays, shape, configuration, folder)

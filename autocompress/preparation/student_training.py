@@ -75,7 +75,7 @@ class StudentTraining:
             network,
             StudentTexts(transfer, self.prepared.vocabulary_order),
             cheap_first(self._sample, cost),
-            DistillationSettings(settings, kind, output_scale=kind.output_scale(transfer.targets)),
+            DistillationSettings(settings, kind, loss_unit=kind.loss_unit(transfer.targets)),
             Callbacks(f"training the {self.student} super-network", listener),
             state,
         )

@@ -52,12 +52,9 @@ def prepare_transfer(
 
 
 def _labelling_state(prepared: Prepared, problem: Problem) -> LabellingState:
-    """Where this teacher's labels on these texts are saved until all are there.
-
-    The key names pairs, because old versions spliced them: their labels are of other texts.
-    """
+    """Where this teacher's labels on these texts are saved until all are there."""
     teacher = hashlib.sha256(prepared.validation_outputs.tobytes()).hexdigest()
-    key = f"{content_key(prepared, TRANSFER, problem)} {teacher}{' pairs' if prepared.data.task.pair else ''}"
+    key = f"{content_key(prepared, TRANSFER, problem)} {teacher}"
     return LabellingState(prepared.folder / f"{TRANSFER}.training", key)
 
 

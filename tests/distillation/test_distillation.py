@@ -209,7 +209,9 @@ def test_fine_tuning_that_ends_while_validation_rises_says_so_and_what_would_hel
 
 def test_fine_tuning_that_ends_rising_after_all_epochs_says_what_the_last_one_gave():
     hint = FineTuning((0.5, 0.55, 0.57), 3.0, 3).hint("accuracy", 600.0)
-    assert hint is not None and "gave 2.0 points of validation accuracy" in hint and "--time-budget 15m" in hint
+    assert hint is not None and "the last of 3 epochs" in hint and "gave 2.0 points of validation accuracy" in hint
+    assert FineTuning((0.5, 0.55, 0.57), 6.0, 3).hint("accuracy", 600.0) is None, "no time would give more epochs"
+    assert FineTuning((0.5, 0.55, 0.57), 8.0, 8).hint("accuracy", 600.0) is None
     assert FineTuning((0.5, 0.57, 0.571), 3.0, 3).hint("accuracy", 600.0) is None, "a rise within the noise"
 
 

@@ -15,10 +15,10 @@ from family_checks import CHECKS, reference_inputs
 from tiny_models import CONFIGS, random_batch, random_model
 
 from autocompress.artifact.session import Session
+from autocompress.domain.shape import RELATIVE_BIAS
 from autocompress.measurement.stock_models import build_baselines
 from autocompress.networks.families import FAMILIES
 from autocompress.networks.families.import_encoder import import_encoder
-from autocompress.networks.weights import RELATIVE_BIAS
 from autocompress.students.transformer.network import ElasticEncoder
 from autocompress.system.errors import InputError
 

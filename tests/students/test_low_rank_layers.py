@@ -162,6 +162,12 @@ def one_layer(extra: tuple[tuple[str, float], ...], bits: int = 8) -> Transforme
     return TransformerConfiguration(64, (LayerConfiguration(0, 4, 256, bits, bits, extra=extra),), WIDE.vocab_size)
 
 
+def lost(weight_error: np.ndarray, bias_error: np.ndarray, gram: np.ndarray) -> float:
+    """The sum of squared errors of a layer's outputs on the inputs of which ``gram`` is the Gram matrix."""
+    error = np.concatenate([weight_error, bias_error[:, None]], axis=1).astype(np.float64)
+    return float(np.einsum("oi,ij,oj->", error, gram.astype(np.float64), error))
+
+
 @pytest.mark.parametrize("uses", [{LOW_RANK}, {LOW_RANK, RECONSTRUCTION, ROUNDING}])
 def test_a_cut_of_the_teacher_loses_less_of_the_inputs_it_has(uses: set[str]) -> None:
     configuration, grams = one_layer(QUARTER, 4), grams_of(0, WIDTHS)
@@ -176,12 +182,8 @@ def test_a_cut_of_the_teacher_loses_less_of_the_inputs_it_has(uses: set[str]) ->
         # what the file holds before rounding is what the cut made
         np.testing.assert_allclose(form_of(settings).approximated(aware, settings), aware, atol=1e-4)
         plain = form_of(settings).approximated(weight, settings)
-
-        def lost(product: np.ndarray, moved: np.ndarray) -> float:
-            error = np.concatenate([weight - product, (bias - moved)[:, None]], axis=1).astype(np.float64)  # noqa: B023
-            return float(np.einsum("oi,ij,oj->", error, gram.astype(np.float64), error))  # noqa: B023
-
-        assert lost(aware, found[f"{module}.bias"]) < 0.6 * lost(plain, bias)
+        aware_loss = lost(weight - aware, bias - found[f"{module}.bias"], gram)
+        assert aware_loss < 0.6 * lost(weight - plain, np.zeros_like(bias), gram)
 
 
 def test_without_factors_nothing_is_compensated() -> None:

@@ -47,8 +47,8 @@ def test_a_fresh_regression_head_starts_at_the_mean_and_one_of_classes_as_it_is(
     assert torch.equal(classes.bias, bias)
 
 
-def test_outputs_of_a_regression_are_measured_by_the_deviation_of_their_targets():
+def test_losses_of_a_regression_are_measured_by_the_variance_of_the_targets():
     targets = np.array([[0.0], [50.0], [100.0]], np.float32)
-    assert REGRESSION.output_scale(targets) == pytest.approx(np.std([0, 50, 100]))
-    assert REGRESSION.output_scale(np.ones((3, 1), np.float32)) == 1.0, "constant targets have no deviation"
-    assert CLASSIFICATION.output_scale(np.array([[0.0, 9.0], [5.0, 1.0]], np.float32)) == 1.0
+    assert REGRESSION.loss_unit(targets) == pytest.approx(np.var([0, 50, 100]))
+    assert REGRESSION.loss_unit(np.ones((3, 1), np.float32)) == 1.0, "constant targets have no variance"
+    assert CLASSIFICATION.loss_unit(np.array([[0.0, 9.0], [5.0, 1.0]], np.float32)) == 1.0

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from autocompress.domain.shape import EncoderShape
+from autocompress.domain.shape import RELATIVE_BIAS, EncoderShape
 from autocompress.networks.families import FAMILIES
 from autocompress.networks.families.family import PROJECTION, TOKEN_TYPES, Family
-from autocompress.networks.weights import EMBEDDING_TABLES, RELATIVE_BIAS, Arrays
+from autocompress.networks.weights import EMBEDDING_TABLES, Arrays
 from autocompress.system.errors import InputError
 
 ACTIVATIONS = ("gelu", "relu", "gelu_new")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from autocompress.domain.shape import EncoderShape
 from autocompress.students.alignment.configuration import AlignmentConfiguration
+from autocompress.students.bilstm.cut import direction_slices
 from autocompress.students.cutting import Array, fits
 from autocompress.students.pooled.cut import head_slices
 
@@ -15,7 +16,8 @@ POOLED = 8
 """Vectors that the head reads: mean and maximum of each text, the texts' differences and their products."""
 KERNEL = 3
 """Tokens in a window of the convolution."""
-DIRECTIONS = ("lstm.0.forward", "lstm.0.backward")
+SAME, PADDING = -1e3, -4e3
+"""Added to the scores of tokens of the same text and of padding, so that a token sees the other text, if any."""
 
 
 def alignments(names: Iterable[str]) -> int:
@@ -42,7 +44,8 @@ def slice_alignment(
     if configuration.encoder == "cnn":
         slices |= _linear(arrays, "conv", KERNEL, width)
     if configuration.encoder == "bilstm":
-        slices |= _directions(arrays, width)
+        for direction in ("forward", "backward"):
+            slices |= direction_slices(arrays, f"lstm.0.{direction}", width // 2, width)
     for layer in range(configuration.num_layers):
         for part, blocks in (("query", 1), ("compare", COMPARED), ("merge", 1)):
             slices |= _linear(arrays, f"align.{layer}.{part}", blocks, width)
@@ -54,16 +57,3 @@ def _linear(arrays: Mapping[str, Array], name: str, blocks: int, width: int) -> 
     weight, bias = arrays[f"{name}.weight"], arrays[f"{name}.bias"]
     kept = weight.reshape(len(bias), blocks, -1)[:width, :, :width]
     return {f"{name}.weight": kept.reshape(width, blocks * width), f"{name}.bias": bias[:width]}
-
-
-def _directions(arrays: Mapping[str, Array], width: int) -> dict[str, Array]:
-    """Return the leading units of each gate, half of ``width`` in each direction, and the channels that they read."""
-    units, slices = width // 2, dict[str, Array]()
-    for name in DIRECTIONS:
-        full = len(arrays[f"{name}.bias"]) // 4
-        incoming = arrays[f"{name}.weight_ih"].reshape(4, full, -1)[:, :units, :width]
-        recurrent = arrays[f"{name}.weight_hh"].reshape(4, full, full)[:, :units, :units]
-        slices[f"{name}.weight_ih"] = incoming.reshape(4 * units, width)
-        slices[f"{name}.weight_hh"] = recurrent.reshape(4 * units, units)
-        slices[f"{name}.bias"] = arrays[f"{name}.bias"].reshape(4, full)[:, :units].reshape(-1)
-    return slices

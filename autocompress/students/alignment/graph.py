@@ -19,16 +19,16 @@ from autocompress.artifact.blocks import (
 from autocompress.artifact.graph import GraphBuilder
 from autocompress.domain.shape import EncoderShape
 from autocompress.students.alignment.configuration import AlignmentConfiguration
-from autocompress.students.alignment.cut import KERNEL
+from autocompress.students.alignment.cut import KERNEL, PADDING, SAME
 from autocompress.students.bilstm.graph import lstm
 from autocompress.students.cnn.graph import windows
 from autocompress.students.linear_forms import form_of
 from autocompress.students.pooled.costs import weight_settings
 from autocompress.students.weight_settings import side_bits
 
-HALF, PADDING = -5e2, -4e3
+HALF = SAME / 2
 # Rows: padding, a token of the first text, one of the second. The product of the first two columns of one token with
-# the next two of another is what is added to their score: 0 between texts, -1e3 in one text, -4e3 for padding.
+# the next two of another is what is added to their score: 0 between texts, SAME in one text, PADDING for padding.
 _ROLES = np.array([[0, 1, 0, PADDING, 0, 0], [-1, 1, -HALF, HALF, 1, 0], [1, 1, HALF, HALF, 0, 1]], np.float32)
 
 

@@ -11,15 +11,20 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from autocompress.networks.weights import Arrays
-from autocompress.students.alignment.cut import COMPARED, KERNEL, POOLED, alignments, slice_alignment
+from autocompress.students.alignment.cut import (
+    COMPARED,
+    KERNEL,
+    PADDING,
+    POOLED,
+    SAME,
+    alignments,
+    slice_alignment,
+)
 from autocompress.students.bilstm.network import both_directions, initial_directions
 from autocompress.students.cnn.network import windows
-from autocompress.students.elastic import Selection, masked_mean
+from autocompress.students.elastic import Selection, masked_max, masked_mean
 from autocompress.students.pooled.network import ElasticStudent
 from autocompress.students.pooled.word_vectors import StudentSizes, initial_head, initial_linear, principal_word_vectors
-
-OTHER, SAME, PADDING = 0.0, -1e3, -4e3
-"""Added to the scores of tokens of the other text, of the same text, and of padding: a text alone attends to itself."""
 
 
 class ElasticAlignment(ElasticStudent):
@@ -64,14 +69,14 @@ class ElasticAlignment(ElasticStudent):
         return F.relu(selection.linear(f"{name}.merge", F.relu(selection.linear(f"{name}.compare", both))))
 
     def _side(self, x: Tensor, side: Tensor) -> Tensor:
-        """Return mean and maximum [B, 2H] of x [B, T, H] over the tokens where the bool mask [B, T] is True."""
-        return torch.cat([masked_mean(x, side), (x * side.unsqueeze(-1)).amax(1)], -1)
+        """Return mean and maximum [B, 2H] of x [B, T, H], which is nowhere below 0, over a bool mask [B, T]."""
+        return torch.cat([masked_mean(x, side), masked_max(x, side, 0.0)], -1)
 
 
 def alignment_bias(mask: Tensor, types: Tensor) -> Tensor:
     """Return what is added to the scores [B, T, T] of each token (row) for each other one (column)."""
     other = types.unsqueeze(2) != types.unsqueeze(1)
-    bias = torch.where(other, OTHER, SAME)
+    bias = torch.where(other, 0.0, SAME)
     return torch.where(mask.unsqueeze(1), bias, PADDING)
 
 

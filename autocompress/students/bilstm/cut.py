@@ -25,14 +25,23 @@ def slice_bilstm(
     slices = {"embeddings.word": arrays["embeddings.word"][:, :embedding]}
     for layer in range(configuration.num_layers):
         for direction in ("forward", "backward"):
-            name = f"lstm.{layer}.{direction}"
-            incoming = arrays[f"{name}.weight_ih"].reshape(4, full, -1)[:, :units]
-            if layer == 0:
-                incoming = incoming[:, :, :embedding]
-            else:
-                incoming = incoming.reshape(4, units, 2, full)[:, :, :, :units]
-            slices[f"{name}.weight_ih"] = incoming.reshape(4 * units, -1)
-            recurrent = arrays[f"{name}.weight_hh"].reshape(4, full, full)[:, :units, :units]
-            slices[f"{name}.weight_hh"] = recurrent.reshape(4 * units, units)
-            slices[f"{name}.bias"] = arrays[f"{name}.bias"].reshape(4, full)[:, :units].reshape(-1)
+            blocks, kept = (1, embedding) if layer == 0 else (2, units)
+            slices |= direction_slices(arrays, f"lstm.{layer}.{direction}", units, kept, blocks)
     return slices | head_slices(arrays, 4, units)
+
+
+def direction_slices(
+    arrays: Mapping[str, Array], name: str, units: int, kept: int, blocks: int = 1
+) -> dict[str, Array]:
+    """Return the first ``units`` of each gate of one direction, and of its inputs the first ``kept`` of each block.
+
+    Blocks are the directions of the layer below, whose outputs are concatenated.
+    """
+    full = len(arrays[f"{name}.bias"]) // 4
+    incoming = arrays[f"{name}.weight_ih"].reshape(4, full, blocks, -1)[:, :units, :, :kept]
+    recurrent = arrays[f"{name}.weight_hh"].reshape(4, full, full)[:, :units, :units]
+    return {
+        f"{name}.weight_ih": incoming.reshape(4 * units, blocks * kept),
+        f"{name}.weight_hh": recurrent.reshape(4 * units, units),
+        f"{name}.bias": arrays[f"{name}.bias"].reshape(4, full)[:, :units].reshape(-1),
+    }

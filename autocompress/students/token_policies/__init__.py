@@ -27,4 +27,12 @@ def unreadable(layer: Any) -> InputError:
     )
 
 
-__all__ = ["TOKEN_POLICIES", "TokenPolicy", "tokens_of", "unreadable"]
+def out_of_place(layer: Any) -> InputError:
+    """Return the error for a layer that drops tokens of an encoder whose attention depends on their distances."""
+    return InputError(
+        f"a layer may not drop tokens where attention has a bias by relative position, since the others would move, "
+        f"but layer {layer.index} does; keep its tokens"
+    )
+
+
+__all__ = ["TOKEN_POLICIES", "TokenPolicy", "out_of_place", "tokens_of", "unreadable"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autocompress.domain.shape import EncoderShape
-from autocompress.networks.weights import RELATIVE_BIAS, Arrays, head_indices
+from autocompress.domain.shape import RELATIVE_BIAS, EncoderShape
+from autocompress.networks.weights import Arrays, head_indices
 from autocompress.students.cutting import Array, copies, fits
 from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
 from autocompress.students.transformer.sharing import owning_layers

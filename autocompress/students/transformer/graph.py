@@ -24,13 +24,12 @@ from autocompress.artifact.blocks import (
 )
 from autocompress.artifact.graph import GraphBuilder
 from autocompress.artifact.packing import stored_dequantized
-from autocompress.domain.shape import EncoderShape
+from autocompress.domain.shape import RELATIVE_BIAS, EncoderShape
 from autocompress.networks.relative_positions import distance_buckets
-from autocompress.networks.weights import RELATIVE_BIAS
 from autocompress.students.attention_forms import attention_of
 from autocompress.students.exit_policies import EXIT_POLICIES
 from autocompress.students.linear_forms import LinearSettings, form_of
-from autocompress.students.token_policies import tokens_of, unreadable
+from autocompress.students.token_policies import out_of_place, tokens_of
 from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
 from autocompress.students.transformer.costs import attention_settings, feed_forward_settings
 from autocompress.students.transformer.fewer_tokens_graph import emit_fewer_tokens
@@ -158,7 +157,7 @@ class TransformerEmitter:
             bias = self._relative_bias(graph, self.owners[layer.index], only_first=only_first)
             mixed = attention_of(layer).emitted(graph, parts, self._mask(graph), layer.num_attention_heads, bias)
         elif self.buckets:
-            raise unreadable(layer)
+            raise out_of_place(layer)
         else:
             queries, mixed, self.pooling = emit_fewer_tokens(graph, x, parts, self.pooling, layer, self.shape.head_size)
             self.mask = ""

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from autocompress.domain.shape import RELATIVE_BIAS
 from autocompress.networks.relative_positions import pair_buckets
-from autocompress.networks.weights import RELATIVE_BIAS, layer_indices
+from autocompress.networks.weights import layer_indices
 from autocompress.students.attention_forms import attention_of
 from autocompress.students.elastic import ElasticNetwork, Selection, masked_mean
-from autocompress.students.token_policies import tokens_of, unreadable
+from autocompress.students.token_policies import out_of_place, tokens_of
 from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
 from autocompress.students.transformer.cut import slice_transformer
 from autocompress.students.transformer.fewer_tokens import fewer_tokens
@@ -144,7 +145,7 @@ class ElasticEncoder(ElasticNetwork):
         if tokens_of(layer) is None:
             context = attention_of(layer).mixed(*parts, mask[:, None, None, :], bias).transpose(1, 2).flatten(2)
         elif bias is not None:
-            raise unreadable(layer)
+            raise out_of_place(layer)
         else:
             x, context, mask = fewer_tokens(x, parts, mask, layer)
         x = selection.norm(f"{name}attention.norm", x + selection.linear(f"{name}attention.output", context), epsilon)

@@ -35,7 +35,8 @@ def weight_owners(configuration: Any) -> dict[int, int]:
 
 def owning_layers(configuration: Any) -> Sequence[Any]:
     """Return the configurations of the layers that have weights: the lowest of each group."""
-    return configuration.layers[:: group_size(configuration)]  # type: ignore[no-any-return]
+    owning: Sequence[Any] = configuration.layers[:: group_size(configuration)]
+    return owning
 
 
 def check_groups(configuration: Any) -> None:

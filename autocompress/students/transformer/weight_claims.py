@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from autocompress.networks.weights import ATTENTION_LINEARS, FEED_FORWARD_LINEARS, LAYER_NORMS, RELATIVE_BIAS
+from autocompress.domain.shape import RELATIVE_BIAS
+from autocompress.networks.weights import ATTENTION_LINEARS, FEED_FORWARD_LINEARS, LAYER_NORMS
 from autocompress.students.linear_forms import LinearSettings
 from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.students.transformer.costs import attention_settings, feed_forward_settings

@@ -146,8 +146,8 @@ class TaskKind(ABC):
     def start_head(self, output: nn.Linear, labels: Labels) -> None:
         """Initialize the last layer of an untrained head, in place, for training on ``labels`` [n]."""
 
-    def output_scale(self, targets: Outputs) -> float:
-        """Return the unit of the outputs, by which training divides them and their ``targets`` [n, C] in its losses."""
+    def loss_unit(self, targets: Outputs) -> float:
+        """Return what training divides its losses by, given the teacher's outputs ``targets`` [n, C]."""
         return 1.0
 
     @abstractmethod

@@ -91,10 +91,10 @@ class Regression(TaskKind):
         with torch.no_grad():
             output.bias.fill_(float(labels.mean()))
 
-    def output_scale(self, targets: Outputs) -> float:
-        """Return the targets' standard deviation, so that scores from 0 to 1 and from 0 to 100 train alike."""
-        deviation = float(targets.std())
-        return deviation if np.isfinite(deviation) and deviation > 0 else 1.0
+    def loss_unit(self, targets: Outputs) -> float:
+        """Return the targets' variance, so that the losses of scores from 0 to 1 and from 0 to 100 are alike."""
+        variance = float(targets.var())
+        return variance if np.isfinite(variance) and variance > 0 else 1.0
 
     def words(self, label_names: Sequence[str]) -> Words:
         return Words(

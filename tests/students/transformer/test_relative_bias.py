@@ -7,18 +7,21 @@ import pytest
 import torch
 from tiny_models import CONFIGS, random_batch, random_model
 
+from autocompress.artifact.blocks import GraphInputs
 from autocompress.compression.importance import importance_order, reorder
-from autocompress.domain.shape import EncoderShape
+from autocompress.domain.shape import RELATIVE_BIAS, EncoderShape
 from autocompress.networks.families.import_encoder import import_encoder
-from autocompress.networks.weights import RELATIVE_BIAS, Arrays
+from autocompress.networks.weights import Arrays
 from autocompress.students.attention_forms.full import WRITTEN_OUT_LENGTH
 from autocompress.students.attention_forms.full import mixed as attention
 from autocompress.students.cutting import cut
+from autocompress.students.emit import emit
 from autocompress.students.transformer.compensation import RECONSTRUCTION, ROUNDING, Compensation, input_grams
 from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
 from autocompress.students.transformer.exit_heads import add_exit_heads
 from autocompress.students.transformer.network import ElasticEncoder
 from autocompress.students.weight_settings import weight_settings
+from autocompress.system.errors import InputError
 
 KEPT_HEADS = {0: 1, 2: 3}
 CONFIGURATION = TransformerConfiguration(
@@ -54,6 +57,19 @@ def test_cut_heads_keep_their_own_columns(network: tuple[EncoderShape, Arrays], 
     alone = ElasticEncoder(shape, cut(ordered, shape, CONFIGURATION)).logits(**batch)
     torch.testing.assert_close(elastic, expected, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(alone, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_dropping_tokens_is_refused_where_attention_depends_on_their_distance(
+    network: tuple[EncoderShape, Arrays],
+) -> None:
+    shape, arrays = network
+    layers = tuple(LayerConfiguration(layer, 4, 40, 32, 32, extra=(("keep_tokens", 0.5),)) for layer in range(3))
+    dropping = TransformerConfiguration(24, layers, 60, 32)
+    with pytest.raises(InputError, match="bias by relative position"):
+        ElasticEncoder(shape, arrays).logits(**random_batch(60), configuration=dropping)
+    inputs = GraphInputs(pair=False, vocabulary_order=np.arange(60, dtype=np.int32), unknown_id=1, max_length=20)
+    with pytest.raises(InputError, match="bias by relative position"):
+        emit(cut(arrays, shape, dropping), dropping, shape, inputs)
 
 
 def test_the_tables_are_kept_in_float_and_survive_compensation(network: tuple[EncoderShape, Arrays]) -> None:
