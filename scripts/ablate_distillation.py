@@ -86,7 +86,7 @@ class Bench:
         student = STUDENTS[configuration.student]
         shape, arrays = student.initial(*self.prepared.source(TEACHER), [configuration], 0)
         settings = self.settings(configuration, variant, seconds)
-        texts = StudentTexts(self.transfer(variant), self.prepared.vocabulary_order)
+        texts = StudentTexts(self.transfer(variant), self.prepared.vocabulary)
         weights = cut(arrays, shape, configuration)
         if variant.guide is not None and isinstance(configuration, TransformerConfiguration):
             guide = self.guide(configuration, variant)
@@ -120,7 +120,7 @@ class Bench:
         """Return logits [n, C] on the validation split, quantized to the configuration's bits."""
         split, data = self.data.validation, self.data
         whole = TransferSet(split, np.zeros((len(split), 1), np.float32), 0, data.pad_id, data.unknown_id)
-        texts = StudentTexts(whole, self.prepared.vocabulary_order)
+        texts = StudentTexts(whole, self.prepared.vocabulary)
         outputs = np.empty_like(self.expected)
         order = np.argsort(split.lengths, kind="stable")
         with torch.inference_mode():

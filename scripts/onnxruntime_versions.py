@@ -29,6 +29,7 @@ from transformers import AutoModelForSequenceClassification, BertConfig, MPNetCo
 
 from autocompress.artifact.blocks import GraphInputs
 from autocompress.artifact.runtime import least_onnxruntime
+from autocompress.compression.vocabulary import Vocabulary
 from autocompress.domain.shape import RELATIVE_BIAS
 from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.students import STUDENTS
@@ -142,7 +143,7 @@ def graph(
     rng = np.random.default_rng(0)
     spread = {name: 2.0 if name.endswith(RELATIVE_BIAS) else 0.1 for name in arrays}
     arrays = {n: array + rng.normal(0, spread[n], array.shape).astype(np.float32) for n, array in arrays.items()}
-    inputs = GraphInputs(pair, np.arange(rows, dtype=np.int32), 100, 64)
+    inputs = GraphInputs(pair, Vocabulary(np.arange(rows, dtype=np.int32), 100), 64)
     return emit(cut(arrays, shape, configuration), configuration, shape, inputs)
 
 

@@ -6,6 +6,7 @@ from math import erf, log
 import numpy as np
 
 from autocompress.artifact.blocks import GraphInputs
+from autocompress.compression.vocabulary import Vocabulary
 from autocompress.domain.shape import EncoderShape
 from autocompress.students.alignment.configuration import AlignmentConfiguration
 from autocompress.students.bilstm.configuration import BiLSTMConfiguration
@@ -32,7 +33,7 @@ MAX_LENGTH = 24
 def graph_inputs(pair=False, seed=0):
     order = np.random.default_rng(seed).permutation(SHAPE.vocab_size).astype(np.int32)
     order = np.concatenate([[UNKNOWN], order[order != UNKNOWN]]).astype(np.int32)
-    return GraphInputs(pair=pair, vocabulary_order=order, unknown_id=UNKNOWN, max_length=MAX_LENGTH)
+    return GraphInputs(pair=pair, vocabulary=Vocabulary(order, UNKNOWN), max_length=MAX_LENGTH)
 
 
 def configuration_of(student, bits=8, vocabulary_size=SHAPE.vocab_size, sparsity=0.0, encoder="cnn"):
@@ -288,8 +289,8 @@ def last_logits(arrays, configuration, batch, **settings):
 
 def unknown_where_dropped(batch, configuration, inputs):
     """The batch as a model with the configuration's vocabulary reads it."""
-    kept = np.isin(batch["input_ids"], inputs.vocabulary_order[: configuration.vocabulary_size])
-    return {**batch, "input_ids": np.where(kept, batch["input_ids"], inputs.unknown_id)}
+    kept = np.isin(batch["input_ids"], inputs.vocabulary.order[: configuration.vocabulary_size])
+    return {**batch, "input_ids": np.where(kept, batch["input_ids"], inputs.vocabulary.unknown_id)}
 
 
 def shape_with(**fields):

@@ -13,6 +13,7 @@ from onnx import ModelProto, TensorProto, helper
 from autocompress.artifact.graph import GraphBuilder
 from autocompress.artifact.packing import remapped, stored_codes, stored_dequantized, stored_floats, stored_rows
 from autocompress.compression.quantization import Floats, quantize
+from autocompress.compression.vocabulary import Vocabulary
 from autocompress.system.errors import InputError
 
 Arrays = Mapping[str, Floats]
@@ -30,15 +31,14 @@ TEXTS_NEEDED, TOKENS_NEEDED = "a_batch_has_at_least_1_text", "texts_have_at_leas
 class GraphInputs:
     """Holds the properties of the data that a graph depends on: pairs or single texts, frequent tokens, longest text.
 
-    ``vocabulary_order`` int32 ``[V]`` holds the token ids, most frequent first. A configuration that keeps ``v < V``
-    tokens keeps the first v, and its graph reads every other id as ``unknown_id``. ``max_length`` is the largest number
-    of tokens in a text; a graph with position embeddings refuses longer ones. ``separator_id`` is the token that ends a
-    text of a pair, for teachers without token types; their files tell the two texts apart by it.
+    A configuration that keeps ``v < V`` tokens keeps the first v of the ``vocabulary``, and its graph reads every other
+    id as one of those. ``max_length`` is the largest number of tokens in a text; a graph with position embeddings
+    refuses longer ones. ``separator_id`` is the token that ends a text of a pair, for teachers without token types;
+    their files tell the two texts apart by it.
     """
 
     pair: bool
-    vocabulary_order: NDArray[np.int32]
-    unknown_id: int
+    vocabulary: Vocabulary
     max_length: int
     separator_id: int | None = None
 
@@ -91,8 +91,8 @@ def word_embeddings(
     but takes 13 times as long (studies/kernels).
     """
     if size < len(table):
-        kept = kept_tokens(inputs, size)
-        ids = graph.op("Gather", remapped(graph, kept[1:], len(table)), ids)
+        kept, places = kept_tokens(inputs.vocabulary, size)
+        ids = graph.op("Gather", remapped(graph, places), ids)
         table = table[kept]
     if bits == 32:
         return graph.op("Gather", graph.constant(table), ids)
@@ -112,10 +112,17 @@ def token_types(graph: GraphBuilder, inputs: GraphInputs) -> str:
     return graph.op("Min", before, graph.integers(1))
 
 
-def kept_tokens(inputs: GraphInputs, size: int) -> NDArray[np.int32]:
-    """Return the unknown token, then the other kept ids in increasing order, so that one bit per id encodes them."""
-    kept = np.sort(inputs.vocabulary_order[:size])
-    return np.concatenate([np.array([inputs.unknown_id], kept.dtype), kept[kept != inputs.unknown_id]])
+def kept_tokens(vocabulary: Vocabulary, size: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the ids whose rows are kept, and for each id [V] the place among them of the one it is read as.
+
+    The unknown token is first, then the others follow in increasing order, so that one bit per id encodes them.
+    """
+    sorted_ids = np.sort(vocabulary.order[:size])
+    others = sorted_ids[sorted_ids != vocabulary.unknown_id]
+    kept = np.concatenate([np.array([vocabulary.unknown_id], others.dtype), others])
+    places = np.zeros(len(vocabulary), np.int64)
+    places[kept] = np.arange(len(kept))
+    return kept, places[vocabulary.read_as(size)]
 
 
 class Pooling:

@@ -83,11 +83,19 @@ def ranks(graph: GraphBuilder, mask: NDArray[np.uint8], shape: tuple[int, ...]) 
     return ranked if len(shape) == 1 else root.op("Reshape", ranked, root.integers(*shape))
 
 
-def remapped(graph: GraphBuilder, kept_ids: NDArray[np.integer[Any]], vocabulary_size: int) -> str:
-    """Add an INT32 vector ``[vocabulary_size]``: 1, 2, ... at ``kept_ids`` in increasing order, 0 at every other id."""
-    mask = np.zeros(vocabulary_size, bool)
-    mask[kept_ids] = True
-    return ranks(graph, pack_mask(mask), (vocabulary_size,))
+def remapped(graph: GraphBuilder, rows: NDArray[np.integer[Any]]) -> str:
+    """Add ``rows [V]``, none below 0, as an INT32 vector.
+
+    One bit per id says where they are above 0. The others are stored in 16 bits each if they fit and are not simply
+    1, 2, 3 and so on.
+    """
+    above = rows > 0
+    mask, values = pack_mask(above), rows[above]
+    if np.array_equal(values, np.arange(1, len(values) + 1)):
+        return ranks(graph, mask, rows.shape)
+    width = np.uint16 if values.max() < 2**16 else np.int32
+    leading = graph.root.constant(np.concatenate([[0], values]).astype(width))
+    return _scattered(graph, mask, graph.root.op("Cast", leading, to=TensorProto.INT32), rows.shape)
 
 
 def _scattered(graph: GraphBuilder, mask: NDArray[np.uint8], values: str, shape: tuple[int, ...]) -> str:

@@ -71,19 +71,6 @@ def run_heads(
     )
 
 
-def token_map(vocabulary_order: np.ndarray, vocabulary_size: int, unknown_id: int) -> Tensor | None:
-    """Return int64 [V], which maps kept token ids to themselves and every other id to ``unknown_id``.
-
-    The first ``vocabulary_size`` ids of ``vocabulary_order`` [V], the most frequent, are kept. None if all are.
-    """
-    if vocabulary_size >= len(vocabulary_order):
-        return None
-    table = np.full(len(vocabulary_order), unknown_id, np.int64)
-    kept = vocabulary_order[:vocabulary_size]
-    table[kept] = kept
-    return torch.from_numpy(table)
-
-
 def mask_tokens(
     input_ids: Tensor, attention_mask: Tensor, mask_id: int, share: float, generator: torch.Generator
 ) -> Tensor:

@@ -4,33 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from autocompress.distillation.batches import TensorBatch, mask_tokens, token_map
+from autocompress.compression.vocabulary import Vocabulary
+from autocompress.distillation.batches import TensorBatch, mask_tokens
 from autocompress.distillation.transfer import TransferSet
 
 
 @dataclass(frozen=True, eq=False)
 class StudentTexts:
-    """The transfer set, and the order in which smaller vocabularies keep its tokens.
-
-    ``vocabulary_order`` [V] holds all token ids, the most frequent first.
-    """
+    """The transfer set, and the vocabulary whose most frequent tokens students keep."""
 
     transfer: TransferSet
-    vocabulary_order: NDArray[np.int32]
-    _token_maps: dict[int, Tensor | None] = field(default_factory=dict, init=False, repr=False)
+    vocabulary: Vocabulary
+    _token_maps: dict[int, Tensor] = field(default_factory=dict, init=False, repr=False)
 
     def in_vocabulary(self, batch: TensorBatch, vocabulary_size: int) -> TensorBatch:
-        """Return the batch with the unknown token for all but the ``vocabulary_size`` most frequent tokens."""
+        """Return the batch with another token for all but the ``vocabulary_size`` most frequent ones."""
+        if vocabulary_size >= len(self.vocabulary):
+            return batch
         if vocabulary_size not in self._token_maps:
-            kept = token_map(self.vocabulary_order, vocabulary_size, self.transfer.unknown_id)
-            self._token_maps[vocabulary_size] = kept
-        table = self._token_maps[vocabulary_size]
-        return batch if table is None else replace(batch, input_ids=table[batch.input_ids])
+            self._token_maps[vocabulary_size] = torch.from_numpy(self.vocabulary.read_as(vocabulary_size))
+        return replace(batch, input_ids=self._token_maps[vocabulary_size][batch.input_ids])
 
 
 class WordMasking:

@@ -61,8 +61,7 @@ def separator_of(data: EncodedDataset, shape: EncoderShape) -> int | None:
 def _inputs(prepared: Prepared, shape: EncoderShape) -> GraphInputs:
     return GraphInputs(
         pair=prepared.data.task.pair,
-        vocabulary_order=prepared.vocabulary_order,
-        unknown_id=prepared.data.unknown_id,
+        vocabulary=prepared.vocabulary,
         max_length=prepared.data.max_length,
         separator_id=separator_of(prepared.data, shape),
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autocompress.artifact.blocks import GraphInputs
-from autocompress.compression.vocabulary import vocabulary_order
+from autocompress.compression.vocabulary import Vocabulary, vocabulary_order
 from autocompress.domain.problem import Problem
 from autocompress.evaluation.compile import separator_of
 from autocompress.measurement.process import Workload, measure_in_fresh_process
@@ -84,7 +84,9 @@ def _smallest_files(problem: Problem, inputs: Inputs, model: PreTrainedModel, fo
     shape, arrays = import_encoder(model)
     space = SEARCH_SPACES[problem.space](shape, data.task.definition.exits_early, data.task.pair)
     order = vocabulary_order(data.train.tokens, shape.vocab_size, data.special_ids)
-    graph_inputs = GraphInputs(data.task.pair, order, data.unknown_id, data.max_length, separator_of(data, shape))
+    graph_inputs = GraphInputs(
+        data.task.pair, Vocabulary(order, data.unknown_id), data.max_length, separator_of(data, shape)
+    )
     files = {}
     for student in space.students:
         configuration = space.smallest(student)

@@ -97,7 +97,7 @@ def _refine_one(run: Run, result: TrialResult, budget_s: float) -> TrialResult:
     training = training_settings(recipe, budget_s, prepared.transfer, run.problem.seed)
     kind = prepared.data.task.definition
     settings = DistillationSettings(training, kind, loss_unit=kind.loss_unit(prepared.transfer.targets))
-    texts = StudentTexts(prepared.transfer, prepared.vocabulary_order)
+    texts = StudentTexts(prepared.transfer, prepared.vocabulary)
     arrays = refine(arrays, shape, configuration, texts, settings, run.listener)
     evaluator.compile(arrays, shape, configuration, folder)
     fields = configuration_to_json(configuration)

@@ -73,7 +73,7 @@ class StudentTraining:
 
         return train_super_network(
             network,
-            StudentTexts(transfer, self.prepared.vocabulary_order),
+            StudentTexts(transfer, self.prepared.vocabulary),
             cheap_first(self._sample, cost),
             DistillationSettings(settings, kind, loss_unit=kind.loss_unit(transfer.targets)),
             Callbacks(f"training the {self.student} super-network", listener),

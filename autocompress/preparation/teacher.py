@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autocompress.compression.importance import reorder
-from autocompress.compression.vocabulary import vocabulary_order
+from autocompress.compression.vocabulary import Vocabulary, similar_tokens, vocabulary_order
 from autocompress.distillation.batches import tensor_batch
 from autocompress.distillation.mixed_precision import autocast
 from autocompress.distillation.teacher import (
@@ -79,8 +79,8 @@ def prepare_teacher(
         _note_missing_time(fine_tuning, inputs.data, problem, listener)
     checkpoint, data = _save_checkpoint(prepared, model, inputs), inputs.data
     shape, arrays = import_encoder(model)
-    order = vocabulary_order(data.train.tokens, shape.vocab_size, data.special_ids)
-    write_outputs(prepared.folder, predict_logits(model, data.validation, data.pad_id, exact=True), order)
+    vocabulary = vocabulary_of(data, arrays)
+    write_outputs(prepared.folder, predict_logits(model, data.validation, data.pad_id, exact=True), vocabulary)
     _save_weights(prepared, arrays, shape, data, calibration_rows(problem.time_budget_s), listener)
     shutil.rmtree(prepared.checkpoint, ignore_errors=True)
     checkpoint.replace(prepared.checkpoint)
@@ -112,6 +112,14 @@ def _save_weights(
         compensation = useful_compensation(prepared, ordered, shape, rows)
     write_compensation(prepared.folder, compensation)
     write_source(prepared.folder, TEACHER, ordered, shape)
+
+
+def vocabulary_of(data: EncodedDataset, arrays: Arrays) -> Vocabulary:
+    """Return the tokens by frequency in the training texts, and which ones are alike to the teacher."""
+    words = arrays["embeddings.word"]
+    order = vocabulary_order(data.train.tokens, len(words), data.special_ids)
+    similar = similar_tokens(words, order, data.special_ids, data.unknown_id)
+    return Vocabulary(order, data.unknown_id, similar)
 
 
 def calibration_rows(time_budget_s: float) -> int:

@@ -25,9 +25,9 @@ def emit(
     ``[batch, num_outputs]``. InputError if the vocabulary of ``inputs`` has another size.
     """
     rows = len(arrays["embeddings.word"])
-    if rows != len(inputs.vocabulary_order):
+    if rows != len(inputs.vocabulary):
         raise InputError(
-            f"the embeddings must have a row for each of {len(inputs.vocabulary_order)} tokens, but have {rows}; "
+            f"the embeddings must have a row for each of {len(inputs.vocabulary)} tokens, but have {rows}; "
             "prepare the study again"
         )
     return STUDENTS[configuration.student].graph(dict(arrays), configuration, shape, inputs)

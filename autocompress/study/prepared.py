@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from autocompress.compression.vocabulary import Vocabulary
 from autocompress.distillation.layer_heads import NO_HEADS, LayerHeads
 from autocompress.distillation.transfer import TransferSet
 from autocompress.domain.shape import EncoderShape
@@ -80,9 +81,10 @@ class Prepared:
         return EncodedDataset.load(self.data_folder)
 
     @cached_property
-    def vocabulary_order(self) -> NDArray[np.int32]:
-        """Token ids [V] by frequency in the training text, the most frequent first."""
-        return prepared_files.read_outputs(self.folder)[1]
+    def vocabulary(self) -> Vocabulary:
+        """The tokens by frequency in the training text; studies of old versions know no similar ones."""
+        _outputs, order, similar = prepared_files.read_outputs(self.folder)
+        return Vocabulary(order, self.data.unknown_id, similar)
 
     @property
     def validation_outputs(self) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autocompress.compression.vocabulary import Vocabulary
 from autocompress.distillation.hidden_states import HiddenStates
 from autocompress.distillation.layer_heads import NO_HEADS, LayerHeads
 from autocompress.domain.shape import EncoderShape
@@ -57,16 +58,21 @@ def read_compensation(folder: Path) -> Compensation:
     return Compensation(grams, frozenset(meta["uses"].split()))
 
 
-def write_outputs(folder: Path, validation: NDArray[np.float32], vocabulary_order: NDArray[np.int32]) -> None:
-    """Write the teacher's outputs [n, C] on the validation split and the token ids [V], the most frequent first."""
-    arrays: dict[str, Any] = {"validation": validation, "vocabulary_order": vocabulary_order}
+def write_outputs(folder: Path, validation: NDArray[np.float32], vocabulary: Vocabulary) -> None:
+    """Write the teacher's outputs [n, C] on the validation split and its vocabulary."""
+    arrays: dict[str, Any] = {"validation": validation, "vocabulary_order": vocabulary.order}
+    if vocabulary.similar is not None:
+        arrays["similar_tokens"] = vocabulary.similar
     save_weights(folder / OUTPUTS, arrays, {"kind": "outputs"})
 
 
-def read_outputs(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Read the teacher's outputs [n, C] on the validation split and the token ids [V], the most frequent first."""
+def read_outputs(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32] | None]:
+    """Read the teacher's outputs [n, C] on the validation split, and the ``order`` and ``similar`` of a Vocabulary.
+
+    The last is None in a file of an old version.
+    """
     arrays: dict[str, Any] = dict(load_weights(folder / OUTPUTS)[0])
-    return arrays["validation"], arrays["vocabulary_order"]
+    return arrays["validation"], arrays["vocabulary_order"], arrays.get("similar_tokens")
 
 
 def write_layer_heads(folder: Path, heads: LayerHeads) -> None:

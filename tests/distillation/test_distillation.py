@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from autocompress.compression.vocabulary import vocabulary_order
+from autocompress.compression.vocabulary import Vocabulary, vocabulary_order
 from autocompress.distillation.augmentation import AugmentationSettings, Augmenter
-from autocompress.distillation.batches import head_logits, tensor_batch, token_map
+from autocompress.distillation.batches import head_logits, tensor_batch
 from autocompress.distillation.refine import refine
 from autocompress.distillation.student_texts import StudentTexts
 from autocompress.distillation.super_network import DistillationSettings, cheap_first, train_super_network
@@ -100,7 +100,7 @@ def test_sub_networks_of_a_trained_super_network_are_good_and_refine(taught, stu
     network = STUDENTS[student].network(shape, arrays)
     before = accuracy(network.eval(), small, data)
     both = (small, large)
-    texts = StudentTexts(transfer, order)
+    texts = StudentTexts(transfer, Vocabulary(order, data.unknown_id))
     train_super_network(network, texts, lambda rng: both[int(rng.integers(2))], settings(8.0, 4e-3))
     after = accuracy(network, small, data)
     assert after > max(before, 0.75) and accuracy(network, large, data) > 0.75
@@ -109,13 +109,6 @@ def test_sub_networks_of_a_trained_super_network_are_good_and_refine(taught, stu
     assert {name: array.shape for name, array in refined.items()} == {n: a.shape for n, a in cut_arrays.items()}
     network = STUDENTS[small.student].network(shape, refined).eval()
     assert accuracy(network, small, data, fake_quantize=True) > 0.75
-
-
-def test_a_smaller_vocabulary_reads_rare_words_as_unknown():
-    order = np.array([2, 0, 5, 3, 1, 4], np.int32)
-    table = token_map(order, 3, unknown_id=0)
-    assert table is not None and table.tolist() == [0, 0, 2, 0, 0, 5]
-    assert token_map(order, 6, unknown_id=0) is None
 
 
 def test_cheap_sub_networks_are_trained_more_often(taught):

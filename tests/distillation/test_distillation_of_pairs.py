@@ -7,6 +7,7 @@ import pytest
 import torch
 from tiny_models import CONFIGS, random_model
 
+from autocompress.compression.vocabulary import Vocabulary
 from autocompress.distillation.student_texts import StudentTexts
 from autocompress.distillation.super_network import DistillationSettings, train_super_network
 from autocompress.distillation.training import TrainingSettings
@@ -46,7 +47,7 @@ def accuracy_after_training(configuration: Configuration) -> float:
     kind = STUDENTS[configuration.student]
     network = kind.network(shape, kind.initial(arrays, shape, [configuration], 0)[1])
     targets = np.where(np.eye(3)[train.labels] > 0, 4.0, -4.0).astype(np.float32)
-    texts = StudentTexts(TransferSet(train, targets, len(train), 0, 1), np.arange(60, dtype=np.int32))
+    texts = StudentTexts(TransferSet(train, targets, len(train), 0, 1), Vocabulary(np.arange(60, dtype=np.int32), 1))
     training = TrainingSettings(6e-3, 60.0, 10.0, batch_size=64)
     settings = DistillationSettings(training, CLASSIFICATION, mask_share=0.0, sub_networks=1)
     train_super_network(network, texts, lambda rng: configuration, settings)

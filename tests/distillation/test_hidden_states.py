@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from autocompress.compression.vocabulary import Vocabulary
 from autocompress.distillation.batches import run_heads
 from autocompress.distillation.hidden_states import HiddenGuide, HiddenStates, principal_components
 from autocompress.distillation.student_texts import StudentTexts
@@ -91,7 +92,7 @@ def test_a_student_learns_what_only_the_hidden_states_tell(student, tiny_teacher
         started = STUDENTS[student].initial(arrays, shape, [StudentSizes.covering([configuration])], 0)[1]
         network = STUDENTS[student].network(shape, started)
         order = np.arange(shape.vocab_size, dtype=np.int32)
-        train_super_network(network, StudentTexts(transfer, order), lambda _: configuration, SETTINGS)
+        train_super_network(network, StudentTexts(transfer, Vocabulary(order, 1)), lambda _: configuration, SETTINGS)
         with torch.inference_mode():
             features = run_heads(network, transfer.batch(np.arange(400)), configuration)[1]
         assert features is not None

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from autocompress.compression.vocabulary import Vocabulary
 from autocompress.distillation.batches import TensorBatch
 from autocompress.distillation.student_texts import StudentTexts, WordMasking
 from autocompress.distillation.transfer import TransferSet
@@ -15,7 +16,7 @@ TOKENS = np.array([[2, 7, 5, 3], [2, 6, 4, 3]], np.int32)
 def texts() -> StudentTexts:
     split = EncodedSplit(TOKENS.ravel(), np.zeros(8, np.int8), np.array([0, 4, 8]), np.zeros(2, np.int64))
     transfer = TransferSet(split, np.zeros((2, 2), np.float32), 2, 0, UNKNOWN)
-    return StudentTexts(transfer, np.array([2, 3, 1, 0, 5, 6, 7, 4], np.int32))
+    return StudentTexts(transfer, Vocabulary(np.array([2, 3, 1, 0, 5, 6, 7, 4], np.int32), UNKNOWN))
 
 
 def first_batch() -> TensorBatch:
@@ -25,7 +26,7 @@ def first_batch() -> TensorBatch:
 def test_words_outside_a_smaller_vocabulary_are_unknown():
     given, batch = texts(), first_batch()
     for size in (6, 5, 6):
-        kept = given.vocabulary_order[:size]
+        kept = given.vocabulary.order[:size]
         read = given.in_vocabulary(batch, size)
         assert np.array_equal(read.input_ids.numpy(), np.where(np.isin(TOKENS, kept), TOKENS, UNKNOWN))
         assert read.targets is batch.targets and read.attention_mask is batch.attention_mask

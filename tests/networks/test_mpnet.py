@@ -16,6 +16,7 @@ from tiny_models import SIZES, random_model
 
 from autocompress.artifact.blocks import GraphInputs
 from autocompress.artifact.session import Session
+from autocompress.compression.vocabulary import Vocabulary
 from autocompress.distillation.augmentation import segments
 from autocompress.distillation.batches import tensor_batch
 from autocompress.distillation.teacher import TeacherSettings, fine_tune, predict_logits
@@ -86,7 +87,7 @@ def test_it_can_be_taught_and_imported(tiny: Checkpoint) -> None:
 def test_the_file_gives_the_logits_of_transformers_on_pairs(tiny: Checkpoint) -> None:
     model = load_model(tiny, 3, ("x", "y", "z")).model
     shape, arrays = import_encoder(model)
-    inputs = GraphInputs(True, np.arange(shape.vocab_size, dtype=np.int32), 4, 18)
+    inputs = GraphInputs(True, Vocabulary(np.arange(shape.vocab_size, dtype=np.int32), 4), 18)
     session = Session(emit(arrays, TransformerConfiguration.uniform(shape, 32), shape, inputs).SerializeToString())
     assert session.input_names == ("input_ids", "attention_mask")
     firsts, seconds = zip(*PAIRS, strict=True)

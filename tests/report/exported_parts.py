@@ -7,6 +7,7 @@ import numpy as np
 
 from autocompress.artifact.blocks import GraphInputs
 from autocompress.artifact.session import Session
+from autocompress.compression.vocabulary import Vocabulary
 from autocompress.domain.figures import Baseline, Figures, Latency, Quality
 from autocompress.domain.problem import Problem, Target
 from autocompress.report.export import ExportSource
@@ -60,7 +61,7 @@ def make(folder: Path, checkpoint: str, task: Task = ONE_TEXT, batch_size: int =
     configuration = TransformerConfiguration.uniform(shape, 8)
     model = folder / "trial" / "model.onnx"
     model.parent.mkdir(parents=True)
-    inputs = GraphInputs(task.pair, order, tokenizer.unk_token_id, MAX_LENGTH)
+    inputs = GraphInputs(task.pair, Vocabulary(order, tokenizer.unk_token_id), MAX_LENGTH)
     model.write_bytes(emit(arrays, configuration, shape, inputs).SerializeToString())
     figures = figures_of(Quality(task.metric, 0.5, (0.4, 0.6), 7), model.stat().st_size)
     point = FrontPoint(12, True, configuration, figures, stage="verify")

@@ -16,6 +16,7 @@ from transformers import BertConfig
 
 from autocompress.artifact.blocks import GraphInputs
 from autocompress.artifact.session import Session
+from autocompress.compression.vocabulary import Vocabulary
 from autocompress.domain.shape import EncoderShape
 from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.networks.weights import Arrays
@@ -278,7 +279,9 @@ def graph_inputs(kind: StudentType, order: NDArray[np.int32]) -> tuple[GraphInpu
     batch = {name: value.numpy() for name, value in random_batch(VOCABULARY).items()}
     if not pair:
         del batch["token_type_ids"]
-    return GraphInputs(pair=pair, vocabulary_order=order, unknown_id=int(order[0]), max_length=20), batch
+    similar = np.zeros_like(order)
+    similar[order] = order[np.arange(len(order)) // 2]
+    return GraphInputs(pair=pair, vocabulary=Vocabulary(order, int(order[0]), similar), max_length=20), batch
 
 
 class LargestTrial:
@@ -298,8 +301,12 @@ class LargestTrial:
 
 
 def _token_map(inputs: GraphInputs, configuration: Configuration) -> torch.Tensor:
-    kept = set(inputs.vocabulary_order[: configuration.vocabulary_size].tolist())
-    return torch.tensor([token if token in kept else inputs.unknown_id for token in range(VOCABULARY)])
+    order = inputs.vocabulary.order.tolist()
+
+    def read(place: int) -> int:
+        return order[place] if place < configuration.vocabulary_size else read(place // 2)
+
+    return torch.tensor([read(order.index(token)) for token in range(VOCABULARY)])
 
 
 CHECKS: dict[str, Callable[[StudentType], None]] = {

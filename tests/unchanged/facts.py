@@ -12,6 +12,7 @@ from unittest.mock import patch
 import numpy as np
 
 from autocompress.artifact.blocks import GraphInputs
+from autocompress.compression.vocabulary import Vocabulary
 from autocompress.domain.shape import EncoderShape
 from autocompress.preparation.student_training import covering_configurations
 from autocompress.students import STUDENTS
@@ -98,7 +99,7 @@ def _files(
     """SHA-256 of the file of each design, cut from a network of weights that look random and are the same anywhere."""
     order = np.random.default_rng(1).permutation(shape.vocab_size).astype(np.int32)
     separator = None if shape.type_vocab_size > 1 else int(order[1])
-    inputs = GraphInputs(True, order, int(order[0]), 32, separator)
+    inputs = GraphInputs(True, Vocabulary(order, int(order[0])), 32, separator)
     teacher = _filled(encoder_arrays(shape))
     headed, with_heads = add_exit_heads(teacher, shape)
     sources = {"transformer": (headed, _filled(with_heads))}

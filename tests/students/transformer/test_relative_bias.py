@@ -9,6 +9,7 @@ from tiny_models import CONFIGS, random_batch, random_model
 
 from autocompress.artifact.blocks import GraphInputs
 from autocompress.compression.importance import importance_order, reorder
+from autocompress.compression.vocabulary import Vocabulary
 from autocompress.domain.shape import RELATIVE_BIAS, EncoderShape
 from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.networks.weights import Arrays
@@ -67,7 +68,7 @@ def test_dropping_tokens_is_refused_where_attention_depends_on_their_distance(
     dropping = TransformerConfiguration(24, layers, 60, 32)
     with pytest.raises(InputError, match="bias by relative position"):
         ElasticEncoder(shape, arrays).logits(**random_batch(60), configuration=dropping)
-    inputs = GraphInputs(pair=False, vocabulary_order=np.arange(60, dtype=np.int32), unknown_id=1, max_length=20)
+    inputs = GraphInputs(pair=False, vocabulary=Vocabulary(np.arange(60, dtype=np.int32), 1), max_length=20)
     with pytest.raises(InputError, match="bias by relative position"):
         emit(cut(arrays, shape, dropping), dropping, shape, inputs)
 
