@@ -84,7 +84,7 @@ class Bench:
         A sub-network starts with the teacher's weights, another student with its word vectors.
         """
         student = STUDENTS[configuration.student]
-        shape, arrays = student.initial(*self.prepared.source(TEACHER), [configuration], 0)
+        shape, arrays = student.initial(*self.prepared.start(student.name), [configuration], 0)
         settings = self.settings(configuration, variant, seconds)
         texts = StudentTexts(self.transfer(variant), self.prepared.vocabulary)
         weights = cut(arrays, shape, configuration)
@@ -102,7 +102,7 @@ class Bench:
         if self.settings(configuration, variant, 1.0).hidden_weight:
             return True
         student = STUDENTS[configuration.student]
-        shape, arrays = student.initial(*self.prepared.source(TEACHER), [configuration], 0)
+        shape, arrays = student.initial(*self.prepared.start(student.name), [configuration], 0)
         network = student.network(shape, cut(arrays, shape, configuration))
         usual = self.settings(configuration, replace(variant, change=lambda found: found), 1.0)
         return hidden_guide(network, self.transfer(variant), usual) is not None

@@ -23,7 +23,6 @@ from autocompress.students import STUDENTS
 from autocompress.students.configuration import Configuration
 from autocompress.students.elastic import ElasticNetwork
 from autocompress.study.prepared import Prepared
-from autocompress.study.prepared_files import TEACHER
 from autocompress.system.events import Listener, silent
 from autocompress.tasks.kinds.kind import Labels, TaskKind
 from search_spaces import SearchSpace
@@ -50,8 +49,7 @@ class StudentTraining:
 
         Heads that are trained already, after the teacher's layers, are kept.
         """
-        arrays, shape = self.prepared.source(TEACHER)
-        known = arrays | self.prepared.layer_heads.arrays
+        known, shape = self.prepared.start(self.student)
         shape, arrays = STUDENTS[self.student].initial(known, shape, self._configurations, self.problem.seed)
         kind, labels = self.prepared.data.task.definition, self.prepared.data.train.labels
         return STUDENTS[self.student].network(shape, with_started_heads(arrays, set(known), kind, labels))

@@ -15,6 +15,8 @@ from autocompress.distillation.transfer import TransferSet
 from autocompress.domain.shape import EncoderShape
 from autocompress.measurement.requests import read_requests
 from autocompress.networks.weights import Arrays
+from autocompress.students.pooled.word_vectors import WORD_STATES
+from autocompress.students import STUDENTS
 from autocompress.students.transformer.compensation import Compensation
 from autocompress.study import prepared_files
 from autocompress.study.baselines import FOLDER as BASELINES_FOLDER
@@ -86,6 +88,16 @@ class Prepared:
         _outputs, order, similar = prepared_files.read_outputs(self.folder)
         return Vocabulary(order, self.data.unknown_id, similar)
 
+    @cached_property
+    def word_states(self) -> NDArray[np.float32]:
+        """The teacher's hidden states [V, H] of single words, read between the first and last token of its texts."""
+        from autocompress.students.transformer.word_states import word_states
+
+        arrays, shape = self.source(TEACHER)
+        text, special = self.data.train.tokens[: self.data.train.offsets[1]], set(self.data.special_ids)
+        before, after = (tuple(int(token) for token in ends if token in special) for ends in (text[:1], text[-1:]))
+        return word_states(shape, arrays, self.vocabulary.order, before, after)
+
     @property
     def validation_outputs(self) -> NDArray[np.float32]:
         """The float32 teacher's outputs [n, C] on the validation split."""
@@ -137,6 +149,17 @@ class Prepared:
         if name not in cache:
             cache[name] = prepared_files.read_source(self.folder, name)
         return cache[name]
+
+    def start(self, student: str) -> tuple[Arrays, EncoderShape]:
+        """Return what a student type's super-network starts from, and the teacher's shape.
+
+        That is the teacher's weights with the heads after its layers, or, for types that are not cut from the teacher,
+        its weights with its states of single words.
+        """
+        arrays, shape = self.source(TEACHER)
+        if STUDENTS[student].from_teacher:
+            return arrays | self.layer_heads.arrays, shape
+        return {**arrays, WORD_STATES: self.word_states}, shape
 
     def __getstate__(self) -> dict[str, Path]:
         return {"study_folder": self.study_folder}

@@ -14,7 +14,7 @@ from autocompress.students import STUDENTS
 from autocompress.students.alignment.configuration import ENCODERS, AlignmentConfiguration
 from autocompress.students.alignment.network import ElasticAlignment, alignment_bias
 from autocompress.students.emit import emit
-from autocompress.students.pooled.word_vectors import principal_word_vectors
+from autocompress.students.pooled.word_vectors import WORD_STATES, principal_word_vectors
 from autocompress.system.errors import InputError
 from search_spaces import SEARCH_SPACES
 
@@ -113,3 +113,15 @@ def test_it_starts_from_principal_components_of_the_word_vectors() -> None:
     assert (np.diff(vectors.std(0)) <= 0).all() and vectors.dtype == np.float32
     with pytest.raises(InputError, match="at most the teacher's 8 channels, but got 9"):
         principal_word_vectors({"embeddings.word": words}, 9)
+
+
+def test_word_vectors_and_states_take_turns() -> None:
+    rng = np.random.default_rng(0)
+    words, states = (rng.normal(size=(50, 6)).astype(np.float32) for _ in range(2))
+    vectors = principal_word_vectors({"embeddings.word": words, WORD_STATES: states}, 5)
+    np.testing.assert_array_equal(vectors[:, ::2], principal_word_vectors({"embeddings.word": words}, 3))
+    np.testing.assert_allclose(vectors[:, 1::2] / vectors[0, 1], states_part(states) / states_part(states)[0, 0], rtol=1e-5)
+
+
+def states_part(states: np.ndarray) -> np.ndarray:
+    return principal_word_vectors({"embeddings.word": states}, 3)[:, :2]

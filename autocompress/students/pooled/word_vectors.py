@@ -13,6 +13,8 @@ from autocompress.students.configuration import Configuration
 from autocompress.system.errors import InputError
 
 HEAD_UNITS = 128
+WORD_STATES = "words.states"
+"""Name of the teacher's hidden states of single words, [V, H], beside its weights."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +58,26 @@ def teacher_word_vectors(teacher_arrays: Arrays, embedding_size: int) -> NDArray
 
 
 def principal_word_vectors(teacher_arrays: Arrays, embedding_size: int) -> NDArray[np.float32]:
-    """Return the first principal components [V, E] of the teacher's word embeddings, of unit deviation in all.
+    """Return principal components [V, E] of the teacher's word embeddings and of its ``WORD_STATES``, in turn.
 
-    Few of them hold more of what tells words apart than as many channels. InputError as ``teacher_word_vectors``.
+    Few of them hold more of what tells words apart than as many channels do, and the states hold more of what words
+    mean than the embeddings do. Without states all components are of the embeddings. Both kinds have unit deviation.
+    InputError as ``teacher_word_vectors``.
     """
-    words = _word_embeddings(teacher_arrays, embedding_size).astype(np.float64)
-    words -= words.mean(0)
-    directions = np.linalg.eigh(words.T @ words)[1][:, ::-1][:, :embedding_size]
+    words, states = _word_embeddings(teacher_arrays, embedding_size), teacher_arrays.get(WORD_STATES)
+    if states is None:
+        return _principal_components(words, embedding_size)
+    first, second = (_principal_components(each, -(-embedding_size // 2)) for each in (words, states))
+    return np.stack([first, second], -1).reshape(len(words), -1)[:, :embedding_size]
+
+
+def _principal_components(vectors: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Return the first components [V, count] of ``vectors``, of unit deviation in all."""
+    centred = vectors.astype(np.float64) - vectors.mean(0, dtype=np.float64)
+    directions = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :count]
     signs = np.sign(directions[np.abs(directions).argmax(0), np.arange(directions.shape[1])])
-    vectors: NDArray[np.float32] = (words @ (directions * signs)).astype(np.float32)
-    return vectors / np.float32(vectors.std() or 1.0)
+    components: NDArray[np.float32] = (centred @ (directions * signs)).astype(np.float32)
+    return components / np.float32(components.std() or 1.0)
 
 
 def _word_embeddings(teacher_arrays: Arrays, embedding_size: int) -> NDArray[np.float32]:
