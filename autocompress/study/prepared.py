@@ -15,8 +15,8 @@ from autocompress.distillation.transfer import TransferSet
 from autocompress.domain.shape import EncoderShape
 from autocompress.measurement.requests import read_requests
 from autocompress.networks.weights import Arrays
-from autocompress.students.pooled.word_vectors import WORD_STATES
 from autocompress.students import STUDENTS
+from autocompress.students.pooled.word_vectors import WORD_STATES
 from autocompress.students.transformer.compensation import Compensation
 from autocompress.study import prepared_files
 from autocompress.study.baselines import FOLDER as BASELINES_FOLDER

@@ -14,7 +14,8 @@ from autocompress.distillation.training import TrainingSettings
 from autocompress.distillation.transfer import TransferSet
 from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.students import STUDENTS
-from autocompress.students.alignment.configuration import ENCODERS, AlignmentConfiguration
+from autocompress.students.alignment.configuration import AlignmentConfiguration
+from autocompress.students.alignment.encoders import ENCODERS
 from autocompress.students.cnn.configuration import CNNConfiguration
 from autocompress.students.configuration import Configuration
 from autocompress.tasks.encoding import EncodedSplit

@@ -11,7 +11,8 @@ from artifact_references import SHAPE, batch_of, configuration_of, graph_inputs,
 
 from autocompress.artifact.session import Session
 from autocompress.students import STUDENTS
-from autocompress.students.alignment.configuration import ENCODERS, AlignmentConfiguration
+from autocompress.students.alignment.configuration import AlignmentConfiguration
+from autocompress.students.alignment.encoders import ENCODERS
 from autocompress.students.alignment.network import ElasticAlignment, alignment_bias
 from autocompress.students.emit import emit
 from autocompress.students.pooled.word_vectors import WORD_STATES, principal_word_vectors
@@ -120,7 +121,9 @@ def test_word_vectors_and_states_take_turns() -> None:
     words, states = (rng.normal(size=(50, 6)).astype(np.float32) for _ in range(2))
     vectors = principal_word_vectors({"embeddings.word": words, WORD_STATES: states}, 5)
     np.testing.assert_array_equal(vectors[:, ::2], principal_word_vectors({"embeddings.word": words}, 3))
-    np.testing.assert_allclose(vectors[:, 1::2] / vectors[0, 1], states_part(states) / states_part(states)[0, 0], rtol=1e-5)
+    np.testing.assert_allclose(
+        vectors[:, 1::2] / vectors[0, 1], states_part(states) / states_part(states)[0, 0], rtol=1e-5
+    )
 
 
 def states_part(states: np.ndarray) -> np.ndarray:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from autocompress.students.alignment.encoders import ENCODERS
 from autocompress.students.configuration import Extra
 from autocompress.students.pooled.configuration import PooledConfiguration
 from autocompress.system.errors import InputError
-
-ENCODERS = ("none", "cnn", "bilstm")
-"""What may encode the tokens of each text before they are aligned: nothing, a convolution of three tokens, a BiLSTM."""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autocompress.students.alignment.configuration import AlignmentConfiguration
-from autocompress.students.alignment.cut import COMPARED, KERNEL
-from autocompress.students.pooled.costs import KILO, MEGA, shared_terms, weight_settings
+from autocompress.students.alignment.cut import COMPARED
+from autocompress.students.alignment.encoders import ENCODERS
+from autocompress.students.pooled.costs import shared_terms, weight_settings
 from autocompress.students.student_type import Matrix
 
 LATENCY_PRIOR = {
@@ -28,12 +29,7 @@ def matrices(configuration: AlignmentConfiguration) -> Iterator[Matrix]:
     """Yield the projection of the word vectors, the encoder's matrices, and those of each alignment."""
     width, settings = configuration.hidden_size, weight_settings(configuration)
     yield Matrix(width, configuration.embedding_size, settings)
-    if configuration.encoder == "cnn":
-        yield Matrix(width, KERNEL * width, settings)
-    if configuration.encoder == "bilstm":
-        for _direction in range(2):
-            yield Matrix(2 * width, width, settings)
-            yield Matrix(2 * width, width // 2, settings)
+    yield from ENCODERS[configuration.encoder].matrices(width, settings)
     for _layer in range(configuration.num_layers):
         for columns in (width, COMPARED * width, width):
             yield Matrix(width, columns, settings)
@@ -42,16 +38,12 @@ def matrices(configuration: AlignmentConfiguration) -> Iterator[Matrix]:
 def latency_terms(configuration: AlignmentConfiguration) -> dict[str, float]:
     """Return the latency terms under the names of ``LATENCY_PRIOR``; products are in millions, channels in thousands.
 
-    Those of a BiLSTM have terms of their own, since recurrent products cannot be computed for all tokens at once.
+    Those of encoders that the configuration does not have are 0.
     """
-    width, wide = configuration.hidden_size, configuration.weight_bits == 32
-    convolves, recurs = configuration.encoder == "cnn", configuration.encoder == "bilstm"
-    recurrent = 2 * width * width * recurs / MEGA
+    wide = configuration.weight_bits == 32
+    encoder = ENCODERS[configuration.encoder].latency_terms(configuration.hidden_size, wide=wide)
     return {
+        **dict.fromkeys(LATENCY_PRIOR, 0.0),
         **shared_terms(configuration, matrices(configuration)),
-        "window_channels": KERNEL * width * convolves / KILO,
-        "lstm": float(recurs),
-        "lstm_channels": width * recurs / KILO,
-        "recurrent_products": recurrent,
-        "float_recurrent_products": recurrent * wide,
+        **encoder,
     }

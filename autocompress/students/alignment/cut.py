@@ -6,16 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from autocompress.domain.shape import EncoderShape
 from autocompress.students.alignment.configuration import AlignmentConfiguration
-from autocompress.students.bilstm.cut import direction_slices
+from autocompress.students.alignment.encoders import ENCODERS
 from autocompress.students.cutting import Array, fits
-from autocompress.students.pooled.cut import head_slices
+from autocompress.students.pooled.cut import head_slices, leading_blocks
 
 COMPARED = 4
 """Vectors that are compared for each token: its own, what it finds in the other text, their distance and product."""
 POOLED = 8
 """Vectors that the head reads: mean and maximum of each text, the texts' differences and their products."""
-KERNEL = 3
-"""Tokens in a window of the convolution."""
 SAME, PADDING = -1e3, -4e3
 """Added to the scores of tokens of the same text and of padding, so that a token sees the other text, if any."""
 
@@ -41,19 +39,8 @@ def slice_alignment(
         "project.weight": arrays["project.weight"][:width, :embedding],
         "project.bias": arrays["project.bias"][:width],
     }
-    if configuration.encoder == "cnn":
-        slices |= _linear(arrays, "conv", KERNEL, width)
-    if configuration.encoder == "bilstm":
-        for direction in ("forward", "backward"):
-            slices |= direction_slices(arrays, f"lstm.0.{direction}", width // 2, width)
+    slices |= ENCODERS[configuration.encoder].slices(arrays, width)
     for layer in range(configuration.num_layers):
         for part, blocks in (("query", 1), ("compare", COMPARED), ("merge", 1)):
-            slices |= _linear(arrays, f"align.{layer}.{part}", blocks, width)
+            slices |= leading_blocks(arrays, f"align.{layer}.{part}", blocks, width)
     return slices | head_slices(arrays, POOLED, width)
-
-
-def _linear(arrays: Mapping[str, Array], name: str, blocks: int, width: int) -> dict[str, Array]:
-    """Return the first ``width`` rows of a layer, and the first ``width`` columns of each of its ``blocks``."""
-    weight, bias = arrays[f"{name}.weight"], arrays[f"{name}.bias"]
-    kept = weight.reshape(len(bias), blocks, -1)[:width, :, :width]
-    return {f"{name}.weight": kept.reshape(width, blocks * width), f"{name}.bias": bias[:width]}

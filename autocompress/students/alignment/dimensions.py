@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autocompress.students.alignment.configuration import ENCODERS
+from autocompress.students.alignment.encoders import ENCODERS
 from autocompress.students.dimension import Dimension, Feature, Label
 from autocompress.students.pooled.dimensions import depth_dimension, size_dimension
 
@@ -13,8 +13,8 @@ ENCODER = Dimension(
     students=("alignment",),
     parameter="alignment_encoder",
     aspect="architecture",
-    options=lambda shape: ENCODERS,
-    neutral=lambda shape: ENCODERS[-1],
+    options=lambda shape: tuple(ENCODERS),
+    neutral=lambda shape: tuple(ENCODERS)[-1],
     smallest=lambda options: options[0],
     label=Label(5, "", lambda values: "" if values[0] == "none" else values[0]),
     feature=Feature(lambda encoder, shape: (float(encoder == "cnn"), float(encoder == "bilstm"))),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-from onnx import TensorProto
 
 from autocompress.artifact.blocks import (
     ATTENTION_MASK,
@@ -19,9 +18,8 @@ from autocompress.artifact.blocks import (
 from autocompress.artifact.graph import GraphBuilder
 from autocompress.domain.shape import EncoderShape
 from autocompress.students.alignment.configuration import AlignmentConfiguration
-from autocompress.students.alignment.cut import KERNEL, PADDING, SAME
-from autocompress.students.bilstm.graph import lstm
-from autocompress.students.cnn.graph import windows
+from autocompress.students.alignment.cut import PADDING, SAME
+from autocompress.students.alignment.encoders import ENCODERS
 from autocompress.students.linear_forms import form_of
 from autocompress.students.pooled.costs import weight_settings
 from autocompress.students.weight_settings import side_bits
@@ -45,15 +43,16 @@ class AlignmentEmitter:
     def __init__(self, arrays: Arrays, configuration: AlignmentConfiguration, inputs: GraphInputs) -> None:
         self.graph, self.arrays, self.configuration, self.inputs = GraphBuilder(), arrays, configuration, inputs
         self.settings = weight_settings(configuration)
-        # On an empty batch the LSTM of ONNX Runtime aborts the process.
-        self.pooling = Pooling(self.graph, texts_needed=configuration.encoder == "bilstm")
+        self.encoder = ENCODERS[configuration.encoder]
+        self.pooling = Pooling(self.graph, texts_needed=self.encoder.texts_needed)
 
     def model(self, num_outputs: int) -> onnx.ModelProto:
         """Return the finished model."""
         graph, kept, bits = self.graph, self.configuration.vocabulary_size, self.configuration.embedding_bits
         self._add_roles()
         x = word_embeddings(graph, self.arrays["embeddings.word"], self.inputs, kept, bits)
-        x = compared = self._encoded(self._linear(x, "project"))
+        x, width = self._linear(x, "project"), self.configuration.hidden_size
+        x = compared = self.encoder.emitted(graph, x, self.arrays, self.settings, self.pooling, width)
         for layer in range(self.configuration.num_layers):
             x = x if layer == 0 else graph.op("Add", x, compared)
             compared = self._compared(x, f"align.{layer}")
@@ -68,22 +67,6 @@ class AlignmentEmitter:
         table = graph.op("Gather", graph.constant(_ROLES), roles)
         asking, asked, self.sides = graph.ops("Split", [table], 3, axis=-1, num_outputs=3)
         self.bias = graph.op("MatMul", asking, graph.op("Transpose", asked, perm=[0, 2, 1]))
-
-    def _encoded(self, x: str) -> str:
-        """Add the encoder's output to ``x [batch, T, width]``."""
-        graph, encoder = self.graph, self.configuration.encoder
-        if encoder == "cnn":
-            seen = windows(graph, self.pooling.zeroed(graph, x), KERNEL)
-            return graph.op("Add", x, graph.op("Relu", self._linear(seen, "conv")))
-        if encoder == "bilstm":
-            counts = graph.op("Reshape", self.pooling.counts, graph.integers(-1))
-            lengths = graph.op("Cast", counts, to=TensorProto.INT32)
-            first = graph.op("Transpose", x, perm=[1, 0, 2])
-            both = lstm(graph, first, lengths, self.arrays, "lstm.0", self.settings)
-            interleaved = graph.op("Transpose", both, perm=[2, 0, 3, 1])
-            width = graph.integers(0, 0, self.configuration.hidden_size)
-            return graph.op("Add", x, graph.op("Reshape", interleaved, width))
-        return x
 
     def _compared(self, x: str, name: str) -> str:
         """Add the comparison of each token with the other text, ``[batch, T, width]``; none is below 0."""

@@ -13,15 +13,13 @@ from torch.nn import functional as F
 from autocompress.networks.weights import Arrays
 from autocompress.students.alignment.cut import (
     COMPARED,
-    KERNEL,
     PADDING,
     POOLED,
     SAME,
     alignments,
     slice_alignment,
 )
-from autocompress.students.bilstm.network import both_directions, initial_directions
-from autocompress.students.cnn.network import windows
+from autocompress.students.alignment.encoders import ENCODERS, Encoder
 from autocompress.students.elastic import Selection, masked_max, masked_mean
 from autocompress.students.pooled.network import ElasticStudent
 from autocompress.students.pooled.word_vectors import StudentSizes, initial_head, initial_linear, principal_word_vectors
@@ -40,7 +38,9 @@ class ElasticAlignment(ElasticStudent):
 
     def _pooled(self, selection: Selection, words: Tensor, mask: Tensor, types: Tensor) -> Tensor:
         real = mask.unsqueeze(-1)
-        x = self._encoded(selection, selection.linear("project", words) * real, mask) * real
+        x = selection.linear("project", words) * real
+        for encoder in self._encoders(selection):
+            x = encoder.encoded(selection, x, mask) * real
         bias = alignment_bias(mask, types).to(x.dtype)
         compared = x
         for layer in range(alignments(selection.weights)):
@@ -50,15 +50,10 @@ class ElasticAlignment(ElasticStudent):
         first, second = (self._side(compared, side) for side in sides)
         return torch.cat([first, second, (first - second).abs(), first * second], -1)
 
-    def _encoded(self, selection: Selection, x: Tensor, mask: Tensor) -> Tensor:
-        """Return x [B, T, H] plus what the encoder makes of it; nothing without one."""
-        encoded = x
-        if "conv.weight" in selection:
-            encoded = encoded + F.relu(selection.linear("conv", windows(x, KERNEL)))
-        if "lstm.0.forward.bias" in selection:
-            directions = both_directions(selection, "lstm.0", x, mask)
-            encoded = encoded + torch.stack(directions, -1).flatten(-2)
-        return encoded
+    def _encoders(self, selection: Selection) -> list[Encoder]:
+        """Return the encoders that have weights in the selection: all, for the super-network as a whole."""
+        modules = {name.split(".")[0] for name in selection.weights}
+        return [encoder for encoder in ENCODERS.values() if modules.intersection(encoder.modules)]
 
     def _compared(self, selection: Selection, name: str, x: Tensor, bias: Tensor) -> Tensor:
         """Return for each token of x [B, T, H] its comparison with the other text, [B, T, H]; none is below 0."""
@@ -94,8 +89,8 @@ def initial_alignment(teacher_arrays: Arrays, sizes: StudentSizes, num_outputs: 
         arrays[f"{name}.bias"] = np.zeros(width, np.float32)
 
     add("project", sizes.embedding_size)
-    add("conv", KERNEL * width, gain)
-    arrays.update(initial_directions(generator, "lstm.0", width // 2, width))
+    for encoder in ENCODERS.values():
+        arrays |= encoder.initial(generator, width)
     for layer in range(sizes.num_layers):
         add(f"align.{layer}.query", width)
         add(f"align.{layer}.compare", COMPARED * width, gain)

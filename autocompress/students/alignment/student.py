@@ -10,6 +10,7 @@ from autocompress.networks.weights import Arrays
 from autocompress.students.alignment.configuration import AlignmentConfiguration
 from autocompress.students.alignment.costs import LATENCY_PRIOR, latency_terms, matrices
 from autocompress.students.alignment.designs import designs
+from autocompress.students.alignment.encoders import ENCODERS
 from autocompress.students.configuration import Configuration
 from autocompress.students.dimension import Confidences
 from autocompress.students.pooled.student import PooledStudent
@@ -28,7 +29,7 @@ class AlignmentStudent(PooledStudent):
 
     name = AlignmentConfiguration.student
     prefix = (name,)
-    modules = ("project", "conv", "lstm", "align")
+    modules = ("project", "align", *(module for encoder in ENCODERS.values() for module in encoder.modules))
     configuration = AlignmentConfiguration
     recipe = Recipe(3e-3, 128, 12.0)
     alone = Recipe(3e-3, 128, 12.0)

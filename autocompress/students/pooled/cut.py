@@ -17,3 +17,10 @@ def head_slices(arrays: Mapping[str, Array], blocks: int, units: int) -> dict[st
     rows = dense.shape[0]
     head["head.dense.weight"] = dense.reshape(rows, blocks, -1)[:, :, :units].reshape(rows, blocks * units)
     return head
+
+
+def leading_blocks(arrays: Mapping[str, Array], name: str, blocks: int, width: int) -> dict[str, Array]:
+    """Return the first ``width`` rows of a linear layer, and the first ``width`` columns of each of its ``blocks``."""
+    weight, bias = arrays[f"{name}.weight"], arrays[f"{name}.bias"]
+    kept = weight.reshape(len(bias), blocks, -1)[:width, :, :width]
+    return {f"{name}.weight": kept.reshape(width, blocks * width), f"{name}.bias": bias[:width]}
