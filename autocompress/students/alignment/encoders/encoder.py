@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 class Encoder:
-    """Adds something to the vectors of the tokens, ``width`` channels each; as it stands it adds nothing (Parikh et al. 2016).
+    """Adds something to the vectors of the tokens, ``width`` channels each.
 
-    ``modules`` are the first parts of the names of its weights. With ``texts_needed`` its graph refuses a batch of no
+    As it stands it adds nothing (Parikh et al. 2016). ``modules`` are the first parts of the names of its weights. With ``texts_needed`` its graph refuses a batch of no
     texts.
     """
 
