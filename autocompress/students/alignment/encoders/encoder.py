@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Encoder:
     """Adds something to the vectors of the tokens, ``width`` channels each.
 
-    As it stands it adds nothing (Parikh et al. 2016). ``modules`` are the first parts of the names of its weights. With ``texts_needed`` its graph refuses a batch of no
-    texts.
+    As it stands it adds nothing (Parikh et al. 2016). ``modules`` are the first parts of the names of its weights. With
+    ``texts_needed`` its graph refuses a batch of no texts.
     """
 
     modules: ClassVar[tuple[str, ...]] = ()
