@@ -25,6 +25,7 @@ STUDIES = str(DEFAULT_STUDIES)
 def search(
     model: str | None = None,
     *,
+    student: str | None = None,
     train: str | None = None,
     validation: str | None = None,
     test: str | None = None,
@@ -94,6 +95,7 @@ def search(
         ray_address=ray_address,
         seed=seed,
         accept_teacher=accept_teacher,
+        student=student,
     )
     return run(problem, study=study, studies_dir=studies_dir, on_event=on_event)
 

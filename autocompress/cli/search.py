@@ -21,6 +21,7 @@ from autocompress.cli.outcome import show_outcome
 from autocompress.cli.output import messages, say
 from autocompress.cli.progress import interruptible, progress
 from autocompress.domain.problem import Constraints, DataSource, Problem, Target
+from autocompress.system.errors import InputError
 from autocompress.system.units import format_duration_ms
 
 DEFAULT_BUDGET = format_duration_ms(1000 * Problem.time_budget_s)
@@ -29,6 +30,9 @@ DATA, LIMITS, RUN, TARGET = "Data", "Constraints", "Run", "Target"
 
 def search(
     model: Annotated[str | None, typer.Argument(help=HELP["model"], metavar="[MODEL]")] = None,
+    student: Annotated[
+        list[str] | None, typer.Option(metavar="CHECKPOINT", help=HELP["student"], show_default="MODEL")
+    ] = None,
     train: Annotated[str | None, typer.Option(help=HELP["train"], rich_help_panel=DATA)] = None,
     validation: Annotated[str | None, typer.Option(help=HELP["validation"], rich_help_panel=DATA)] = None,
     test: Annotated[str | None, typer.Option(help=HELP["test"], rich_help_panel=DATA)] = None,
@@ -81,6 +85,7 @@ def search(
         ray_address=ray_address,
         seed=seed,
         accept_teacher=accept_teacher,
+        student=_only(student),
     )
     console = messages()
     if model is None and train is None:
@@ -92,3 +97,10 @@ def search(
     with interruptible(name, studies_dir), progress(console) as listener:
         done = api.run(problem, study=name, studies_dir=studies_dir, on_event=listener, begun=BEGUN)
     show_outcome(done, export_to=Path("exported") / done.name if train is None else None)
+
+
+def _only(students: list[str] | None) -> str | None:
+    """Return the checkpoint that ``--student`` names, None without one; InputError if it names several."""
+    if students and len(students) > 1:
+        raise InputError(f"students can start from one checkpoint, but --student names {len(students)}; keep one")
+    return students[0] if students else None

@@ -36,6 +36,10 @@ class Parameter:
 
 PARAMETERS = {
     "model": Parameter("Checkpoint folder or hub name; without it, the demo's"),
+    "student": Parameter(
+        "Small checkpoint from which students start while the model teaches them, a folder, hub name or demo",
+        python="None: they start from the model itself.",
+    ),
     "train": Parameter("CSV, TSV, JSON, JSONL or Parquet file, or a data set's name", python="None: the demo's data."),
     "validation": Parameter("File for steering; else a split is made"),
     "test": Parameter("File looked at once, at the end; else a split is made"),

@@ -98,10 +98,11 @@ class Constraints(Stored):
 class Problem(Stored):
     """Holds everything that is asked of a search.
 
-    ``model`` is a checkpoint folder or hub name, None for the built-in demo's. ``time_budget_s`` is wall-clock time
-    for all phases, ``trials`` the largest number of trials and ``workers`` the number of parallel builders; None leaves
-    them to the time and to the cores. With ``accept_teacher`` a checkpoint's trained head is used even if a check
-    against the labels fails. InputError for values out of range.
+    ``model`` is a checkpoint folder or hub name, None for the built-in demo's. ``student`` is another, small one from
+    which students start, while ``model`` teaches them; None lets them start from ``model``. ``time_budget_s`` is
+    wall-clock time for all phases, ``trials`` the largest number of trials and ``workers`` the number of parallel
+    builders; None leaves them to the time and to the cores. With ``accept_teacher`` a checkpoint's trained head is used
+    even if a check against the labels fails. InputError for values out of range.
     """
 
     model: str | None = None
@@ -116,6 +117,7 @@ class Problem(Stored):
     ray_address: str | None = None
     seed: int = 0
     accept_teacher: bool = False
+    student: str | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.time_budget_s) and self.time_budget_s >= SHORTEST_BUDGET_S):
@@ -129,12 +131,17 @@ class Problem(Stored):
             raise InputError(f"workers must be at least 1, but got {self.workers}")
         if not 0 <= self.seed <= LARGEST_SEED:
             raise InputError(f"0 <= seed <= {LARGEST_SEED} must hold, but got {self.seed}")
-        if self.model is not None and not self.model.strip():
-            raise InputError(f"model must be a checkpoint folder or a hub name, but got {self.model!r}")
+        for name in ("model", "student"):
+            reference = getattr(self, name)
+            if reference is not None and not reference.strip():
+                raise InputError(f"{name} must be a checkpoint folder or a hub name, but got {reference!r}")
 
     def to_json(self) -> dict[str, Any]:
-        """Return the JSON form with its version; ``from_json`` reads it back to an equal value."""
-        return {"version": VERSION, **super().to_json()}
+        """Return the JSON form with its version, without a ``student`` that is None; ``from_json`` reads it back."""
+        fields = {"version": VERSION, **super().to_json()}
+        if self.student is None:
+            del fields["student"]
+        return fields
 
     @classmethod
     def from_json(cls, data: Any) -> Problem:

@@ -33,7 +33,7 @@ def verify_finalists(run: Run, stock: StockModels, baselines: Sequence[Baseline]
 
 def _choose(run: Run) -> list[TrialResult]:
     """Return the finalists; one whose file is damaged is compiled again, or replaced by another if that fails."""
-    floor, lost = run.prepared.teacher_quality - FINALISTS_LOSE_AT_MOST, set[int]()
+    floor, lost = run.prepared.reachable_quality - FINALISTS_LOSE_AT_MOST, set[int]()
     while True:
         results = [result for result in shipped_results(run.store) if result.trial not in lost]
         chosen = finalists(results, run.criteria, _count(run, results), floor)

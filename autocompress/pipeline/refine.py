@@ -34,7 +34,7 @@ MEASURING_S, LEAST_TRAINING_S = 4.0, 5.0
 REACH = 0.03
 """Loss of quality to the teacher beyond which a configuration is not refined."""
 HARDLY_LOST = 0.005
-"""Loss of quality to the teacher below which refining the teacher's own weights gains nothing."""
+"""Loss of quality to the teacher below which refining what is cut from the origin gains nothing."""
 
 
 def how_many(budget_s: float) -> int:
@@ -108,17 +108,25 @@ def _refine_one(run: Run, result: TrialResult, budget_s: float) -> TrialResult:
 
 
 def _hope(run: Run, result: TrialResult) -> float:
-    """Return the share of its distance to the teacher that refining a result is hoped to close."""
-    return NEAR_HOPE if source_of(run.prepared, result.configuration) == TEACHER else HOPE
+    """Return the share of its distance to the teacher that refining a result is hoped to close.
+
+    It is small for what is cut from the teacher itself, but not for what is cut from a smaller origin.
+    """
+    from_teacher = run.prepared.teaches_itself and source_of(run.prepared, result.configuration) == TEACHER
+    return NEAR_HOPE if from_teacher else HOPE
 
 
 def _gains_nothing(run: Run, result: TrialResult) -> bool:
-    """Return whether refining gains nothing: for cuts of the teacher with unchanged layers or almost its quality."""
-    configuration = result.configuration
-    if result.figures is None or source_of(run.prepared, configuration) != TEACHER:
+    """Return whether refining gains nothing: for cuts of the origin that are almost as good as the teacher.
+
+    Where the origin is the teacher, that is also true of cuts with unchanged layers.
+    """
+    configuration, prepared = result.configuration, run.prepared
+    if result.figures is None or source_of(prepared, configuration) != TEACHER:
         return False
-    as_good = result.figures.validation.estimate >= run.prepared.teacher_quality - HARDLY_LOST
-    return as_good or STUDENTS[configuration.student].keeps_teacher_layers(configuration, run.prepared.teacher_shape)
+    as_good = result.figures.validation.estimate >= prepared.teacher_quality - HARDLY_LOST
+    kind = STUDENTS[configuration.student]
+    return as_good or (prepared.teaches_itself and kind.keeps_teacher_layers(configuration, prepared.teacher_shape))
 
 
 def _is_refined(run: Run, result: TrialResult) -> bool:

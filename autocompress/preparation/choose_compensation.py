@@ -34,7 +34,7 @@ def useful_compensation(
     data = prepared.data
     grams = input_grams(shape, arrays, unpadded_texts(data, count))
     rows = np.arange(min(count, len(data.validation)))
-    validation, exact = data.validation.subset(rows), prepared.validation_outputs[rows]
+    validation, exact = data.validation.subset(rows), prepared.origin_outputs[rows]
 
     def error(configuration: TransformerConfiguration, *methods: str) -> float:
         weights = Compensation(grams, frozenset(methods)).cut(arrays, shape, configuration)

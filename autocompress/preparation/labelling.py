@@ -108,7 +108,7 @@ def accurate_8_bit_file(prepared: Prepared) -> tuple[Compiled | None, str]:
         file = Compiled(prepared, serialise_describing(prepared, TransformerConfiguration.uniform(shape)))
         checked = np.arange(min(CHECKED_ROWS, len(data.validation)))
         logits = file.outputs(data.validation.subset(checked))[:, : shape.num_outputs]
-        lost = unexplained(logits, prepared.validation_outputs[checked])
+        lost = unexplained(logits, prepared.origin_outputs[checked])
     except Exception as error:
         return None, f"the teacher's 8-bit file does not work ({error})"
     return (file, "") if lost <= UNEXPLAINED else (None, f"8 bits lose {lost:.1%} of the teacher's outputs")

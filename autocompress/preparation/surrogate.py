@@ -29,7 +29,7 @@ PROPOSALS_LOSE_AT_MOST = 0.08
 ROWS = 256
 """Validation texts from which the exit confidences of the super-network are computed."""
 LOSSES = (0.0, 0.005, 0.015)
-"""Losses of validation quality to the teacher for each of which a design with early exits is chosen."""
+"""Losses of validation quality to the model that is cut for each of which a design with early exits is chosen."""
 
 
 def surrogate_of(problem: Problem, prepared: Prepared, space: SearchSpace) -> Surrogate:
@@ -38,7 +38,7 @@ def surrogate_of(problem: Problem, prepared: Prepared, space: SearchSpace) -> Su
     Exit confidences come from the heads after the teacher's layers and from those of the encoder's super-network.
     """
     limits = problem.constraints
-    floor = max(prepared.teacher_quality - PROPOSALS_LOSE_AT_MOST, limits.min_quality or 0.0)
+    floor = max(prepared.reachable_quality - PROPOSALS_LOSE_AT_MOST, limits.min_quality or 0.0)
     region = Region(floor, limits.max_latency_ms or np.inf, limits.max_size_bytes or np.inf)
     batch_size, confidences = problem.target.batch_size, {}
     if prepared.data.task.definition.exits_early and prepared.teacher_shape.num_hidden_layers > 1:
@@ -52,9 +52,9 @@ def surrogate_of(problem: Problem, prepared: Prepared, space: SearchSpace) -> Su
 
 
 def exit_designs(prepared: Prepared, batch_size: int) -> list[TransformerConfiguration]:
-    """Return the fastest of the teacher's depths and exits, in 8 bits, at each of ``LOSSES`` on validation data.
+    """Return the fastest of the origin's depths and exits, in 8 bits, at each of ``LOSSES`` on validation data.
 
-    There are none before the heads after the teacher's lower layers are trained.
+    There are none before the heads after its lower layers are trained.
     """
     if not prepared.layer_heads.arrays:
         return []
@@ -67,7 +67,7 @@ def exit_designs(prepared: Prepared, batch_size: int) -> list[TransformerConfigu
     policies = sorted(policies_of(prepared.teacher_shape), key=lambda name: name != first) if first else []
     thresholds = {policy: EXIT_POLICIES[policy].thresholds.values for policy in policies}
     front = sweep(layer_outputs(prepared), quality, thresholds, batch_size)
-    chosen = cheapest(front, [prepared.teacher_quality - loss for loss in LOSSES])
+    chosen = cheapest(front, [prepared.origin_quality - loss for loss in LOSSES])
     return [
         TransformerConfiguration.uniform(prepared.teacher_shape, layers=tuple(range(each.depth)), exit=each.exit)
         for each in chosen
@@ -75,8 +75,8 @@ def exit_designs(prepared: Prepared, batch_size: int) -> list[TransformerConfigu
 
 
 def layer_outputs(prepared: Prepared) -> np.ndarray:
-    """Return the outputs [layers, n, C] of the heads after each of the teacher's layers on the validation split."""
-    return np.concatenate([prepared.layer_heads.outputs, prepared.validation_outputs[None]])
+    """Return the outputs [layers, n, C] of the heads after each of the origin's layers on the validation split."""
+    return np.concatenate([prepared.layer_heads.outputs, prepared.origin_outputs[None]])
 
 
 def exit_confidences(prepared: Prepared, batch_size: int) -> Confidences:

@@ -26,16 +26,36 @@ from autocompress.tasks.encoding import EncodedDataset
 from autocompress.tasks.metrics import metric_of
 
 REQUESTS = "requests.npz"
+LARGE_TEACHER = "teacher"
 
 
 @dataclass(frozen=True)
 class Prepared:
     """Gives access to the encoded data and prepared weights in a study's folder; each is read on first use and cached.
 
-    Pickling sends only the folder's path to workers, which read the arrays themselves.
+    Students start from the model of this folder, their origin, which as a rule is also their teacher. A study with a
+    student checkpoint has a large teacher, of which a folder inside holds the same files; it ``only_labels`` texts, and
+    nothing is cut from it. Both encode the same texts, row by row. Pickling sends only the folder's path to workers,
+    which read the arrays themselves.
     """
 
     study_folder: Path
+    only_labels: bool = False
+
+    @cached_property
+    def large_teacher(self) -> Prepared:
+        """The large teacher of a study with a student checkpoint, whether it is prepared or not."""
+        return Prepared(self.study_folder / LARGE_TEACHER, only_labels=True)
+
+    @property
+    def labeller(self) -> Prepared:
+        """The teacher that labels texts: the large one if there is one, else the origin itself."""
+        return self.large_teacher if self.large_teacher.study_folder.is_dir() else self
+
+    @property
+    def teaches_itself(self) -> bool:
+        """Whether the model that students start from is their teacher too."""
+        return self.labeller is self
 
     @property
     def folder(self) -> Path:
@@ -90,7 +110,7 @@ class Prepared:
 
     @cached_property
     def word_states(self) -> NDArray[np.float32]:
-        """The teacher's hidden states [V, H] of single words, read between the first and last token of its texts."""
+        """The origin's hidden states [V, H] of single words, read between the first and last token of its texts."""
         from autocompress.students.transformer.word_states import word_states
 
         arrays, shape = self.source(TEACHER)
@@ -101,12 +121,27 @@ class Prepared:
     @property
     def validation_outputs(self) -> NDArray[np.float32]:
         """The float32 teacher's outputs [n, C] on the validation split."""
+        return self.labeller.origin_outputs
+
+    @property
+    def origin_outputs(self) -> NDArray[np.float32]:
+        """The float32 outputs [n, C] on the validation split of the model that students start from."""
         return prepared_files.read_outputs(self.folder)[0]
 
     @cached_property
     def teacher_quality(self) -> float:
         """The float32 teacher's quality on the validation split, from which ``max_drop`` is subtracted."""
         return metric_of(self.data.task, self.validation_outputs, self.data.validation.labels)
+
+    @cached_property
+    def origin_quality(self) -> float:
+        """The float32 quality on the validation split of the model that students start from."""
+        return metric_of(self.data.task, self.origin_outputs, self.data.validation.labels)
+
+    @property
+    def reachable_quality(self) -> float:
+        """The lower of the teacher's and the origin's quality, from which good students are not far."""
+        return min(self.teacher_quality, self.origin_quality)
 
     @cached_property
     def guessing_quality(self) -> float:
@@ -123,7 +158,7 @@ class Prepared:
 
     @cached_property
     def teacher_shape(self) -> EncoderShape:
-        """Sizes of the teacher."""
+        """Sizes of the model that students start from."""
         return self.source(TEACHER)[1]
 
     @cached_property
@@ -141,7 +176,7 @@ class Prepared:
         return prepared_files.read_layer_heads(self.folder)
 
     def source(self, name: str) -> tuple[Arrays, EncoderShape]:
-        """Return the weights and the shape of the teacher or of a student type's super-network.
+        """Return the weights and the shape of the model that students start from, or of a type's super-network.
 
         StudyError if they are absent or damaged.
         """
@@ -151,15 +186,15 @@ class Prepared:
         return cache[name]
 
     def start(self, student: str) -> tuple[Arrays, EncoderShape]:
-        """Return what a student type's super-network starts from, and the teacher's shape.
+        """Return what a student type's super-network starts from, and the shape of the model that students start from.
 
-        That is the teacher's weights with the heads after its layers, or, for types that are not cut from the teacher,
-        its weights with its states of single words.
+        That is its weights with the heads after its layers, or, for types that are not cut from it, its weights with
+        its states of single words.
         """
         arrays, shape = self.source(TEACHER)
         if STUDENTS[student].from_teacher:
             return arrays | self.layer_heads.arrays, shape
         return {**arrays, WORD_STATES: self.word_states}, shape
 
-    def __getstate__(self) -> dict[str, Path]:
-        return {"study_folder": self.study_folder}
+    def __getstate__(self) -> dict[str, object]:
+        return {"study_folder": self.study_folder, "only_labels": self.only_labels}

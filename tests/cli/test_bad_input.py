@@ -47,6 +47,8 @@ ARGUMENTS = [
     (["--ray-address", "127.0.0.1:1"], "does not answer"),
     (["--validation", ""], "validation must not be empty"),
     (["--text-column", "label"], "must have a label column"),
+    (["--student", " "], "student must be a checkpoint folder or a hub name"),
+    (["--student", "a", "--student", "b"], "--student names 2; keep one"),
     (["--nonsense"], "nonsense"),
     (["--task", "ranking"], "task must be one of classification, regression"),
     (["--task", "Regression"], "task must be one of"),

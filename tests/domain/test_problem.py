@@ -38,6 +38,7 @@ PROBLEMS = st.builds(
     workers=st.none() | st.integers(1, 64),
     ray_address=MAYBE,
     seed=st.integers(0, 2**31),
+    student=MAYBE,
 )
 
 
@@ -55,6 +56,21 @@ def test_a_problem_does_not_differ_from_itself(problem: Problem):
 def test_only_what_may_change_freely_is_no_difference(old: Problem, new: Problem):
     budget = {name: getattr(old, name) for name in ("time_budget_s", "trials", "workers", "ray_address")}
     assert (differences(old, new) == []) == (replace(new, **budget) == old)
+
+
+def test_problems_of_before_there_was_a_student_checkpoint_read_and_write_the_same():
+    fields = json.loads(
+        '{"version": 1, "model": "a", "data": {"train": "t.csv", "validation": null, "test": null, "text_columns": null, '
+        '"label_column": null, "task": null}, "target": {"batch_size": 1, "threads": 1, "latency_statistic": "p95"}, '
+        '"constraints": {"max_latency_ms": 2.0, "max_size_bytes": null, "max_memory_bytes": null, "max_drop": null, '
+        '"min_quality": null}, "time_budget_s": 900.0, "trials": null, "space": "joint", "sampler": "surrogate", '
+        '"workers": null, "ray_address": null, "seed": 0, "accept_teacher": false}'
+    )
+    problem = Problem.from_json(fields)
+    assert problem.student is None and problem.to_json() == fields
+    assert list(problem.to_json()) == list(fields), "the bytes of problem.json are the same too"
+    assert replace(problem, student="b").to_json() == {**fields, "student": "b"}
+    assert differences(problem, replace(problem, student="b")) == ["student: None -> b"]
 
 
 def test_differences_name_the_field_and_both_values():
@@ -83,6 +99,7 @@ REFUSED: list[tuple[str, Any]] = [
     ("trials must be at least 1", lambda: Problem(trials=0)),
     ("workers must be at least 1", lambda: Problem(workers=0)),
     ("seed <= 4294967295 must hold", lambda: Problem(seed=-1)),
+    ("student must be a checkpoint folder or a hub name", lambda: Problem(student=" ")),
     ("problem version must be 1, but got None", lambda: Problem.from_json({})),
     ("version must be 1", lambda: Problem.from_json([])),
     ("not a Problem: 'colour'", lambda: Problem.from_json({**Problem().to_json(), "colour": "red"})),
