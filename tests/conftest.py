@@ -106,6 +106,31 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
+def tiny_mpnet(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A random MPNet, wider than the tiny BERT, whose tokenizer has pieces of words and numbers in another order."""
+    import torch
+    from transformers import MPNetConfig, MPNetModel, MPNetTokenizer
+
+    folder = tmp_path_factory.mktemp("mpnet")
+    pieces = ["love", "##ly", *(f"{begin}{digit}" for begin in ("", "##") for digit in range(10))]
+    words = [word for word in reversed([*FILLER, *GOOD, *BAD]) if word != "lovely"]
+    vocabulary = ["<s>", "<pad>", "</s>", "<unk>", "[UNK]", *words, *pieces, "<mask>"]
+    tokenizer = MPNetTokenizer(vocab={word: place for place, word in enumerate(vocabulary)}, model_max_length=64)
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = MPNetConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        intermediate_size=128,
+        max_position_embeddings=66,
+    )
+    MPNetModel(config).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
 def trained_checkpoint(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: str) -> str:
     """The tiny checkpoint with a head for negative and positive, trained until it knows them."""
     import torch

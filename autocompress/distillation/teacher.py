@@ -37,13 +37,14 @@ class TeacherSettings:
     """Settings of the fine-tuning.
 
     ``budget_s`` is the longest it may take, in seconds. Without ``max_epochs`` it has the usual number of epochs;
-    without ``learning_rate`` the rate follows from the hidden size.
+    without ``learning_rate`` the rate follows from the hidden size. Events call the model by ``name``.
     """
 
     budget_s: float
     max_epochs: int | None = None
     learning_rate: float | None = None
     seed: int = 0
+    name: str = "teacher"
 
     def epochs(self, rows: int) -> int:
         """Return ``max_epochs``, or the number of epochs for training data of ``rows`` rows."""
@@ -153,14 +154,14 @@ def fine_tune(
 
     def on_epoch(number: int) -> None:
         value = metric_of(data.task, predict_logits(model, data.validation, data.pad_id), data.validation.labels)
-        listener(Event("note", f"teacher after epoch {number}: validation {data.task.metric} {value:.4f}"))
+        listener(Event("note", f"{settings.name} after epoch {number}: validation {data.task.metric} {value:.4f}"))
         _record(best, value, model)
         model.train()
 
     model.train()
     rate = settings.rate(FAMILIES[model.config.model_type].size(model.config, "hidden_size"))
     training = TrainingSettings(rate, settings.budget_s, settings.epochs(len(split)), BATCH, seed=settings.seed)
-    callbacks = Callbacks("fine-tuning the teacher", listener, on_epoch)
+    callbacks = Callbacks(f"fine-tuning the {settings.name}", listener, on_epoch)
     report = Trainer(model.parameters(), split.lengths, training, callbacks, state).train(loss_of)
     wanted = min(settings.epochs(len(split)), usual_epochs(len(split)))
     return FineTuning(_restore(best, model), report.epochs, wanted)

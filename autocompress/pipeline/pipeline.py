@@ -19,14 +19,14 @@ from autocompress.pipeline.search import run_trials
 from autocompress.pipeline.teacher import ensure_teacher
 from autocompress.pipeline.verify import test_request_count
 from autocompress.pipeline.verify_plan import shortest_verification_s
-from autocompress.preparation.inputs import Inputs
+from autocompress.preparation.inputs import StudyInputs
 from autocompress.preparation.super_networks import prepare_super_networks
 from autocompress.study.store import HARDWARE
 from autocompress.system.errors import MeasurementError
 from autocompress.system.files import write_sealed
 
 
-def run_pipeline(run: Run, inputs: Inputs | None = None) -> None:
+def run_pipeline(run: Run, inputs: StudyInputs | None = None) -> None:
     """Do everything that the study lacks, within the schedule, and mark the study as finished.
 
     MeasurementError if no trial could be measured; such a study can be resumed.

@@ -36,12 +36,20 @@ def repair(store: StudyStore, prepared: Prepared, listener: Listener) -> None:
     """
     sweep(store.folder)
     _repair_state(store, listener)
-    _repair_data(store, prepared, listener)
+    models = prepared.models_of(store.problem)
+    for model in models:
+        _repair_data(store, model, listener)
     for path in damaged_models(stock_models(prepared.checkpoint, prepared.baselines)):
         aside = store.set_aside(path)
         listener(
             Event("note", f"{path} is not what was built; it is now {aside.name}, and the baselines are built again")
         )
+    for model in models:
+        _repair_weights(store, model, listener)
+
+
+def _repair_weights(store: StudyStore, prepared: Prepared, listener: Listener) -> None:
+    """Set damaged weights aside, or the keys that tell which are damaged."""
     try:
         found = damaged(prepared)
     except ValueError as error:
@@ -54,11 +62,11 @@ def repair(store: StudyStore, prepared: Prepared, listener: Listener) -> None:
 
 
 def teacher_inputs(prepared: Prepared, problem: Problem) -> Inputs:
-    """Return the data and checkpoint of the teacher: the study's fine-tuned one if it exists, else the problem's."""
+    """Return the data and checkpoint of a model: the study's fine-tuned one if it exists, else the problem's."""
     if prepared.checkpoint.is_dir() and prepared.has_data:
         in_turn = tuple(range(prepared.data.task.num_outputs))
         return Inputs(prepared.data, open_checkpoint(str(prepared.checkpoint)), in_turn)
-    return load_inputs(problem)
+    return load_inputs(problem).of(prepared)
 
 
 def _repair_source(store: StudyStore, prepared: Prepared, names: Sequence[str]) -> None:
@@ -92,9 +100,9 @@ def _repair_data(store: StudyStore, prepared: Prepared, listener: Listener) -> N
     try:
         prepared.check_data()
     except (StudyError, ValueError, KeyError, OSError, BadZipFile) as error:
-        aside = store.set_aside(prepared.study_folder / "data")
+        aside = store.set_aside(prepared.data_folder)
         listener(Event("note", f"{error}; the data are encoded again, the old ones are {aside.name}"))
-        save_data(prepared, load_inputs(store.problem), store.problem)
+        save_data(prepared, load_inputs(store.problem).of(prepared), store.problem)
         if not is_remembered(prepared, TEACHER, store.problem):
             raise StudyError(
                 "data or checkpoint must say what they said when the study was made, but they changed; "

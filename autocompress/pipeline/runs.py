@@ -10,7 +10,7 @@ from autocompress.pipeline.feasibility import check_feasible
 from autocompress.pipeline.pipeline import run_pipeline
 from autocompress.pipeline.run import Run, hosted_ray
 from autocompress.pipeline.schedule import Schedule
-from autocompress.preparation.inputs import Inputs, load_inputs, load_start
+from autocompress.preparation.inputs import StudyInputs, load_inputs, load_start
 from autocompress.study.store import StudyStore, check_name, study_names
 from autocompress.system.command_line import command_line
 from autocompress.system.errors import InputError, StudyError
@@ -40,7 +40,7 @@ def start(problem: Problem, name: str, studies_dir: Path, begun: float, listener
         host = stack.enter_context(hosted_ray(folder, problem)) if early else None
         inputs = _checked_inputs(problem)
         host = host or stack.enter_context(hosted_ray(folder, problem))
-        for note in inputs.data.notes:
+        for note in inputs.origin.data.notes:
             listener(Event("note", note))
         with StudyStore.create(studies_dir, name, problem) as store:
             run_pipeline(Run(store, schedule, listener, host, problem.trials), inputs)
@@ -65,7 +65,7 @@ def go_on(
 def plan(problem: Problem, name: str, studies_dir: Path) -> str:
     """Check the problem and return a description of the search in several lines, without training or writing."""
     _check_request(problem, name, studies_dir)
-    data = _checked_inputs(problem).data
+    data = _checked_inputs(problem).origin.data
     task = data.task
     texts = " and ".join(map(shown, task.text_columns))
     rows = ", ".join(f"{split} {len(rows):,}" for split, rows in data.splits.items())
@@ -103,8 +103,8 @@ def _refuse_existing(studies_dir: Path, name: str, problem: Problem) -> None:
     raise StudyError(f"study {name!r} must be new, but it exists {detail or resuming}")
 
 
-def _checked_inputs(problem: Problem) -> Inputs:
-    """Read and check data and checkpoint, and check that some configuration can meet the constraints."""
+def _checked_inputs(problem: Problem) -> StudyInputs:
+    """Read and check data and checkpoints, and check that some configuration can meet the constraints."""
     inputs = load_inputs(problem)
-    check_feasible(problem, inputs, load_start(inputs))
+    check_feasible(problem, inputs.origin, load_start(inputs.origin))
     return inputs

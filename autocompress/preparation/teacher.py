@@ -1,4 +1,4 @@
-"""Prepares the teacher: fine-tunes it if need be, and writes its checkpoint, outputs and weights."""
+"""Prepares the teacher, or the student checkpoint: fine-tunes it if need be, and writes its outputs and weights."""
 
 from __future__ import annotations
 
@@ -66,17 +66,21 @@ def prepare_teacher(
 
     A checkpoint without a trained head is fine-tuned first, for ``budget_s`` seconds, or for up to ``at_most_s`` where
     all passes over the data take longer. The checkpoint folder gets its name last, which says that all is written.
+    The weights of a teacher that only labels texts keep their order. Students may start from another model than their
+    teacher; that is written in the same way.
     """
     model = load_start(inputs)
     state = training_state(prepared, TEACHER, problem)
     if inputs.order is None:
-        listener(Event("note", "the teacher is fine-tuned first"))
-        settings = TeacherSettings(budget_s=budget_s, seed=problem.seed)
+        name = "teacher" if prepared.teaches_itself else "student checkpoint"
+        listener(Event("note", f"the {name} is fine-tuned first"))
+        settings = TeacherSettings(budget_s=budget_s, seed=problem.seed, name=name)
         wanted_s, rows = seconds_wanted(model, inputs.data, settings), len(inputs.data.train)
         epochs = affordable_epochs(rows, wanted_s / settings.epochs(rows), budget_s)
         settings = replace(settings, budget_s=min(max(budget_s, wanted_s), at_most_s), max_epochs=epochs)
         fine_tuning = fine_tune(model, inputs.data, settings, listener, state)
-        _note_missing_time(fine_tuning, inputs.data, problem, listener)
+        if prepared.teaches_itself:
+            _note_missing_time(fine_tuning, inputs.data, problem, listener)
     checkpoint, data = _save_checkpoint(prepared, model, inputs), inputs.data
     shape, arrays = import_encoder(model)
     vocabulary = vocabulary_of(data, arrays)
@@ -105,13 +109,17 @@ def _save_checkpoint(prepared: Prepared, model: PreTrainedModel, inputs: Inputs)
 def _save_weights(
     prepared: Prepared, arrays: Arrays, shape: EncoderShape, data: EncodedDataset, rows: int, listener: Listener
 ) -> None:
-    """Write the weights in order of importance, and the compensation for sub-networks of them, from ``rows`` texts."""
-    ordered = _by_importance(shape, arrays, data, rows)
+    """Write the weights in order of importance, and the compensation for sub-networks of them, from ``rows`` texts.
+
+    Both only serve what is cut from them, and take minutes for a large model: one that only labels texts has neither.
+    """
     compensation = Compensation({}, frozenset())
-    with attempt("what is cut from the teacher is not reconstructed", listener):
-        compensation = useful_compensation(prepared, ordered, shape, rows)
+    if not prepared.only_labels:
+        arrays = _by_importance(shape, arrays, data, rows)
+        with attempt("what is cut from the teacher is not reconstructed", listener):
+            compensation = useful_compensation(prepared, arrays, shape, rows)
     write_compensation(prepared.folder, compensation)
-    write_source(prepared.folder, TEACHER, ordered, shape)
+    write_source(prepared.folder, TEACHER, arrays, shape)
 
 
 def vocabulary_of(data: EncodedDataset, arrays: Arrays) -> Vocabulary:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from autocompress.compression.vocabulary import Vocabulary
 from autocompress.distillation.layer_heads import NO_HEADS, LayerHeads
 from autocompress.distillation.transfer import TransferSet
+from autocompress.domain.problem import Problem
 from autocompress.domain.shape import EncoderShape
 from autocompress.measurement.requests import read_requests
 from autocompress.networks.weights import Arrays
@@ -51,6 +52,10 @@ class Prepared:
     def labeller(self) -> Prepared:
         """The teacher that labels texts: the large one if there is one, else the origin itself."""
         return self.large_teacher if self.large_teacher.study_folder.is_dir() else self
+
+    def models_of(self, problem: Problem) -> list[Prepared]:
+        """Return the models to prepare, in order: the large teacher if there is a student checkpoint, the origin."""
+        return [self] if problem.student is None else [self.large_teacher, self]
 
     @property
     def teaches_itself(self) -> bool:

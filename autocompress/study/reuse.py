@@ -14,7 +14,7 @@ from typing import Any
 
 from autocompress.distillation.training_state import TrainingState
 from autocompress.domain.problem import Problem
-from autocompress.study.prepared import Prepared
+from autocompress.study.prepared import LARGE_TEACHER, Prepared
 from autocompress.study.prepared_files import TEACHER, TRANSFER, files_of
 from autocompress.system.events import Event, Listener
 from autocompress.system.files import read_sealed, sha256, write_sealed
@@ -27,7 +27,9 @@ TEACHER_FORMAT, DISTILLED_FORMAT = 11, 12
 def content_key(prepared: Prepared, source: str, problem: Problem) -> str:
     """Return the SHA-256 of everything that decides a source's weights.
 
-    That is the checkpoint, the data, the seed and the time budget, and for super-networks the search space.
+    That is the checkpoint, the data, the seed and the time budget, and for super-networks the search space. A large
+    teacher decides what is distilled from it; it has no importance or compensation of its own, and the head of the
+    student checkpoint beside it is always fitted anew.
     """
     deciding = {
         "format": TEACHER_FORMAT if source == TEACHER else DISTILLED_FORMAT,
@@ -39,6 +41,10 @@ def content_key(prepared: Prepared, source: str, problem: Problem) -> str:
         "space": None if source in (TEACHER, TRANSFER) else problem.space,
         "accept_teacher": problem.accept_teacher,
     }
+    if prepared.only_labels:
+        deciding["only_labels"] = True
+    elif not prepared.teaches_itself:
+        deciding["teacher"] = "another" if source == TEACHER else content_key(prepared.labeller, TEACHER, problem)
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
 
@@ -79,14 +85,16 @@ def damaged(prepared: Prepared) -> dict[str, list[str]]:
 def reuse(prepared: Prepared, source: str, problem: Problem, listener: Listener) -> bool:
     """Link a source's files from a sibling study with the same key; return False if no intact one exists."""
     key = content_key(prepared, source, problem)
-    for path in sorted(prepared.study_folder.parent.glob(f"*/prepared/{KEYS}")):
+    studies = prepared.study_folder.parents[1 if prepared.only_labels else 0]
+    places = (f"*/prepared/{KEYS}", f"*/{LARGE_TEACHER}/prepared/{KEYS}")
+    for path in (path for place in places for path in sorted(studies.glob(place))):
         other = Prepared(path.parent.parent)
         if other.folder == prepared.folder or not _offers(other, source, key):
             continue
         for name in files_of(source):
             _link(other.folder / name, prepared.folder / name)
         remember(prepared, source, problem)
-        study = other.study_folder.name
+        study = other.study_folder.relative_to(studies)
         listener(Event("note", f"{source}: the weights prepared for study {study} are used again (same content)"))
         return True
     return False

@@ -60,10 +60,11 @@ def test_only_what_may_change_freely_is_no_difference(old: Problem, new: Problem
 
 def test_problems_of_before_there_was_a_student_checkpoint_read_and_write_the_same():
     fields = json.loads(
-        '{"version": 1, "model": "a", "data": {"train": "t.csv", "validation": null, "test": null, "text_columns": null, '
-        '"label_column": null, "task": null}, "target": {"batch_size": 1, "threads": 1, "latency_statistic": "p95"}, '
-        '"constraints": {"max_latency_ms": 2.0, "max_size_bytes": null, "max_memory_bytes": null, "max_drop": null, '
-        '"min_quality": null}, "time_budget_s": 900.0, "trials": null, "space": "joint", "sampler": "surrogate", '
+        '{"version": 1, "model": "a", "data": {"train": "t.csv", "validation": null, "test": null, '
+        '"text_columns": null, "label_column": null, "task": null}, "target": {"batch_size": 1, "threads": 1, '
+        '"latency_statistic": "p95"}, "constraints": {"max_latency_ms": 2.0, "max_size_bytes": null, '
+        '"max_memory_bytes": null, "max_drop": null, "min_quality": null}, '
+        '"time_budget_s": 900.0, "trials": null, "space": "joint", "sampler": "surrogate", '
         '"workers": null, "ray_address": null, "seed": 0, "accept_teacher": false}'
     )
     problem = Problem.from_json(fields)

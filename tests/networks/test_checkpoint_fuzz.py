@@ -101,7 +101,7 @@ def test_damaged_json(
     shutil.copytree(base, folder)
     (folder / file).write_text(json.dumps(content))
     try:
-        inputs = load_inputs(Problem(str(folder), DataSource(**tiny_data)))
+        inputs = load_inputs(Problem(str(folder), DataSource(**tiny_data))).origin
     except InputError as error:
         assert "\n" not in str(error)
     else:

@@ -25,7 +25,7 @@ def test_every_family_is_a_start(family, tiny_checkpoint, tiny_data, tmp_path):
     config = CONFIGS[family](vocab_size=len(tokenizer), max_position_embeddings=64)
     transformers.AutoModel.from_config(config).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    inputs = load_inputs(Problem(str(tmp_path), DataSource(**tiny_data)))
+    inputs = load_inputs(Problem(str(tmp_path), DataSource(**tiny_data))).origin
     assert inputs.order is None and "a head is fitted on the training data first" in inputs.data.notes[-1]
     encoder = load_start(inputs).base_model
     layers = [value for name, value in encoder.named_parameters() if "layer." in name and value.ndim == 2]

@@ -34,7 +34,7 @@ def test_the_saved_teacher_is_in_float32_and_in_the_order_that_was_found(
     del config["id2label"], config["label2id"]
     (folder / "config.json").write_text(json.dumps(config))
     problem = Problem(str(folder), DataSource(**tiny_data))
-    inputs = load_inputs(problem)
+    inputs = load_inputs(problem).origin
     assert inputs.order == (1, 0)
     prepared, notes = Prepared(tmp_path / "study"), []
     save_data(prepared, inputs, problem)
@@ -57,7 +57,7 @@ def test_baselines_are_built_from_a_teacher_in_half_precision(trained_checkpoint
     config = json.loads((folder / "config.json").read_text()) | {"dtype": "float16"}
     (folder / "config.json").write_text(json.dumps(config))
     problem = Problem(str(folder), DataSource(**tiny_data))
-    prepared, inputs = Prepared(tmp_path / "study"), load_inputs(problem)
+    prepared, inputs = Prepared(tmp_path / "study"), load_inputs(problem).origin
     save_data(prepared, inputs, problem)
     prepare_teacher(prepared, inputs, problem, 1.0, 1.0, lambda event: None)
     stock = build_baselines(prepared.checkpoint, prepared.baselines)
