@@ -69,12 +69,13 @@ def teacher_outputs(
     state: LabellingState | None = None,
     enough: Callable[[int], bool] = lambda labelled: False,
 ) -> TeacherOutputs:
-    """Return the teacher's outputs on ``split``, or on its first texts.
+    """Return the outputs on ``split``, or on its first texts, of the model that is prepared there.
 
-    After every ``CHUNK`` texts labelling ends if ``enough(labelled)`` says so of their number. Texts whose outputs are
-    in ``state`` are not labelled again. Without an accurate 8-bit file (see ``accurate_8_bit_file``) PyTorch gives the
-    logits, in this processor's fastest precision, and the hidden states are left out; the listener is told why.
-    MeasurementError if none of the first chunk's texts can be labelled.
+    That is the teacher, or a smaller model that students start from. After every ``CHUNK`` texts labelling ends if
+    ``enough(labelled)`` says so of their number. Texts whose outputs are in ``state`` are not labelled again. Without
+    an accurate 8-bit file (see ``accurate_8_bit_file``) PyTorch gives the logits, in this processor's fastest
+    precision, and the hidden states are left out; the listener is told why. MeasurementError if none of the first
+    chunk's texts can be labelled.
     """
     file, reason = accurate_8_bit_file(prepared)
     if file is None:
@@ -97,8 +98,13 @@ def teacher_outputs(
     )
 
 
+def texts_with_means(shape: EncoderShape) -> int:
+    """Return for how many texts the means of an encoder's lower layers are kept."""
+    return MEANS_BYTES // (2 * max(shape.num_hidden_layers - 1, 1) * shape.hidden_size)
+
+
 def accurate_8_bit_file(prepared: Prepared) -> tuple[Compiled | None, str]:
-    """Return the teacher's 8-bit file, opened, or None and the reason why it cannot be used.
+    """Return the 8-bit file of the teacher that is prepared there, or None and the reason why it cannot be used.
 
     It can if it runs and loses at most ``UNEXPLAINED`` of the variance of the exact outputs on ``CHECKED_ROWS``
     validation texts. Its outputs [n, C + layers * H] are the logits, then the hidden states of each layer.
@@ -125,8 +131,7 @@ def _add_chunk(state: LabellingState, outputs: Floats, begin: int, shape: Encode
     distilled = sorted({layer for layer in (layers // 2 - 1, layers - 2, layers - 1) if layer >= 0})
     features = states[:, distilled].reshape(len(states), -1)
     components = state.components or principal_components(features[np.isfinite(outputs).all(axis=1)])
-    texts_with_means = MEANS_BYTES // (2 * max(layers - 1, 1) * hidden_size)
-    means = states[: max(texts_with_means - begin, 0), :-1].astype(np.float16)
+    means = states[: max(texts_with_means(shape) - begin, 0), :-1].astype(np.float16)
     state.add(components, logits=outputs[:, : shape.num_outputs], values=components.project(features), means=means)
 
 

@@ -1,4 +1,7 @@
-"""Prepares the transfer set: training texts and augmented texts, with the teacher's outputs on them."""
+"""Prepares the transfer set: training texts and augmented texts, with the teacher's outputs on them.
+
+Students and a large teacher read the same texts, each in the tokens of its own tokenizer.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from autocompress.distillation.layer_heads import NO_HEADS, LayerHeads, head_out
 from autocompress.distillation.pair_augmentation import PairAugmenter
 from autocompress.distillation.transfer import RowAugmenter, with_augmented
 from autocompress.domain.problem import Problem
-from autocompress.preparation.labelling import TeacherOutputs, teacher_outputs
+from autocompress.networks.checkpoint import open_checkpoint
+from autocompress.preparation.labelling import TeacherOutputs, teacher_outputs, texts_with_means
 from autocompress.preparation.labelling_state import LabellingState
 from autocompress.study.prepared import Prepared
 from autocompress.study.prepared_files import TEACHER, TRANSFER, write_layer_heads, write_transfer
@@ -22,6 +26,8 @@ from autocompress.system.attempts import attempt
 from autocompress.system.errors import MeasurementError
 from autocompress.system.events import Event, Listener
 from autocompress.tasks.encoding import EncodedSplit
+from autocompress.tasks.reading import decoded, joined
+from autocompress.tasks.tokenizing import backend_of, encode_split
 
 NO_SPLICE = AugmentationSettings(splice_share=0.0)
 
@@ -36,18 +42,20 @@ def prepare_transfer(
     teacher cannot label are left out; MeasurementError if that is all of them.
     """
     state = _labelling_state(prepared, problem)
-    train = prepared.data.train.subset(np.random.default_rng(problem.seed).permutation(len(prepared.data.train)))
+    order = np.random.default_rng(problem.seed).permutation(len(prepared.data.train))
+    train = prepared.data.train.subset(order)
     split = _with_augmented(prepared, train, max(count, state.count - len(train)), problem.seed, listener)
-    outputs = teacher_outputs(prepared, split, listener, state, enough)
+    split, read_by_teacher = _readings(prepared, split, order)
+    outputs = teacher_outputs(prepared.labeller, read_by_teacher, listener, state, enough)
     usable = outputs.finite_rows()
     _report_left_out(len(outputs.logits), len(usable), len(train), listener)
     outputs = outputs.subset(usable)
-    heads = NO_HEADS
+    heads, split = NO_HEADS, split.subset(usable)
     with attempt("no heads after the teacher's lower layers", listener):
-        heads = _layer_heads(prepared, outputs, listener)
+        heads = _layer_heads(prepared, split, outputs, listener)
     write_layer_heads(prepared.folder, heads)
     real_texts = int((usable < len(train)).sum())
-    write_transfer(prepared.folder, split.subset(usable), outputs.logits, outputs.hidden, real_texts)
+    write_transfer(prepared.folder, split, outputs.logits, outputs.hidden, real_texts)
     state.discard()
 
 
@@ -82,8 +90,27 @@ def _with_augmented(prepared: Prepared, train: EncodedSplit, count: int, seed: i
     return train
 
 
+def _readings(prepared: Prepared, split: EncodedSplit, order: NDArray[np.int64]) -> tuple[EncodedSplit, EncodedSplit]:
+    """Return the texts of ``split`` as students read them, and as the teacher does.
+
+    They are the training texts in ``order`` [n], then augmented ones. For a large teacher the latter are decoded, and
+    each tokenizer encodes their texts: the tokens that students are served are those of texts too.
+    """
+    if prepared.teaches_itself:
+        return split, split
+    models = (prepared, prepared.labeller)
+    tokenizers = [backend_of(open_checkpoint(str(model.checkpoint)).tokenizer) for model in models]
+    augmented = split.subset(np.arange(len(order), len(split)))
+    texts = decoded(augmented, tokenizers[0], pair=prepared.data.task.pair)
+    found = [
+        joined(model.data.train.subset(order), encode_split(texts, tokenizer, model.data.max_length)[0])
+        for model, tokenizer in zip(models, tokenizers, strict=True)
+    ]
+    return found[0], found[1]
+
+
 def _word_vectors(prepared: Prepared) -> NDArray[np.float32]:
-    """The teacher's word embeddings [V, E]."""
+    """The word embeddings [V, E] of the model that students start from."""
     return prepared.source(TEACHER)[0]["embeddings.word"]
 
 
@@ -98,17 +125,35 @@ def _report_left_out(labelled: int, usable: int, train_rows: int, listener: List
         raise MeasurementError("the teacher must give finite outputs of some text, but gave none")
 
 
-def _layer_heads(prepared: Prepared, outputs: TeacherOutputs, listener: Listener) -> LayerHeads:
-    """Heads trained on the teacher's ``outputs``, and their own outputs on the validation split.
+def _layer_heads(prepared: Prepared, split: EncodedSplit, outputs: TeacherOutputs, listener: Listener) -> LayerHeads:
+    """Heads after the lower layers that students are cut from, and their outputs on the validation split.
 
-    No heads where the layers' means are not known, which only the teacher's 8-bit file gives.
+    They are trained on the teacher's ``outputs`` for ``split``. No heads where the layers' means are not known, which
+    only an accurate 8-bit file gives.
     """
-    if outputs.means is None:
+    if prepared.teaches_itself and outputs.means is None:
         return NO_HEADS
     validation = prepared.data.validation
-    means = teacher_outputs(prepared, validation, listener).means
-    if means is None or len(means) < len(validation) or not np.isfinite(means).all():
+    on_validation = teacher_outputs(prepared, validation, listener).means
+    if on_validation is None or len(on_validation) < len(validation) or not np.isfinite(on_validation).all():
         return NO_HEADS
-    loss = prepared.data.task.definition.distillation_loss
-    arrays = train_layer_heads(outputs.means, outputs.logits[: len(outputs.means)], loss)
-    return LayerHeads(arrays, head_outputs(arrays, means))
+    means, logits = _layer_means(prepared, split, outputs, listener)
+    if means is None:
+        return NO_HEADS
+    arrays = train_layer_heads(means, logits, prepared.data.task.definition.distillation_loss)
+    return LayerHeads(arrays, head_outputs(arrays, on_validation))
+
+
+def _layer_means(
+    prepared: Prepared, split: EncodedSplit, outputs: TeacherOutputs, listener: Listener
+) -> tuple[NDArray[np.float16] | None, NDArray[np.float32]]:
+    """Means [m, layers - 1, H] of the layers that students are cut from, and the teacher's logits [m, C], on m texts.
+
+    The means over the tokens are a part of the teacher's outputs, unless it has other layers than students.
+    """
+    if prepared.teaches_itself:
+        return outputs.means, outputs.logits[: 0 if outputs.means is None else len(outputs.means)]
+    some = np.arange(min(texts_with_means(prepared.teacher_shape), len(split)))
+    own = teacher_outputs(prepared, split.subset(some), listener)
+    finite = own.finite_rows()
+    return own.subset(finite).means, outputs.logits[finite]

@@ -37,7 +37,7 @@ def encode(
     Notes tell how many rows are cut, and whether many words are unknown to the tokenizer. InputError if the tokenizer
     or ``max_length`` cannot be used.
     """
-    backend = _backend(tokenizer)
+    backend = backend_of(tokenizer)
     if max_length is None:
         max_length = _usual_length(dataset.splits["train"], tokenizer, backend, max_positions)
     if not SHORTEST <= max_length <= max_positions:
@@ -87,8 +87,8 @@ def encode_split(split: TextSplit, tokenizer: Tokenizer, max_length: int) -> tup
     return EncodedSplit(np.concatenate(tokens), np.concatenate(type_ids), offsets, split.labels), cut
 
 
-def _backend(tokenizer: Any) -> Tokenizer:
-    """The file behind a tokenizer of transformers, cutting on the side that the latter says."""
+def backend_of(tokenizer: Any) -> Tokenizer:
+    """The file behind a tokenizer of transformers, cutting on the side that the latter says; InputError without one."""
     backend: Tokenizer | None = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise InputError(

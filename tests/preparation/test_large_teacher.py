@@ -1,0 +1,119 @@
+"""A large teacher labels the texts of students with another tokenizer; transformers on the texts is the oracle."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from autocompress.domain.problem import DataSource, Problem
+from autocompress.preparation import labelling
+from autocompress.preparation.inputs import load_inputs
+from autocompress.preparation.surrogate import exit_designs, layer_outputs
+from autocompress.preparation.teacher import prepare_teacher, save_data
+from autocompress.preparation.transfer_set import prepare_transfer
+from autocompress.study.prepared import Prepared
+from autocompress.study.prepared_files import TEACHER, TRANSFER
+from autocompress.system.events import Event
+from autocompress.tasks.metrics import metric_of, unexplained
+
+AUGMENTED = 300
+
+
+@pytest.fixture(scope="module")
+def problem(tiny_mpnet: str, tiny_checkpoint: str, tiny_data: dict[str, str]) -> Problem:
+    return Problem(tiny_mpnet, DataSource(**tiny_data), student=tiny_checkpoint)
+
+
+@pytest.fixture(scope="module")
+def prepared(problem: Problem, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Both models, fine-tuned, and the transfer set."""
+    found, inputs = Prepared(tmp_path_factory.mktemp("study")), load_inputs(problem)
+    models = found.models_of(problem)
+    for model in models:
+        save_data(model, inputs.of(model), problem)
+    for model in models:
+        prepare_teacher(model, inputs.of(model), problem, 15.0, 15.0, lambda event: None)
+    prepare_transfer(found, problem, AUGMENTED, lambda labelled: False, lambda event: None)
+    return found
+
+
+def transformers_logits(folder: Path, texts: list[str]) -> np.ndarray:
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    with torch.inference_mode():
+        return model(**tokenizer(texts, padding=True, return_tensors="pt")).logits.numpy()
+
+
+def texts_of(path: str) -> list[str]:
+    with Path(path).open(encoding="utf-8") as stream:
+        return [row["text"] for row in csv.DictReader(stream)]
+
+
+def read_by_students(prepared: Prepared) -> list[str]:
+    """The texts of the transfer set, as transformers decodes what students read."""
+    tokenizer, split = AutoTokenizer.from_pretrained(prepared.checkpoint), prepared.transfer.split
+    return [tokenizer.decode(row, skip_special_tokens=True) for row in np.split(split.tokens, split.offsets[1:-1])]
+
+
+def test_both_models_are_prepared_and_nothing_is_cut_from_the_teacher(prepared: Prepared):
+    large = prepared.large_teacher
+    assert prepared.labeller is large and large.has(TEACHER) and prepared.has(TEACHER) and prepared.has(TRANSFER)
+    assert large.teacher_shape.hidden_size == 64 and prepared.teacher_shape.hidden_size == 48
+    assert not large.compensation.grams and not large.has(TRANSFER)
+    assert not (prepared.large_teacher.study_folder / "teacher").exists()
+    assert prepared.teacher_quality == large.teacher_quality
+
+
+def test_training_texts_have_the_labels_that_the_teacher_gives_to_them(
+    prepared: Prepared, problem: Problem, tiny_data: dict[str, str]
+):
+    order = np.random.default_rng(problem.seed).permutation(400)
+    texts = [texts_of(tiny_data["train"])[row] for row in order]
+    expected = transformers_logits(prepared.large_teacher.checkpoint, texts)
+    transfer = prepared.transfer
+    assert transfer.labelled == 400 and transfer.hidden is not None
+    assert unexplained(transfer.targets[:400], expected) < labelling.UNEXPLAINED
+    words = [text.rpartition(" ")[0] for text in texts]
+    assert read_by_students(prepared)[:400] == words, "the numbers are unknown to students"
+    assert np.array_equal(transfer.split.labels[:400], prepared.data.train.labels[order])
+    other = transformers_logits(prepared.checkpoint, texts)
+    assert unexplained(transfer.targets[:400], other) > 2 * labelling.UNEXPLAINED, "not those of the student checkpoint"
+
+
+def test_augmented_texts_have_the_labels_that_the_teacher_gives_to_what_students_read(prepared: Prepared):
+    texts = read_by_students(prepared)[400:]
+    assert len(texts) == AUGMENTED and len(set(texts)) > 0.9 * AUGMENTED
+    expected = transformers_logits(prepared.large_teacher.checkpoint, texts)
+    assert unexplained(prepared.transfer.targets[400:], expected) < labelling.UNEXPLAINED
+
+
+def test_heads_after_the_origins_layers_learn_from_the_teacher(prepared: Prepared):
+    outputs = prepared.layer_heads.outputs
+    assert outputs.shape == (1, 120, 2)
+    found = layer_outputs(prepared)
+    assert np.array_equal(found[-1], prepared.origin_outputs)
+    data = prepared.data
+    assert metric_of(data.task, outputs[0], data.validation.labels) > 0.65
+    assert unexplained(outputs[0], prepared.validation_outputs) < 0.85
+    designs = exit_designs(prepared, 1)
+    assert designs and all(len(design.layers) <= 2 for design in designs)
+
+
+def test_without_an_8_bit_file_pytorch_reads_the_teachers_tokens(
+    prepared: Prepared, problem: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+
+    shutil.copytree(prepared.study_folder, tmp_path / "copy")
+    copy, heard = Prepared(tmp_path / "copy"), list[Event]()
+    monkeypatch.setattr(labelling, "UNEXPLAINED", 0.0)
+    prepare_transfer(copy, problem, AUGMENTED, lambda labelled: False, heard.append)
+    assert any("labelled in PyTorch" in event.message for event in heard)
+    expected = transformers_logits(copy.large_teacher.checkpoint, read_by_students(copy)[400:])
+    assert unexplained(copy.transfer.targets[400:], expected) < 1e-3
+    assert not Prepared(copy.study_folder).layer_heads.arrays
