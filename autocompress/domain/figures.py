@@ -66,7 +66,11 @@ class Figures(Stored):
 
 @dataclass(frozen=True)
 class Baseline(Stored):
-    """Holds the figures of a baseline, ``pytorch-fp32``, ``onnxruntime-fp32`` or ``onnxruntime-int8``."""
+    """Holds the figures of a baseline, ``pytorch-fp32``, ``onnxruntime-fp32`` or ``onnxruntime-int8``.
+
+    These are the teacher. ``onnxruntime-int8-student`` is the student checkpoint of a study that has one, fine-tuned on
+    the labels alone.
+    """
 
     name: str
     figures: Figures

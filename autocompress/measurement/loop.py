@@ -17,6 +17,8 @@ from autocompress.measurement.requests import Request
 from autocompress.measurement.timing import Timing
 from autocompress.system.errors import InputError
 
+NO_REQUESTS: Mapping[str, Sequence[Request]] = {}
+
 
 def measure(
     run: Run,
@@ -47,30 +49,37 @@ def measure_interleaved(
     *,
     threads: int = 1,
     core_speed: CoreSpeed | None = None,
+    own_requests: Mapping[str, Sequence[Request]] = NO_REQUESTS,
 ) -> dict[str, Timing]:
     """Time several models against each other, a round of each in turn: of one cycle, or as long as ``ROUND_S`` allows.
 
     The models take turns in being first. A few requests warm each round up, since a server's cache is not cold.
-    Disturbed rounds are left out, and further ones make up for them. InputError without requests.
+    Disturbed rounds are left out, and further ones make up for them. A model that is named in ``own_requests`` serves
+    those. InputError without requests.
     """
-    _check(requests)
-    for run in runs.values():
-        warm_up(run, requests, protocol)
-    monitor, names = InterferenceMonitor(requests, protocol, threads, core_speed or CoreSpeed()), list(runs)
+    served = {name: own_requests.get(name, requests) for name in runs}
+    for name, run in runs.items():
+        _check(served[name])
+        warm_up(run, served[name], protocol)
+    names, core_speed = list(runs), core_speed or CoreSpeed()
+    monitors = {name: InterferenceMonitor(served[name], protocol, threads, core_speed) for name in names}
     rounds: dict[str, list[Round]] = {name: [] for name in names}
     slot_s = ROUND_S / len(names) if protocol.min_span_seconds else 0.0
     begin = time.perf_counter()
     for number in count():
-        undisturbed = min(len(of) - sum(map(monitor.is_disturbed, of)) for of in rounds.values())
+        undisturbed = min(len(of) - sum(map(monitors[name].is_disturbed, of)) for name, of in rounds.items())
         if number > 0 and _has_ended(protocol, number, undisturbed, time.perf_counter() - begin, len(names)):
             break
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
-            for request in requests[-protocol.warmup_requests :]:
+            for request in served[name][-protocol.warmup_requests :]:
                 runs[name](request)
-            rounds[name].append(monitor.time_round(runs[name], partial(_is_after, time.perf_counter() + slot_s)))
-    fewest = {name: min(protocol.rounds, len(of)) for name, of in rounds.items()}
-    return {name: monitor.timing(monitor.least_disturbed(of, fewest[name])) for name, of in rounds.items()}
+            rounds[name].append(monitors[name].time_round(runs[name], partial(_is_after, time.perf_counter() + slot_s)))
+    return {name: _timing(monitors[name], of, min(protocol.rounds, len(of))) for name, of in rounds.items()}
+
+
+def _timing(monitor: InterferenceMonitor, rounds: Sequence[Round], fewest: int) -> Timing:
+    return monitor.timing(monitor.least_disturbed(rounds, fewest))
 
 
 def _has_ended(protocol: LatencyProtocol, rounds: int, undisturbed: int, seconds: float, models: int) -> bool:

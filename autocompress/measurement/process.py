@@ -33,12 +33,14 @@ class Workload:
     """Models by name that serve the requests of a file (``write_requests``), with so many threads.
 
     ``known_memory`` holds peak memory in bytes that was measured before, by model; it is not measured again.
+    ``own_requests`` are the files of models with another tokenizer, which hold as many requests of the same texts.
     """
 
     models: Mapping[str, Path]
     requests: Path
     threads: int = 1
     known_memory: Mapping[str, int] = field(default_factory=dict)
+    own_requests: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ def measure_and_predict(
             models={name: str(path) for name, path in workload.models.items()},
             threads=workload.threads,
             requests=str(workload.requests),
+            own_requests={name: str(path) for name, path in workload.own_requests.items()},
             protocol=protocol,
             samples=str(folder / "samples.npz"),
             evaluations=_write_evaluations(evaluations, folder),

@@ -19,6 +19,7 @@ from autocompress.system.errors import MeasurementError
 from autocompress.system.files import read_sealed, replacing, scratch, sha256, write_sealed
 
 PYTORCH, FP32, INT8 = "pytorch-fp32", "onnxruntime-fp32", "onnxruntime-int8"
+STUDENT, STUDENT_INT8 = "student", "onnxruntime-int8-student"
 DIGESTS = "models.json"
 TOLERANCE = 1e-3
 _OPSET = 17
@@ -31,7 +32,8 @@ class StockModels:
     """The teacher's folder and the paths of its two standard exports.
 
     ``digests`` is the path of a file with the SHA-256 of both. ``fused`` counts the fused operators of the fp32 file,
-    by type; it is empty unless the file was just built.
+    by type; it is empty unless the file was just built. ``student`` are those of the model that students start from, if
+    it is another than the teacher; its int8 file is a baseline too.
     """
 
     teacher_folder: Path
@@ -39,12 +41,19 @@ class StockModels:
     int8: Path
     digests: Path
     fused: dict[str, int] = field(default_factory=dict)
+    student: StockModels | None = None
+
+    @property
+    def parts(self) -> list[StockModels]:
+        """The teacher's exports, and those of the model that students start from if that is another."""
+        return [self] if self.student is None else [self, self.student]
 
 
-def stock_models(teacher_folder: Path, out_folder: Path) -> StockModels:
-    """Return the paths that ``build_baselines`` writes to."""
+def stock_models(teacher_folder: Path, out_folder: Path, student_folder: Path | None = None) -> StockModels:
+    """Return the paths that ``build_baselines`` writes to, and where those of a student checkpoint are."""
     fp32, int8 = (out_folder / name / "model.onnx" for name in (FP32, INT8))
-    return StockModels(teacher_folder, fp32, int8, out_folder / DIGESTS)
+    student = None if student_folder is None else stock_models(student_folder, out_folder / STUDENT)
+    return StockModels(teacher_folder, fp32, int8, out_folder / DIGESTS, student=student)
 
 
 def has_stock_models(stock: StockModels) -> bool:

@@ -80,9 +80,10 @@ def _serve(
     models: Mapping[str, Runnable], requests: list[Request], spec: Mapping[str, Any]
 ) -> tuple[dict[str, Timing], float | None]:
     """Serve the requests; return timings by model and the speed probe's fastest seconds in this process."""
+    own = {name: read_requests(Path(path)) for name, path in spec["own_requests"].items() if name in models}
     if not spec["latency"]:
-        for model in models.values():
-            for request in requests:
+        for name, model in models.items():
+            for request in own.get(name, requests):
                 model.run(request)
         return {}, None
     core_speed, threads = CoreSpeed(spec["known_fastest_s"] or math.inf), spec["threads"]
@@ -90,10 +91,13 @@ def _serve(
     runs = {name: model.run for name, model in models.items()}
     if len(runs) == 1 and not protocol.min_span_seconds:
         timings = {
-            name: measure(run, requests, protocol, threads=threads, core_speed=core_speed) for name, run in runs.items()
+            name: measure(run, own.get(name, requests), protocol, threads=threads, core_speed=core_speed)
+            for name, run in runs.items()
         }
     else:
-        timings = measure_interleaved(runs, requests, protocol, threads=threads, core_speed=core_speed)
+        timings = measure_interleaved(
+            runs, requests, protocol, threads=threads, core_speed=core_speed, own_requests=own
+        )
     return timings, core_speed.fastest_here_s
 
 

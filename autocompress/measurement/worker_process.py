@@ -41,8 +41,9 @@ class Specification:
     """What a worker reads: models by name, and what to do with them in one process.
 
     With ``requests`` the models are served: timed by ``protocol`` if ``latency`` is true, with the samples written to
-    ``samples``; else each request once, for the peak memory. ``evaluations`` are predicted after the peak memory was
-    read. ``known_fastest_s`` is the fastest speed probe of earlier processes.
+    ``samples``; else each request once, for the peak memory. A model that is named in ``own_requests`` serves those of
+    that file instead. ``evaluations`` are predicted after the peak memory was read. ``known_fastest_s`` is the fastest
+    speed probe of earlier processes.
     """
 
     models: dict[str, str]
@@ -53,6 +54,7 @@ class Specification:
     samples: str | None = None
     known_fastest_s: float | None = None
     evaluations: tuple[dict[str, Any], ...] = ()
+    own_requests: dict[str, str] = field(default_factory=dict)
 
 
 def run_worker(specification: Specification, worker: Worker) -> dict[str, Any]:

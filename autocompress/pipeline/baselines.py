@@ -6,15 +6,29 @@ from autocompress.domain.figures import Baseline
 from autocompress.evaluation.trial import TrialEvaluator
 from autocompress.measurement.baselines import measure_baselines
 from autocompress.measurement.protocol import LatencyProtocol
-from autocompress.measurement.stock_models import StockModels, build_baselines, has_stock_models, stock_models
-from autocompress.measurement.worker_process import ONNX_WORKER
+from autocompress.measurement.stock_models import (
+    FP32,
+    INT8,
+    STUDENT_INT8,
+    StockModels,
+    build_baselines,
+    has_stock_models,
+    stock_models,
+)
 from autocompress.study.baselines import read_baselines, write_baselines
+from autocompress.study.prepared import Prepared
 from autocompress.system.attempts import attempt
 from autocompress.system.errors import StudyError
 from autocompress.system.events import Event, Listener
 
 ROUGH = LatencyProtocol(rounds=2)
 """For the early figures, by which what follows is planned; verifying measures those that a user is shown."""
+
+
+def study_stock(prepared: Prepared) -> StockModels:
+    """Return the paths of a study's stock models: those of its teacher, and of a student checkpoint beside it."""
+    student = None if prepared.teaches_itself else prepared.checkpoint
+    return stock_models(prepared.labeller.checkpoint, prepared.baselines, student)
 
 
 def prepare_baselines(evaluator: TrialEvaluator, listener: Listener) -> tuple[StockModels, list[Baseline]]:
@@ -24,19 +38,19 @@ def prepare_baselines(evaluator: TrialEvaluator, listener: Listener) -> tuple[St
     measured is left out, and the listener is told.
     """
     prepared = evaluator.prepared
-    stock = stock_models(prepared.checkpoint, prepared.baselines)
-    if not has_stock_models(stock):
-        with attempt("the ONNX Runtime baselines cannot be built", listener):
-            build_baselines(prepared.checkpoint, prepared.baselines)
+    stock = study_stock(prepared)
+    for part in stock.parts:
+        if not has_stock_models(part):
+            with attempt("the ONNX Runtime baselines cannot be built", listener):
+                build_baselines(part.teacher_folder, part.digests.parent)
     try:
         known = read_baselines(prepared.study_folder)
     except StudyError as error:
         listener(Event("note", str(error)))
         known = []
     if not known:
-        with attempt("the ONNX Runtime baselines cannot be measured", listener):
-            known = measure_baselines(
-                stock, prepared.data, evaluator.prepared.requests, evaluator.target, ROUGH, workers=(ONNX_WORKER,)
-            )
+        for model, names in ((prepared.labeller, (FP32, INT8)), (prepared, (STUDENT_INT8,))):
+            with attempt("the ONNX Runtime baselines cannot be measured", listener):
+                known += measure_baselines(stock, model.data, model.requests, evaluator.target, ROUGH, names)
         write_baselines(prepared.study_folder, known, prepared.teacher_quality)
     return stock, known

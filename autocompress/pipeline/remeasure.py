@@ -21,8 +21,9 @@ from autocompress.measurement.process import (
     predict_in_fresh_process,
 )
 from autocompress.measurement.protocol import LatencyProtocol
-from autocompress.measurement.stock_models import StockModels
+from autocompress.measurement.stock_models import STUDENT_INT8, StockModels
 from autocompress.measurement.worker_process import ONNX_WORKER, Worker
+from autocompress.study.prepared import Prepared
 from autocompress.system.attempts import ENDING, reason_of
 from autocompress.system.errors import MeasurementError
 from autocompress.system.events import Event, Listener
@@ -93,7 +94,10 @@ class Remeasurer:
         self, models: Mapping[str, Path], worker: str, protocol: LatencyProtocol, deadline: float
     ) -> Remeasured:
         known_memory = {name: memory for name, memory in self.known_memory.items() if name in models}
-        workload = Workload(models, self.evaluator.prepared.requests, self.evaluator.target.threads, known_memory)
+        requests = {name: self._read_by(name).requests for name in models}
+        usual = self.evaluator.prepared.requests
+        own = {name: path for name, path in requests.items() if path != usual}
+        workload = Workload(models, usual, self.evaluator.target.threads, known_memory, own)
         evaluations = [self._test_evaluation(name) for name in models if name not in self.tested]
         process = Worker(worker, timeout_s=TIMEOUT_S)
         latencies, outputs = measure_and_predict(workload, evaluations, protocol, process, deadline)
@@ -101,16 +105,22 @@ class Remeasurer:
         return Remeasured(latencies, dict(zip(names, outputs, strict=True)))
 
     def _test_evaluation(self, name: str) -> Evaluation:
-        data, target = self.evaluator.prepared.data, self.evaluator.target
-        if name in BASELINE_NAMES:
+        data, target = self._read_by(name).data, self.evaluator.target
+        if name in (*BASELINE_NAMES, STUDENT_INT8):
             return stock_evaluation(name, data.test, target, data.pad_id)
         return Evaluation(name, data.test, target.batch_size, data.pad_id, target.threads)
 
+    def _read_by(self, name: str) -> Prepared:
+        """Return whose data and requests a model reads: a baseline of a large teacher has that teacher's tokenizer."""
+        prepared = self.evaluator.prepared
+        return prepared.labeller if name in BASELINE_NAMES else prepared
+
     def _working(self, models: Mapping[str, Path], worker: str) -> dict[str, Path]:
         """Return those models that predict a few texts, each in a process of its own."""
-        data, target = self.evaluator.prepared.data, self.evaluator.target
-        some, working = data.validation.subset(np.arange(min(CHECKED_ROWS, len(data.validation)))), {}
+        target, working = self.evaluator.target, {}
         for name, path in models.items():
+            data = self._read_by(name).data
+            some = data.validation.subset(np.arange(min(CHECKED_ROWS, len(data.validation))))
             evaluation = Evaluation(name, some, target.batch_size, data.pad_id)
             try:
                 predict_in_fresh_process({name: path}, [evaluation], Worker(worker, timeout_s=PREDICTION_TIMEOUT_S))

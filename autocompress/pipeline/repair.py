@@ -12,8 +12,9 @@ from zipfile import BadZipFile
 
 from autocompress.domain.problem import Problem
 from autocompress.evaluation.trial import TrialEvaluator
-from autocompress.measurement.stock_models import damaged_models, stock_models
+from autocompress.measurement.stock_models import damaged_models
 from autocompress.networks.checkpoint import open_checkpoint
+from autocompress.pipeline.baselines import study_stock
 from autocompress.preparation.inputs import Inputs, load_inputs
 from autocompress.preparation.teacher import save_data
 from autocompress.students.configuration import configuration_to_json
@@ -39,7 +40,7 @@ def repair(store: StudyStore, prepared: Prepared, listener: Listener) -> None:
     models = prepared.models_of(store.problem)
     for model in models:
         _repair_data(store, model, listener)
-    for path in damaged_models(stock_models(prepared.checkpoint, prepared.baselines)):
+    for path in (path for part in study_stock(prepared).parts for path in damaged_models(part)):
         aside = store.set_aside(path)
         listener(
             Event("note", f"{path} is not what was built; it is now {aside.name}, and the baselines are built again")

@@ -10,10 +10,10 @@ import os
 from collections.abc import Sequence
 
 from autocompress.domain.figures import Baseline
-from autocompress.measurement.baselines import RUNTIMES
+from autocompress.measurement.baselines import RUNTIMES, SERVED
 from autocompress.measurement.protocol import SPAN_S, LatencyProtocol
 from autocompress.measurement.requests import REQUEST_COUNT
-from autocompress.measurement.stock_models import FP32, INT8, PYTORCH
+from autocompress.measurement.stock_models import FP32, PYTORCH
 from autocompress.study.results import TrialResult
 
 LOADING_S = 1.5
@@ -59,7 +59,7 @@ def seconds_without_timing(
     """
     tested, means = {b.name for b in baselines if b.figures.test is not None}, _baseline_means_ms(baselines)
     cores = os.cpu_count() or 1
-    predicting_ms = [mean / (1 if name == INT8 else cores) for name, mean in means.items() if name not in tested]
+    predicting_ms = [mean / (1 if name in SERVED else cores) for name, mean in means.items() if name not in tested]
     predicting_ms += _finalist_means_ms(finalists)
     return LOADING_S * (len(means) + len(finalists)) + sum(predicting_ms) * test_requests / 1000
 

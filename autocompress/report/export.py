@@ -16,7 +16,7 @@ from autocompress.artifact.runtime import least_onnxruntime
 from autocompress.hardware.fingerprint import fingerprint_digest, hardware_fingerprint
 from autocompress.report.manifest import MANIFEST, TOKENIZER, Manifest, file_digests, write_manifest
 from autocompress.report.serving import model_card
-from autocompress.report.summary import FrontPoint, StudySummary
+from autocompress.report.summary import FrontPoint, StudySummary, checkpoints_of
 from autocompress.study.shipped import MODEL
 from autocompress.system.errors import InputError, StorageError, StudyError
 from autocompress.system.files import read_json, replacing, sha256, write_bytes
@@ -159,6 +159,7 @@ def _manifest(source: ExportSource, summary: StudySummary, files: dict[str, str]
         trial=source.point.trial,
         files=files,
         least_onnxruntime=least,
+        checkpoints=checkpoints_of(summary.problem),
     )
 
 

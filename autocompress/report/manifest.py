@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,6 +24,7 @@ class Manifest(Stored):
     ``task`` is the JSON form of the task (kind, columns, labels); ``max_length`` counts tokens; ``fingerprint``
     describes the hardware and ``versions`` the libraries; ``files`` maps names in the folder to their SHA-256.
     ``least_onnxruntime`` is the oldest version that serves the model, such as ``1.23``; empty in older exports.
+    ``checkpoints`` names those of a study with two: ``student``, from which models start, and ``teacher``.
     InputError if a number is below 1, or ``files`` lacks the model or leads out of the folder.
     """
 
@@ -40,6 +41,7 @@ class Manifest(Stored):
     trial: int
     files: dict[str, str]
     least_onnxruntime: str = ""
+    checkpoints: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("max_length", "batch_size", "threads"):
@@ -52,12 +54,15 @@ class Manifest(Stored):
             _inside(name)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the versioned JSON form, from which ``from_json`` makes an equal value."""
-        return {
+        """Return the versioned JSON form, from which ``from_json`` makes an equal value; no ``checkpoints`` without."""
+        fields = {
             "version": VERSION,
             **super().to_json(),
             "configuration": configuration_to_json(self.configuration),
         }
+        if not self.checkpoints:
+            del fields["checkpoints"]
+        return fields
 
     @classmethod
     def from_json(cls, data: Any) -> Manifest:

@@ -42,7 +42,8 @@ def model_card(folder: Path, manifest: Manifest) -> str:
         f"A compressed text model from autocompress, trial {manifest.trial} of the study {_escape(manifest.study)}: "
         f"{_escape(describe(manifest.configuration))}. It is {task.words.model}, of the text in {columns}"
         + (f": {labels}" if labels else "")
-        + f"; `{TOKENIZER}` cuts texts at {manifest.max_length} tokens, and longer ones are not what the model is for.",
+        + f"; `{TOKENIZER}` cuts texts at {manifest.max_length} tokens, and longer ones are not what the model is for."
+        + _lineage(manifest),
         "## Serve",
         _needs(manifest),
         f"```python\n{_lines(TOKENIZER, MODEL, task, Session(folder / MODEL).input_names)}\n```",
@@ -59,6 +60,14 @@ def model_card(folder: Path, manifest: Manifest) -> str:
         f"({_escape(versions)}). `autocompress verify DIR --data FILE` measures the model again.",
     ]
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _lineage(manifest: Manifest) -> str:
+    """Write from which checkpoint a model started and which one taught it, where these are two."""
+    if not manifest.checkpoints:
+        return ""
+    student, teacher = (_escape(manifest.checkpoints[name]) for name in ("student", "teacher"))
+    return f" It started from {student} and was taught by {teacher}, which the first three baselines are."
 
 
 def _needs(manifest: Manifest) -> str:

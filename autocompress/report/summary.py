@@ -128,6 +128,11 @@ class StudySummary:
         }
 
 
+def checkpoints_of(problem: Problem) -> dict[str, str]:
+    """Return the names of the two checkpoints of a problem, ``student`` and ``teacher``; nothing if it has one."""
+    return {} if problem.student is None else {"student": problem.student, "teacher": problem.model or "demo"}
+
+
 def measured_teacher(baselines: Sequence[Baseline]) -> float | None:
     """Return the validation quality of the teacher's float32 baseline; None if it was not measured."""
     return next((b.figures.validation.value for b in baselines if b.name == TEACHER_BASELINE), None)

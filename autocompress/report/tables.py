@@ -13,7 +13,7 @@ from rich.table import Table
 
 from autocompress.domain.figures import Figures
 from autocompress.report.misses import Candidate, Misses, Relaxation
-from autocompress.report.summary import FrontPoint, StudySummary, speedups
+from autocompress.report.summary import FrontPoint, StudySummary, checkpoints_of, speedups
 from autocompress.students.configuration import describe
 from autocompress.system.units import human_seconds, human_size
 
@@ -27,7 +27,7 @@ def front_table(summary: StudySummary, most: int | None = None) -> Table:
     Below the validation metric stands the one to expect of fresh texts, by which points are chosen. ``ok`` says whether
     a point meets all constraints, with a question mark before the point is verified.
     """
-    table = _table(f"{summary.study} ({summary.state}): {_counts(summary)}")
+    table = _table(f"{summary.study} ({summary.state}): {_counts(summary)}{_lineage(summary)}")
     table.add_column("trial", justify="right", no_wrap=True)
     table.add_column("configuration", overflow="fold", ratio=1, min_width=16)
     for header in (f"{summary.metric}\nvalid.", "\ntest", "mean\nms", "p95\nms"):
@@ -157,6 +157,12 @@ def _point(candidate: Candidate, metric: str) -> str:
 def _counts(summary: StudySummary) -> str:
     states = ", ".join(f"{count} {state}" for state, count in summary.trials.items() if count)
     return f"{len(summary.front)} on the front; trials: {states or 'none'}"
+
+
+def _lineage(summary: StudySummary) -> str:
+    """Say from which checkpoint students start and which one teaches them, where these are two."""
+    found = checkpoints_of(summary.problem)
+    return f"\nstudents start from {found['student']} and learn from {found['teacher']}" if found else ""
 
 
 def _table(title: str | None) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +40,6 @@ def _offsets(split: EncodedSplit, chosen: NDArray[np.bool_]) -> NDArray[np.int64
 
 
 def _texts(tokens: NDArray[np.int32], offsets: NDArray[np.int64], tokenizer: Tokenizer) -> list[str]:
-    rows = [tokens[begin:end].tolist() for begin, end in zip(offsets, offsets[1:], strict=False)]
+    rows = [tokens[begin:end].tolist() for begin, end in pairwise(offsets)]
     within_word = getattr(tokenizer.decoder, "prefix", None) or ""
     return [text.strip().removeprefix(within_word) for text in tokenizer.decode_batch(rows, skip_special_tokens=True)]

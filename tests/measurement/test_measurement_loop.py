@@ -94,6 +94,16 @@ def test_interleaving_goes_round_by_round_in_turning_order(machine):
     assert [index for _, index in machine.seen[8:20]] == [8, 9, *range(10)]
 
 
+def test_a_model_with_another_tokenizer_serves_its_own_requests(machine):
+    protocol = LatencyProtocol(rounds=2, warmup_requests=2)
+    runs, own = {name: machine.run(name) for name in "ab"}, REQUESTS[4:8]
+    timings = measure_interleaved(runs, REQUESTS, protocol, own_requests={"b": own})
+    assert {name: timing.samples_ms.size for name, timing in timings.items()} == {"a": 20, "b": 8}
+    seen = {name: [index for served_by, index in machine.seen if served_by == name] for name in "ab"}
+    assert set(seen["a"]) == set(range(10)) and set(seen["b"]) == {4, 5, 6, 7}
+    assert seen["b"][-6:] == [6, 7, 4, 5, 6, 7], "warmed up by its last requests"
+
+
 def test_interleaving_ends_by_time_after_a_whole_round_of_each(machine):
     protocol = LatencyProtocol(rounds=5, warmup_requests=1, max_seconds=0.07)
     runs = {name: machine.run(name) for name in "ab"}

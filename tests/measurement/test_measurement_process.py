@@ -20,6 +20,7 @@ from autocompress.measurement.process import (
     predict_in_fresh_process,
 )
 from autocompress.measurement.protocol import LatencyProtocol
+from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.measurement.worker_process import ONNX_WORKER, Specification, Worker, run_worker
 from autocompress.system.errors import MeasurementError
 
@@ -46,6 +47,16 @@ def test_several_models_are_interleaved(tiny_onnx, request_file, brief):
     assert list(measured) == ["a", "b"]
     assert {one.timing.samples_ms.size for one in measured.values()} == {40}
     assert all(20e6 < one.memory_bytes < 200e6 for one in measured.values())
+
+
+def test_a_model_may_have_requests_of_its_own(tiny_onnx, request_file, brief, tmp_path):
+    own = tmp_path / "own.npz"
+    write_requests(own, draw_requests(random_rows(9), batch_size=1, pad_id=0, count=7))
+    workload = Workload({"a": tiny_onnx, "b": tiny_onnx}, request_file, own_requests={"b": own, "not here": own})
+    measured = measure_in_fresh_process(workload, brief)
+    assert {name: one.timing.samples_ms.size for name, one in measured.items()} == {"a": 40, "b": 14}
+    alone = measure_in_fresh_process(Workload({"b": tiny_onnx}, request_file, own_requests={"b": own}), brief)
+    assert alone["b"].timing.samples_ms.size % 7 == 0
 
 
 def test_known_memory_is_not_measured_again(tiny_onnx, request_file, brief):

@@ -13,7 +13,7 @@ import pytest
 from autocompress.domain.problem import Target
 from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.measurement.requests import draw_requests, write_requests
-from autocompress.measurement.stock_models import FP32, INT8, StockModels, stock_models
+from autocompress.measurement.stock_models import FP32, INT8, STUDENT_INT8, StockModels, stock_models
 from autocompress.pipeline.remeasure import Remeasured, Remeasurer
 from autocompress.system.events import Event
 from autocompress.tasks.encoding import EncodedSplit
@@ -34,9 +34,9 @@ class Parts:
         self.folder, self.heard = folder, list[str]()
         self.data: Any = SimpleNamespace(validation=split(5), test=split(7), pad_id=0)
         write_requests(folder / "requests.npz", draw_requests(self.data.validation, batch_size=1, pad_id=0, count=5))
-        self.evaluator: Any = SimpleNamespace(
-            target=Target(), prepared=SimpleNamespace(data=self.data, requests=folder / "requests.npz")
-        )
+        prepared = SimpleNamespace(data=self.data, requests=folder / "requests.npz")
+        prepared.labeller = prepared
+        self.evaluator: Any = SimpleNamespace(target=Target(), prepared=prepared)
         self.stock: StockModels = stock_models(folder / "no checkpoint", folder)
         for path in (self.stock.fp32, self.stock.int8):
             path.parent.mkdir()
@@ -67,6 +67,25 @@ def test_each_file_is_timed_and_predicts_the_test_split_where_it_has_not(parts: 
     expected = np.add.reduceat(parts.data.test.tokens.astype(np.float64), parts.data.test.offsets[:-1])
     for outputs in measured.outputs.values():
         np.testing.assert_allclose(outputs[:, 0], expected, rtol=1e-6)
+    assert parts.heard == []
+
+
+def test_the_baselines_of_a_large_teacher_read_its_tokens(parts: Parts):
+    other = split(9)
+    data = SimpleNamespace(validation=other.subset([0, 1, 2]), test=other.subset([8, 1, 0, 2]), pad_id=0)
+    requests = parts.folder / "other.npz"
+    write_requests(requests, draw_requests(data.validation, batch_size=1, pad_id=0, count=3))
+    parts.evaluator.prepared.labeller = SimpleNamespace(data=data, requests=requests)
+    parts.stock = stock_models(parts.folder / "no checkpoint", parts.folder, parts.folder / "no student checkpoint")
+    assert parts.stock.student is not None
+    parts.stock.student.int8.parent.mkdir(parents=True)
+    parts.model(parts.stock.student.int8)
+    measured = parts.measure({"trial-3": parts.model(parts.folder / "3.onnx")})
+    assert list(measured.latencies) == [FP32, INT8, STUDENT_INT8, "trial-3"]
+    for name, read in ((FP32, data), (INT8, data), (STUDENT_INT8, parts.data), ("trial-3", parts.data)):
+        expected = np.add.reduceat(read.test.tokens.astype(np.float64), read.test.offsets[:-1])
+        np.testing.assert_allclose(measured.outputs[name][:, 0], expected, rtol=1e-6)
+        assert measured.latencies[name].latency.count % len(read.validation) == 0
     assert parts.heard == []
 
 

@@ -11,12 +11,17 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from autocompress.domain.problem import DataSource, Problem
+from autocompress.domain.problem import DataSource, Problem, Target
+from autocompress.evaluation.trial import TrialEvaluator
+from autocompress.measurement.requests import REQUEST_COUNT, read_requests
+from autocompress.measurement.stock_models import FP32, INT8, STUDENT_INT8
+from autocompress.pipeline.baselines import prepare_baselines
 from autocompress.preparation import labelling
 from autocompress.preparation.inputs import load_inputs
 from autocompress.preparation.surrogate import exit_designs, layer_outputs
 from autocompress.preparation.teacher import prepare_teacher, save_data
 from autocompress.preparation.transfer_set import prepare_transfer
+from autocompress.study.baselines import read_baselines, read_teacher_quality
 from autocompress.study.prepared import Prepared
 from autocompress.study.prepared_files import TEACHER, TRANSFER
 from autocompress.system.events import Event
@@ -117,3 +122,37 @@ def test_without_an_8_bit_file_pytorch_reads_the_teachers_tokens(
     expected = transformers_logits(copy.large_teacher.checkpoint, read_by_students(copy)[400:])
     assert unexplained(copy.transfer.targets[400:], expected) < 1e-3
     assert not Prepared(copy.study_folder).layer_heads.arrays
+
+
+def test_request_i_of_a_baseline_is_the_text_of_a_trials(prepared: Prepared):
+    models = (prepared, prepared.large_teacher)
+    tokenizers = [AutoTokenizer.from_pretrained(model.checkpoint) for model in models]
+    ours, theirs = (read_requests(model.requests) for model in models)
+    assert len(ours) == len(theirs) == REQUEST_COUNT
+    for own, other in zip(ours, theirs, strict=True):
+        texts = [
+            tokenizer.decode(request["input_ids"][0], skip_special_tokens=True)
+            for tokenizer, request in zip(tokenizers, (own, other), strict=True)
+        ]
+        assert texts[0] == texts[1].rpartition(" ")[0], "but for the number, which students do not know"
+
+
+def test_the_baselines_are_the_teacher_and_the_student_checkpoint_in_8_bits(prepared: Prepared):
+    heard: list[Event] = []
+    stock, known = prepare_baselines(TrialEvaluator(prepared, Target()), heard.append)
+    assert [event.message for event in heard] == []
+    assert (
+        [one.name for one in known]
+        == [FP32, INT8, STUDENT_INT8]
+        == [b.name for b in read_baselines(prepared.study_folder)]
+    )
+    assert stock.teacher_folder == prepared.large_teacher.checkpoint and stock.student is not None
+    qualities = {one.name: one.figures.validation.value for one in known}
+    assert qualities[FP32] == pytest.approx(prepared.teacher_quality, abs=1e-9)
+    assert abs(qualities[STUDENT_INT8] - prepared.origin_quality) < 0.06
+    assert {one.name: one.figures.size_bytes for one in known} == {
+        FP32: stock.fp32.stat().st_size,
+        INT8: stock.int8.stat().st_size,
+        STUDENT_INT8: stock.student.int8.stat().st_size,
+    }
+    assert read_teacher_quality(prepared.study_folder) == prepared.teacher_quality

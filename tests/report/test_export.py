@@ -141,6 +141,16 @@ def test_manifest_and_card_say_which_onnxruntime_is_needed(one, tmp_path):
     assert f"`tokenizer.json` cuts texts at {MAX_LENGTH} tokens" in card
 
 
+def test_manifest_and_card_name_both_checkpoints_where_there_are_two(one, tmp_path):
+    plain = write_export(one.source, one.summary, tmp_path / "plain")
+    assert "checkpoints" not in json.loads((plain / "manifest.json").read_text())
+    assert "taught by" not in (plain / "README.md").read_text()
+    summary = replace(one.summary, problem=replace(one.summary.problem, model="large_one", student="small"))
+    folder = write_export(one.source, summary, tmp_path / "two")
+    assert load_artifact(folder).manifest.checkpoints == {"student": "small", "teacher": "large_one"}
+    assert "It started from small and was taught by large\\_one" in (folder / "README.md").read_text()
+
+
 def test_hardware_that_is_not_at_hand_is_not_claimed(one, tmp_path):
     here = fingerprint_digest(hardware_fingerprint(1))
     found = {

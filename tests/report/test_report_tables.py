@@ -46,6 +46,13 @@ def test_baselines_stand_on_top_with_their_own_speedups():
     assert "1.00x" in int8 and "4.78x" in int8 and "23.1 MB" in int8
 
 
+def test_the_head_names_both_checkpoints_where_there_are_two():
+    summary = make_summary()
+    assert not any("students start" in line for line in rendered(front_table(summary, 12)))
+    two = replace(summary, problem=replace(summary.problem, model="large", student="small"))
+    assert "students start from small and learn from large" in rendered(front_table(two, 12))[1]
+
+
 @pytest.mark.parametrize(("feasible", "mark"), [(True, "yes"), (False, "no"), (None, "?")])
 def test_each_point_says_whether_it_meets_the_constraints(feasible: bool | None, mark: str):
     summary = make_summary(3, feasible=feasible)
