@@ -130,19 +130,17 @@ def tiny_mpnet(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
-@pytest.fixture(scope="session")
-def trained_checkpoint(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: str) -> str:
-    """The tiny checkpoint with a head for negative and positive, trained until it knows them."""
+def trained(checkpoint: str, folder: Path, count: int = 1600) -> str:
+    """Give a checkpoint a head for negative and positive, train it until it knows them, and save it to the folder."""
     import torch
-    from transformers import AutoTokenizer, BertForSequenceClassification
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    folder = tmp_path_factory.mktemp("trained")
-    tokenizer = AutoTokenizer.from_pretrained(tiny_checkpoint)
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     torch.manual_seed(0)
     names = {"id2label": {0: "negative", 1: "positive"}, "label2id": {"negative": 0, "positive": 1}}
-    model = BertForSequenceClassification.from_pretrained(tiny_checkpoint, **names).train()
+    model = AutoModelForSequenceClassification.from_pretrained(checkpoint, **names).train()
     optimizer = torch.optim.AdamW(model.parameters(), 2e-3)
-    rows = sentences(1600, 7)
+    rows = sentences(count, 7)
     for begin in range(0, len(rows), 32):
         texts, labels = zip(*rows[begin : begin + 32], strict=True)
         inputs = tokenizer(list(texts), padding=True, return_tensors="pt")
@@ -155,6 +153,18 @@ def trained_checkpoint(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def trained_checkpoint(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: str) -> str:
+    """The tiny checkpoint with a trained head."""
+    return trained(tiny_checkpoint, tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture(scope="session")
+def trained_mpnet(tmp_path_factory: pytest.TempPathFactory, tiny_mpnet: str) -> str:
+    """The tiny MPNet with a trained head."""
+    return trained(tiny_mpnet, tmp_path_factory.mktemp("trained-mpnet"), 4800)
 
 
 @pytest.fixture(scope="module")
