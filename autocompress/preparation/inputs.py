@@ -86,7 +86,7 @@ def load_inputs(problem: Problem) -> StudyInputs:
     if small is None:
         return StudyInputs(teacher)
     own = encode(replace(texts, notes=()), small.tokenizer, max_positions=small.max_positions)
-    return StudyInputs(_student_inputs(own, limits, problem.seed, small, teacher), teacher)
+    return StudyInputs(_student_inputs(problem, own, limits, small, teacher), teacher)
 
 
 def _open_student(reference: str, teacher: Checkpoint) -> Checkpoint:
@@ -102,18 +102,17 @@ def _open_student(reference: str, teacher: Checkpoint) -> Checkpoint:
 
 
 def _student_inputs(
-    data: EncodedDataset, limits: Mapping[str, int], seed: int, checkpoint: Checkpoint, teacher: Inputs
+    problem: Problem, data: EncodedDataset, limits: Mapping[str, int], checkpoint: Checkpoint, teacher: Inputs
 ) -> Inputs:
     """Return the inputs of the student checkpoint, with the notes on both; its head is always fitted anew."""
-    limited, parameters = _limited(data, limits, seed), encoder_parameters(checkpoint)
+    limited, parameters = _limited(data, limits, problem.seed), encoder_parameters(checkpoint)
     loaded = _checked_model(limited, checkpoint)
     reason = loaded.without_head or "the head of a student checkpoint is not kept"
     head = choose_head(replace(loaded, without_head=reason), [], limited, parameters)
     sizes = [encoder_parameters(one) / 1e6 for one in (checkpoint, teacher.checkpoint)]
     models = (
-        f"students start from {checkpoint.reference} ({sizes[0]:.1f} million weights in its layers) and learn from "
-        f"{teacher.checkpoint.reference} ({sizes[1]:.1f} million)"
-        + (", which is not larger" if sizes[0] >= sizes[1] else "")
+        f"students start from {problem.student} ({sizes[0]:.1f} million weights in its layers) and learn from "
+        f"{problem.model or DEMO} ({sizes[1]:.1f} million)" + (", which is not larger" if sizes[0] >= sizes[1] else "")
     )
     own = (f"student checkpoint: {note}" for note in (*data.notes, *checkpoint.notes, *head.notes))
     return Inputs(replace(limited, notes=(models, *teacher.data.notes, *own)), checkpoint, None)

@@ -18,6 +18,7 @@ from autocompress.evaluation.compile import Compiled, serialise_describing
 from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.networks.loading import load_in_class_order
 from autocompress.preparation.labelling_state import LabellingState
+from autocompress.preparation.readings import Texts
 from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.study.prepared import Prepared
 from autocompress.system.errors import MeasurementError
@@ -64,7 +65,7 @@ class TeacherOutputs:
 
 def teacher_outputs(
     prepared: Prepared,
-    split: EncodedSplit,
+    split: Texts,
     listener: Listener,
     state: LabellingState | None = None,
     enough: Callable[[int], bool] = lambda labelled: False,
@@ -135,9 +136,7 @@ def _add_chunk(state: LabellingState, outputs: Floats, begin: int, shape: Encode
     state.add(components, logits=outputs[:, : shape.num_outputs], values=components.project(features), means=means)
 
 
-def _pytorch_logits(
-    prepared: Prepared, split: EncodedSplit, listener: Listener, enough: Callable[[int], bool]
-) -> Floats:
+def _pytorch_logits(prepared: Prepared, split: Texts, listener: Listener, enough: Callable[[int], bool]) -> Floats:
     """Logits [n, C] of the teacher's checkpoint in PyTorch."""
     data = prepared.data
     checkpoint = open_checkpoint(str(prepared.checkpoint))
@@ -174,7 +173,7 @@ def _predict_or_none(predict: Callable[[EncodedSplit], Floats], split: EncodedSp
 
 
 def _chunks(
-    split: EncodedSplit, begin: int, listener: Listener, enough: Callable[[int], bool]
+    split: Texts, begin: int, listener: Listener, enough: Callable[[int], bool]
 ) -> Iterator[tuple[int, EncodedSplit]]:
     """Yield ``CHUNK`` texts at a time, from number ``begin`` on, and the number of the first; end when ``enough``."""
     while begin < len(split) and (begin == 0 or not enough(begin)):

@@ -16,9 +16,9 @@ from autocompress.distillation.layer_heads import NO_HEADS, LayerHeads, head_out
 from autocompress.distillation.pair_augmentation import PairAugmenter
 from autocompress.distillation.transfer import RowAugmenter, with_augmented
 from autocompress.domain.problem import Problem
-from autocompress.networks.checkpoint import open_checkpoint
 from autocompress.preparation.labelling import TeacherOutputs, teacher_outputs, texts_with_means
 from autocompress.preparation.labelling_state import LabellingState
+from autocompress.preparation.readings import readings
 from autocompress.study.prepared import Prepared
 from autocompress.study.prepared_files import TEACHER, TRANSFER, write_layer_heads, write_transfer
 from autocompress.study.reuse import content_key
@@ -26,8 +26,6 @@ from autocompress.system.attempts import attempt
 from autocompress.system.errors import MeasurementError
 from autocompress.system.events import Event, Listener
 from autocompress.tasks.encoding import EncodedSplit
-from autocompress.tasks.reading import decoded, joined
-from autocompress.tasks.tokenizing import backend_of, encode_split
 
 NO_SPLICE = AugmentationSettings(splice_share=0.0)
 
@@ -45,12 +43,12 @@ def prepare_transfer(
     order = np.random.default_rng(problem.seed).permutation(len(prepared.data.train))
     train = prepared.data.train.subset(order)
     split = _with_augmented(prepared, train, max(count, state.count - len(train)), problem.seed, listener)
-    split, read_by_teacher = _readings(prepared, split, order)
+    read_by_students, read_by_teacher = readings(prepared, split, order)
     outputs = teacher_outputs(prepared.labeller, read_by_teacher, listener, state, enough)
     usable = outputs.finite_rows()
     _report_left_out(len(outputs.logits), len(usable), len(train), listener)
     outputs = outputs.subset(usable)
-    heads, split = NO_HEADS, split.subset(usable)
+    heads, split = NO_HEADS, read_by_students.subset(usable)
     with attempt("no heads after the teacher's lower layers", listener):
         heads = _layer_heads(prepared, split, outputs, listener)
     write_layer_heads(prepared.folder, heads)
@@ -88,25 +86,6 @@ def _with_augmented(prepared: Prepared, train: EncodedSplit, count: int, seed: i
         with attempt(f"no {kind} are made up", listener):
             return with_augmented(train, augmenter(), count, seed)
     return train
-
-
-def _readings(prepared: Prepared, split: EncodedSplit, order: NDArray[np.int64]) -> tuple[EncodedSplit, EncodedSplit]:
-    """Return the texts of ``split`` as students read them, and as the teacher does.
-
-    They are the training texts in ``order`` [n], then augmented ones. For a large teacher the latter are decoded, and
-    each tokenizer encodes their texts: the tokens that students are served are those of texts too.
-    """
-    if prepared.teaches_itself:
-        return split, split
-    models = (prepared, prepared.labeller)
-    tokenizers = [backend_of(open_checkpoint(str(model.checkpoint)).tokenizer) for model in models]
-    augmented = split.subset(np.arange(len(order), len(split)))
-    texts = decoded(augmented, tokenizers[0], pair=prepared.data.task.pair)
-    found = [
-        joined(model.data.train.subset(order), encode_split(texts, tokenizer, model.data.max_length)[0])
-        for model, tokenizer in zip(models, tokenizers, strict=True)
-    ]
-    return found[0], found[1]
 
 
 def _word_vectors(prepared: Prepared) -> NDArray[np.float32]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from synthetic_study import make_figures
+from tokenizers import Tokenizer
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from autocompress.domain.problem import DataSource, Problem, Target
@@ -16,16 +20,25 @@ from autocompress.evaluation.trial import TrialEvaluator
 from autocompress.measurement.requests import REQUEST_COUNT, read_requests
 from autocompress.measurement.stock_models import FP32, INT8, STUDENT_INT8
 from autocompress.pipeline.baselines import prepare_baselines
+from autocompress.pipeline.refine import _gains_nothing, _hope
+from autocompress.pipeline.selection import HOPE, NEAR_HOPE
+from autocompress.pipeline.teacher import fine_tuning_shares
 from autocompress.preparation import labelling
+from autocompress.preparation import readings as readings_module
 from autocompress.preparation.inputs import load_inputs
 from autocompress.preparation.surrogate import exit_designs, layer_outputs
 from autocompress.preparation.teacher import prepare_teacher, save_data
 from autocompress.preparation.transfer_set import prepare_transfer
+from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.study.baselines import read_baselines, read_teacher_quality
 from autocompress.study.prepared import Prepared
 from autocompress.study.prepared_files import TEACHER, TRANSFER
+from autocompress.study.results import TrialResult
 from autocompress.system.events import Event
+from autocompress.tasks.dataset import TextSplit
+from autocompress.tasks.encoding import EncodedSplit
 from autocompress.tasks.metrics import metric_of, unexplained
+from autocompress.tasks.reading import joined
 
 AUGMENTED = 300
 
@@ -156,3 +169,48 @@ def test_the_baselines_are_the_teacher_and_the_student_checkpoint_in_8_bits(prep
         STUDENT_INT8: stock.student.int8.stat().st_size,
     }
     assert read_teacher_quality(prepared.study_folder) == prepared.teacher_quality
+
+
+def test_texts_are_read_when_they_are_asked_for(prepared: Prepared, monkeypatch: pytest.MonkeyPatch):
+    """Real texts are rows of each model's own split; only as many augmented ones are decoded as are read."""
+    order, train = np.arange(400)[::-1], prepared.data.train
+    counts: list[int] = []
+    decode = readings_module.decoded
+
+    def counted(split: EncodedSplit, tokenizer: Tokenizer, *, pair: bool) -> TextSplit:
+        counts.append(len(split))
+        return decode(split, tokenizer, pair=pair)
+
+    monkeypatch.setattr(readings_module, "decoded", counted)
+    split = joined(train.subset(order), train.subset(np.arange(30)))
+    both = readings_module.readings(prepared, split, order)
+    for texts, model in zip(both, (prepared, prepared.labeller), strict=True):
+        assert len(texts) == 430
+        some = texts.subset(np.array([0, 399, 400, 429]))
+        expected = model.data.train.subset([399, 0])
+        assert np.array_equal(some.tokens[: len(expected.tokens)], expected.tokens)
+        assert len(some) == 4 and some.labels.tolist() == [*expected.labels, *train.labels[[0, 29]]]
+    assert counts == [2, 2]
+
+
+def test_refining_the_student_checkpoint_itself_has_something_to_gain(prepared: Prepared, tmp_path: Path):
+    """Where it is the teacher too, nothing is hoped of its own unchanged layers."""
+    shutil.copytree(prepared.study_folder, tmp_path / "alone", ignore=shutil.ignore_patterns("teacher"))
+    whole = TransformerConfiguration.uniform(prepared.teacher_shape)
+    for one, gains, hope in ((prepared, True, HOPE), (Prepared(tmp_path / "alone"), False, NEAR_HOPE)):
+        run: Any = SimpleNamespace(prepared=one)
+        poor, good = (TrialResult(0, 0, whole, make_figures(quality)) for quality in (0.3, one.teacher_quality))
+        assert _gains_nothing(run, poor) is not gains and _gains_nothing(run, good)
+        assert _hope(run, poor) == hope
+
+
+def test_the_time_to_fine_tune_is_shared_by_size(
+    problem: Problem, trained_mpnet: str, tiny_checkpoint: str, tiny_data: dict[str, str]
+):
+    found = load_inputs(problem)
+    assert found.teacher is not None
+    large, small = fine_tuning_shares([found.teacher, found.origin])
+    assert large + small == pytest.approx(1.0) and large / small == pytest.approx(98304 / 36864)
+    ready = load_inputs(Problem(trained_mpnet, DataSource(**tiny_data), student=tiny_checkpoint))
+    assert ready.teacher is not None and fine_tuning_shares([ready.teacher, ready.origin]) == [0.0, 1.0]
+    assert fine_tuning_shares([ready.teacher]) == [0.0]
