@@ -16,13 +16,14 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from distillation_variants import PAIR_VARIANTS, SINGLE_VARIANTS, Variant
+from distillation_variants import PAIR_VARIANTS, SINGLE_VARIANTS, Variant, unchanged
 from guided_training import Guide, refine_guided
 
 from autocompress import open_study
 from autocompress.distillation.augmentation import AugmentationSettings, Augmenter
 from autocompress.distillation.batches import head_logits
 from autocompress.distillation.pair_augmentation import PairAugmenter, PairSettings
+from autocompress.distillation.recipes import distillation_settings
 from autocompress.distillation.refine import refine
 from autocompress.distillation.student_texts import StudentTexts
 from autocompress.distillation.super_network import DistillationSettings, hidden_guide
@@ -76,7 +77,7 @@ class Bench:
         """Return how a student is distilled."""
         recipe = STUDENTS[configuration.student].alone
         training = TrainingSettings(recipe.learning_rate, seconds, max_epochs=1e6, batch_size=recipe.batch_size)
-        return variant.change(DistillationSettings(training, self.kind))
+        return variant.change(distillation_settings(recipe, training, self.kind, self.transfer(variant)))
 
     def train(self, configuration: Configuration, variant: Variant, seconds: float) -> np.ndarray:
         """Distil a student, which starts as a super-network of its type does, and return its validation logits [n, C].
@@ -99,12 +100,15 @@ class Bench:
         """Return whether a variant changes the training of this student."""
         if variant.guide is not None:
             return isinstance(configuration, TransformerConfiguration)
-        if self.settings(configuration, variant, 1.0).hidden_weight:
+        usual = self.settings(configuration, replace(variant, change=unchanged), 1.0)
+        changed = self.settings(configuration, variant, 1.0)
+        if changed == usual:
+            return variant.change is unchanged
+        if changed.hidden_weight:
             return True
         student = STUDENTS[configuration.student]
         shape, arrays = student.initial(*self.prepared.start(student.name), [configuration], 0)
         network = student.network(shape, cut(arrays, shape, configuration))
-        usual = self.settings(configuration, replace(variant, change=lambda found: found), 1.0)
         return hidden_guide(network, self.transfer(variant), usual) is not None
 
     def guide(self, configuration: TransformerConfiguration, variant: Variant) -> Guide:

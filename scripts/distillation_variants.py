@@ -12,6 +12,11 @@ from autocompress.distillation.super_network import DistillationSettings
 PRODUCT, PAIRS = AugmentationSettings(), PairSettings()
 
 
+def unchanged(settings: DistillationSettings) -> DistillationSettings:
+    """Return the settings of a search."""
+    return settings
+
+
 @dataclass(frozen=True)
 class Variant:
     """One way to distil; the defaults are a search's for single texts.
@@ -24,7 +29,7 @@ class Variant:
     copies: int | None = None
     augmentation: AugmentationSettings | PairSettings = PRODUCT
     balanced: bool = False
-    change: Callable[[DistillationSettings], DistillationSettings] = lambda settings: settings
+    change: Callable[[DistillationSettings], DistillationSettings] = unchanged
     guide: str | None = None
     mapping: str = "last"
 
@@ -37,6 +42,7 @@ def without_parts_of_the_loss(full: Variant) -> tuple[Variant, ...]:
     return (
         replace(full, name="no hidden states of the teacher", change=lambda found: replace(found, hidden_weight=0.0)),
         replace(full, name="no masked words", change=lambda found: replace(found, mask_share=0.0)),
+        replace(full, name="a tenth of the words masked", change=lambda found: replace(found, mask_share=0.1)),
         replace(full, name="no true labels", change=lambda found: replace(found, label_weight=0.0)),
     )
 

@@ -130,13 +130,13 @@ def trained_parameters(network: ElasticNetwork, guide: HiddenGuide | None) -> li
 def cheap_first(draw: Sampler, cost: Callable[[Configuration], float], candidates: int = 4) -> Sampler:
     """Return a sampler that prefers cheap configurations: it draws ``candidates`` and keeps one of them.
 
-    The probability of a candidate falls with its ``cost``, from 0 to 1 (the largest sub-network's). A step of a large
-    sub-network takes the time of many small ones, and the small ones are what a search is for.
+    The probability of a candidate falls with the square of its ``cost``, from 0 to 1 (the largest sub-network's). A
+    step of a large sub-network takes the time of many small ones, and the small ones are what a search is for.
     """
 
     def sample(rng: np.random.Generator) -> Configuration:
         drawn = [draw(rng) for _ in range(candidates)]
-        weights = np.array([1 / (0.1 + cost(configuration)) for configuration in drawn])
+        weights = np.array([(0.1 + cost(configuration)) ** -2 for configuration in drawn])
         return drawn[int(rng.choice(candidates, p=weights / weights.sum()))]
 
     return sample

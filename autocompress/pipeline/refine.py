@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from autocompress.distillation.recipes import NEAR_TEACHER, training_settings
+from autocompress.distillation.recipes import NEAR_TEACHER, distillation_settings, training_settings
 from autocompress.distillation.refine import refine
 from autocompress.distillation.student_texts import StudentTexts
-from autocompress.distillation.super_network import DistillationSettings
 from autocompress.evaluation.cut import cut_weights, source_of
 from autocompress.pipeline.run import Run
 from autocompress.pipeline.selection import HOPE, NEAR_HOPE, to_refine
@@ -95,8 +94,7 @@ def _refine_one(run: Run, result: TrialResult, budget_s: float) -> TrialResult:
     near = source_of(prepared, configuration) == TEACHER
     recipe = NEAR_TEACHER if near else STUDENTS[configuration.student].alone
     training = training_settings(recipe, budget_s, prepared.transfer, run.problem.seed)
-    kind = prepared.data.task.definition
-    settings = DistillationSettings(training, kind, loss_unit=kind.loss_unit(prepared.transfer.targets))
+    settings = distillation_settings(recipe, training, prepared.data.task.definition, prepared.transfer)
     texts = StudentTexts(prepared.transfer, prepared.vocabulary)
     arrays = refine(arrays, shape, configuration, texts, settings, run.listener)
     evaluator.compile(arrays, shape, configuration, folder)

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from autocompress.distillation.recipes import training_settings
+from autocompress.distillation.recipes import distillation_settings, training_settings
 from autocompress.distillation.student_texts import StudentTexts
-from autocompress.distillation.super_network import DistillationSettings, cheap_first, train_super_network
+from autocompress.distillation.super_network import cheap_first, train_super_network
 from autocompress.distillation.training import Callbacks, TrainingReport, TrainingSettings
 from autocompress.distillation.training_state import TrainingState
 from autocompress.distillation.transfer import TransferSet
@@ -73,7 +73,7 @@ class StudentTraining:
             network,
             StudentTexts(transfer, self.prepared.vocabulary),
             cheap_first(self._sample, cost),
-            DistillationSettings(settings, kind, loss_unit=kind.loss_unit(transfer.targets)),
+            distillation_settings(STUDENTS[self.student].recipe, settings, kind, transfer),
             Callbacks(f"training the {self.student} super-network", listener),
             state,
         )

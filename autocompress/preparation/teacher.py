@@ -83,7 +83,7 @@ def prepare_teacher(
             _note_missing_time(fine_tuning, inputs.data, problem, listener)
     checkpoint, data = _save_checkpoint(prepared, model, inputs), inputs.data
     shape, arrays = import_encoder(model)
-    vocabulary = vocabulary_of(data, arrays)
+    vocabulary = vocabulary_of(data, arrays, only_labels=prepared.only_labels)
     write_outputs(prepared.folder, predict_logits(model, data.validation, data.pad_id, exact=True), vocabulary)
     _save_weights(prepared, arrays, shape, data, calibration_rows(problem.time_budget_s), listener)
     shutil.rmtree(prepared.checkpoint, ignore_errors=True)
@@ -122,11 +122,14 @@ def _save_weights(
     write_source(prepared.folder, TEACHER, arrays, shape)
 
 
-def vocabulary_of(data: EncodedDataset, arrays: Arrays) -> Vocabulary:
-    """Return the tokens by frequency in the training texts, and which ones are alike to the teacher."""
+def vocabulary_of(data: EncodedDataset, arrays: Arrays, *, only_labels: bool) -> Vocabulary:
+    """Return the tokens by frequency in the training texts, and which ones are alike to the teacher.
+
+    The latter only serves students, so it is left out for a teacher that ``only_labels`` texts.
+    """
     words = arrays["embeddings.word"]
     order = vocabulary_order(data.train.tokens, len(words), data.special_ids)
-    similar = similar_tokens(words, order, data.special_ids, data.unknown_id)
+    similar = None if only_labels else similar_tokens(words, order, data.special_ids, data.unknown_id)
     return Vocabulary(order, data.unknown_id, similar)
 
 

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 class Recipe:
     """Gives the learning rate tuned for ``batch_size``, and the epochs after which more training gained nothing.
 
-    An epoch is one pass over the labelled texts.
+    An epoch is one pass over the labelled texts. ``mask_share`` is the share of words masked in every other batch,
+    ``sub_networks`` how many members of a super-network share a step.
     """
 
     learning_rate: float
     batch_size: int
     epochs: float
+    mask_share: float = 0.1
+    sub_networks: int = 2
 
 
 @dataclass(frozen=True)

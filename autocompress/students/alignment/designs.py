@@ -13,7 +13,7 @@ def designs(shape: EncoderShape) -> Iterator[tuple[float, AlignmentConfiguration
     """Yield networks from tiny to large, each with its rank among the designs of all types."""
     yield 0.1, AlignmentConfiguration(**sizes(shape, 1 / 3, 128, 1), encoder="cnn")
     yield 0.2, AlignmentConfiguration(**sizes(shape, 1 / 3, 64, 1, 8000), encoder="none")
-    yield 0.3, AlignmentConfiguration(**sizes(shape, 1, 256, 1), encoder="cnn")
+    yield 0.3, AlignmentConfiguration(**sizes(shape, 1 / 2, 128, 1, 16000), encoder="cnn")
     yield 0.4, AlignmentConfiguration(**sizes(shape, 1 / 6, 64, 1, 4000), encoder="none", embedding_bits=4)
-    yield 0.6, AlignmentConfiguration(**sizes(shape, 2 / 3, 128, 1), encoder="bilstm")
-    yield 0.7, AlignmentConfiguration(**sizes(shape, 1, 256, 2), encoder="cnn")
+    yield 0.6, AlignmentConfiguration(**sizes(shape, 1 / 3, 128, 1), encoder="bilstm")
+    yield 0.7, AlignmentConfiguration(**sizes(shape, 1 / 2, 128, 2), encoder="cnn")

@@ -31,8 +31,7 @@ class AlignmentStudent(PooledStudent):
     prefix = (name,)
     modules = ("project", "align", *(module for encoder in ENCODERS.values() for module in encoder.modules))
     configuration = AlignmentConfiguration
-    recipe = Recipe(3e-3, 128, 12.0)
-    alone = Recipe(3e-3, 128, 12.0)
+    recipe = alone = Recipe(3e-3, 128, 12.0, mask_share=0.0, sub_networks=1)
     shares = Shares(0.1, 0.9)
     latency_prior = LATENCY_PRIOR
 
