@@ -26,8 +26,9 @@ from autocompress.domain.shape import EncoderShape
 from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.networks.weights import Arrays
-from autocompress.preparation.choose_compensation import CALIBRATION_ROWS, useful_compensation
+from autocompress.preparation.choose_compensation import CALIBRATION_ROWS, unpadded_texts, useful_compensation
 from autocompress.preparation.inputs import Inputs, load_start
+from autocompress.students.transformer.average_attention import attention_kernels
 from autocompress.students.transformer.compensation import Compensation
 from autocompress.students.transformer.importance import importance_scores
 from autocompress.students.transformer.network import ElasticEncoder
@@ -105,8 +106,13 @@ def _save_checkpoint(prepared: Prepared, model: PreTrainedModel, inputs: Inputs)
 def _save_weights(
     prepared: Prepared, arrays: Arrays, shape: EncoderShape, data: EncodedDataset, rows: int, listener: Listener
 ) -> None:
-    """Write the weights in order of importance, and the compensation for sub-networks of them, from ``rows`` texts."""
+    """Write the weights in order of importance, with kernels in place of attention, and the compensation for cuts.
+
+    All are computed from ``rows`` texts.
+    """
     ordered = _by_importance(shape, arrays, data, rows)
+    with attempt("convolutions start without the teacher's attention", listener):
+        ordered |= attention_kernels(shape, ordered, unpadded_texts(data, rows))
     compensation = Compensation({}, frozenset())
     with attempt("what is cut from the teacher is not reconstructed", listener):
         compensation = useful_compensation(prepared, ordered, shape, rows)

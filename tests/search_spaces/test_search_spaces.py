@@ -36,8 +36,9 @@ def test_joint_parameters_of_minilm(minilm):
     assert parameters["vocabulary_size"] == 30522
     assert parameters["exit"] == "off"
     assert "exit_threshold" not in parameters and "layer_0" not in parameters and parameters["layer_5"] is True
+    assert parameters["convolutions"] == 0
     assert len([name for name in parameters if name.startswith("layer_3_")]) == sum(
-        dimension.per_layer for dimension in dimensions_of("transformer")
+        dimension.parameter.startswith("layer_{index}_") for dimension in dimensions_of("transformer")
     )
 
 

@@ -16,6 +16,7 @@ from autocompress.students.recipe import Recipe, Shares
 from autocompress.students.registry import dimensions_of
 from autocompress.students.student_type import Matrix, StudentType
 from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
+from autocompress.students.transformer.convolved_layers import with_kernels
 from autocompress.students.transformer.costs import (
     LATENCY_PRIOR,
     latency_terms,
@@ -57,10 +58,11 @@ class TransformerStudent(StudentType):
     def initial(
         self, teacher: Arrays, shape: EncoderShape, configurations: Sequence[Configuration], seed: int
     ) -> tuple[EncoderShape, Arrays]:
-        """Return the teacher's encoder and heads, with untrained heads after the layers that have none."""
+        """Return the teacher's encoder and heads, with untrained heads and kernels for the layers that have none."""
         from autocompress.students.transformer.exit_heads import with_missing_heads
 
-        return with_missing_heads(teacher, shape, seed)
+        shape, arrays = with_missing_heads(teacher, shape, seed)
+        return shape, with_kernels(arrays, shape)
 
     def network(self, shape: EncoderShape, arrays: Arrays) -> ElasticNetwork:
         """Return the elastic encoder."""
