@@ -41,6 +41,8 @@ from autocompress.system.files import write_sealed
 from autocompress.tasks.encoding import EncodedDataset
 
 FEWEST_CALIBRATION_ROWS, CALIBRATION_S = 128, 900.0
+KERNEL_ROWS = 128
+"""Texts over which attention is averaged."""
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -108,11 +110,11 @@ def _save_weights(
 ) -> None:
     """Write the weights in order of importance, with kernels in place of attention, and the compensation for cuts.
 
-    All are computed from ``rows`` texts.
+    Importance and compensation are computed from ``rows`` texts.
     """
     ordered = _by_importance(shape, arrays, data, rows)
     with attempt("convolutions start without the teacher's attention", listener):
-        ordered |= attention_kernels(shape, ordered, unpadded_texts(data, rows))
+        ordered |= attention_kernels(shape, ordered, unpadded_texts(data, min(rows, KERNEL_ROWS)))
     compensation = Compensation({}, frozenset())
     with attempt("what is cut from the teacher is not reconstructed", listener):
         compensation = useful_compensation(prepared, ordered, shape, rows)
