@@ -14,7 +14,6 @@ from autocompress.evaluation.cut import source_of
 from autocompress.preparation.exit_sweep import cheapest, sweep
 from autocompress.students import STUDENTS
 from autocompress.students.cutting import cut
-from autocompress.students.dimension import Confidences
 from autocompress.students.exit_policies import EXIT_POLICIES, ExitScores
 from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
 from autocompress.students.transformer.exits import policies_of
@@ -79,7 +78,7 @@ def layer_outputs(prepared: Prepared) -> np.ndarray:
     return np.concatenate([prepared.layer_heads.outputs, prepared.validation_outputs[None]])
 
 
-def exit_confidences(prepared: Prepared, batch_size: int) -> Confidences:
+def exit_confidences(prepared: Prepared, batch_size: int) -> ExitScores:
     """Return the scores of exits after each layer on validation texts.
 
     They are those of a sub-network that keeps half of the heads and neurons of the encoder's super-network. A request

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from autocompress.domain.shape import EncoderShape
 from autocompress.students.attention_forms import attention_of
-from autocompress.students.dimension import Confidences
+from autocompress.students.exit_policies import ExitScores
 from autocompress.students.linear_forms import LinearSettings, form_of
 from autocompress.students.student_type import Matrix
 from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
@@ -48,7 +48,7 @@ def layer_matrices(layer: LayerConfiguration, hidden_size: int, shape: EncoderSh
 
 
 def latency_terms(
-    configuration: TransformerConfiguration, shape: EncoderShape, confidences: Confidences | None
+    configuration: TransformerConfiguration, shape: EncoderShape, confidences: ExitScores | None
 ) -> dict[str, float]:
     """Return the latency terms under the names of ``LATENCY_PRIOR``.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from autocompress.domain.shape import EncoderShape
 from autocompress.networks.weights import Arrays
 from autocompress.students.configuration import Configuration
-from autocompress.students.dimension import Confidences
+from autocompress.students.exit_policies import ExitScores
 from autocompress.students.linear_forms import LinearSettings
 from autocompress.students.recipe import Recipe, Shares
 from autocompress.students.registry import dimensions_of
@@ -107,7 +107,7 @@ class TransformerStudent(StudentType):
         )
 
     def latency_terms(
-        self, configuration: TransformerConfiguration, shape: EncoderShape, confidences: Confidences | None
+        self, configuration: TransformerConfiguration, shape: EncoderShape, confidences: ExitScores | None
     ) -> Mapping[str, float]:
         """Return the latency terms under the names of ``LATENCY_PRIOR``."""
         return latency_terms(configuration, shape, confidences)
