@@ -44,7 +44,7 @@ def surrogate_of(problem: Problem, prepared: Prepared, space: SearchSpace) -> Su
         if prepared.has(TransformerConfiguration.student):
             confidences[TransformerConfiguration.student] = exit_confidences(prepared, batch_size)
         if prepared.layer_heads.arrays:
-            confidences[TEACHER] = ExitScores(layer_outputs(prepared), batch_size)
+            confidences[TEACHER] = ExitScores(layer_outputs(prepared), batch_size, prepared.teacher_shape.output_scale)
     origins = Origins(partial(source_of, prepared), confidences, prepared.has)
     requests = len(prepared.data.validation) // batch_size
     return Surrogate(space, region, origins, requests, exit_designs(prepared, batch_size))
@@ -65,7 +65,8 @@ def exit_designs(prepared: Prepared, batch_size: int) -> list[TransformerConfigu
     first = task.definition.exit_policy
     policies = sorted(policies_of(prepared.teacher_shape), key=lambda name: name != first) if first else []
     thresholds = {policy: EXIT_POLICIES[policy].thresholds.values for policy in policies}
-    front = sweep(layer_outputs(prepared), quality, thresholds, batch_size)
+    scale = prepared.teacher_shape.output_scale
+    front = sweep(layer_outputs(prepared), quality, thresholds, batch_size, scale)
     chosen = cheapest(front, [prepared.teacher_quality - loss for loss in LOSSES])
     return [
         TransformerConfiguration.uniform(prepared.teacher_shape, layers=tuple(range(each.depth)), exit=each.exit)
@@ -101,4 +102,4 @@ def exit_confidences(prepared: Prepared, batch_size: int) -> ExitScores:
             batch = tensor_batch(data.validation, part, data.pad_id, prepared.validation_outputs)
             heads = head_logits(network, batch, configuration, fake_quantize=False)
             outputs[:, part] = torch.stack(heads).numpy()
-    return ExitScores(outputs, batch_size)
+    return ExitScores(outputs, batch_size, shape.output_scale)

@@ -83,7 +83,9 @@ def prepare_teacher(
     checkpoint, data = _save_checkpoint(prepared, model, inputs), inputs.data
     shape, arrays = import_encoder(model)
     order = vocabulary_order(data.train.tokens, shape.vocab_size, data.special_ids)
-    write_outputs(prepared.folder, predict_logits(model, data.validation, data.pad_id, exact=True), order)
+    outputs = predict_logits(model, data.validation, data.pad_id, exact=True)
+    shape = replace(shape, output_scale=data.task.definition.loss_unit(outputs) ** 0.5)
+    write_outputs(prepared.folder, outputs, order)
     _save_weights(prepared, arrays, shape, data, calibration_rows(problem.time_budget_s), listener)
     shutil.rmtree(prepared.checkpoint, ignore_errors=True)
     checkpoint.replace(prepared.checkpoint)

@@ -45,10 +45,15 @@ def emit_transformer(
 ) -> onnx.ModelProto:
     """Return the ONNX model of ``arrays``, which are already cut to ``configuration``; exits are nested `If` nodes.
 
-    InputError for exits in a regression.
+    InputError for exits by a policy of classes in a regression, and the other way round.
     """
-    if configuration.exit is not None and shape.num_outputs < 2:
-        raise InputError("early exit needs at least 2 classes, but the task is a regression; drop the exit")
+    if configuration.exit is not None and (EXIT_POLICIES[configuration.exit.policy].most_outputs == 1) != (
+        shape.num_outputs == 1
+    ):
+        raise InputError(
+            f"exits by agreement are for a regression, all others for 2 classes or more, but got {shape.num_outputs} "
+            f"outputs and {configuration.exit.policy}; choose another policy or drop the exit"
+        )
     return TransformerEmitter(arrays, configuration, shape, inputs).model()
 
 
@@ -138,8 +143,8 @@ class TransformerEmitter:
     def _exit(self, graph: GraphBuilder, x: str, place: int, heads: tuple[str, ...]) -> str:
         """Add an `If` that returns the last of ``heads`` if the policy's score of every text is above the threshold."""
         assert self.configuration.exit is not None
-        logits = heads[-1]
-        scores = EXIT_POLICIES[self.configuration.exit.policy].emitted(graph, heads, self.shape.num_outputs)
+        logits, read = heads[-1], [self._scaled(graph, one) for one in heads]
+        scores = EXIT_POLICIES[self.configuration.exit.policy].emitted(graph, read, self.shape.num_outputs)
         least = graph.op("ReduceMin", scores, keepdims=0)
         threshold = graph.constant(np.array(self.configuration.exit.threshold, np.float32))
         exits = graph.op("Greater", least, threshold)
@@ -148,6 +153,11 @@ class TransformerEmitter:
         stayed = self._layers(stay, x, place + 1, heads)
         branches = {"then_branch": leave.branch_graph(left), "else_branch": stay.branch_graph(stayed)}
         return graph.op("If", exits, **branches)
+
+    def _scaled(self, graph: GraphBuilder, logits: str) -> str:
+        """Add outputs in units of the teacher's standard deviation, as policies read those of a regression."""
+        scale = self.shape.output_scale
+        return logits if scale == 1.0 else graph.op("Div", logits, graph.constant(np.array(scale, np.float32)))
 
     def _layer(self, graph: GraphBuilder, x: str, layer: LayerConfiguration) -> str:
         """Add one encoder layer; in the last one, if the head reads [CLS] alone, only [CLS] is a query and goes on."""
