@@ -13,6 +13,7 @@ from autocompress.students import STUDENTS
 from autocompress.students.choice import Choice, RandomTrial, Trial, Value
 from autocompress.students.configuration import Configuration, configuration_digest
 from autocompress.students.student_space import StudentSpace
+from autocompress.students.transformer.exits import policies_of
 from autocompress.system.errors import InputError
 
 TEACHERS_OWN = "transformer"
@@ -23,9 +24,9 @@ class SearchSpace(ABC):
 
     A subclass lists the aspects that vary in ``varies``: architecture (layers, widths, vocabulary), precision,
     sparsity, student (the type), exits. ``shape`` is the teacher's; ``exits`` tells whether the task allows early
-    exits, which need classes, and ``pair`` whether it compares two texts, for which there are student types of their
-    own; ``students`` limits the types to some names. The options of a parameter depend on these alone, so a sampler
-    sees the same distribution under one name in every trial. InputError if no aspect is left to vary.
+    exits, and ``pair`` whether it compares two texts, for which there are student types of their own; ``students``
+    limits the types to some names. The options of a parameter depend on these alone, so a sampler sees the same
+    distribution under one name in every trial. InputError if no aspect is left to vary.
 
     >>> from optuna.trial import FixedTrial
     >>> from autocompress.students.configuration import describe
@@ -50,11 +51,11 @@ class SearchSpace(ABC):
     ) -> None:
         self.shape = shape
         self.exits = exits
-        varies = self.varies if exits and shape.num_hidden_layers > 1 else self.varies - {"exits"}
+        varies = self.varies if exits and policies_of(shape) else self.varies - {"exits"}
         if not varies:
             raise InputError(
-                f"space {self.name!r} needs a classification task and a teacher of at least 2 layers, but got "
-                f"{'1 layer' if exits else 'regression'}; choose another --space"
+                f"space {self.name!r} needs a task that allows early exits and a teacher of at least 2 layers, 3 in a "
+                f"regression, but got {shape.num_hidden_layers if exits else 'another task'}; choose another --space"
             )
         kinds = [
             name

@@ -20,6 +20,7 @@ class EncoderShape(Stored):
     (``head_pooling``: ``first`` or ``mean``), and has ``head_activation`` between its two linear layers. Heads after
     lower layers always read the mean and have relu. ``relative_attention_num_buckets`` is the number of rows of the
     table from which attention adds a bias by the distance of two tokens (MPNet); 0 without such a bias.
+    ``output_scale`` is the standard deviation of a regression's outputs, the unit in which early exits compare them.
     """
 
     num_hidden_layers: int
@@ -36,12 +37,15 @@ class EncoderShape(Stored):
     head_activation: str = "tanh"
     layer_norm_epsilon: float = 1e-12
     relative_attention_num_buckets: int = 0
+    output_scale: float = 1.0
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields in JSON's types; a number of 0 buckets is left out."""
+        """Return the fields in JSON's types; a number of 0 buckets and a scale of 1 are left out."""
         fields = super().to_json()
         if not self.relative_attention_num_buckets:
             del fields["relative_attention_num_buckets"]
+        if self.output_scale == 1.0:
+            del fields["output_scale"]
         return fields
 
     @property

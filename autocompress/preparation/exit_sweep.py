@@ -39,14 +39,16 @@ def sweep(
     quality: Callable[[NDArray[np.float32]], float],
     thresholds: Mapping[str, Sequence[float]],
     batch_size: int = 1,
+    scale: float = 1.0,
 ) -> list[Swept]:
     """Return the non-dominated depths and exits, of at most ``MOST_EXITS`` exits, in decreasing order of mean layers.
 
     ``outputs`` [layers, n, C] are those after each layer on n texts; ``quality`` takes outputs [m, C] of the first m
     texts, which are those in full requests. ``thresholds`` are those to try for each policy; without policies there
-    are no exits. Of entries with equal figures the one of the fewest layers and exits is kept.
+    are no exits, and they read outputs divided by ``scale``. Of entries with equal figures the one of the fewest layers
+    and exits is kept.
     """
-    scores = ExitScores(outputs, batch_size)
+    scores = ExitScores(outputs, batch_size, scale)
     rows = np.arange(scores.requests * batch_size)
     found: dict[tuple[float, float], Swept] = {}
     for depth, exit_ in _rules(len(outputs), thresholds):

@@ -14,7 +14,6 @@ from autocompress.evaluation.cut import source_of
 from autocompress.preparation.exit_sweep import cheapest, sweep
 from autocompress.students import STUDENTS
 from autocompress.students.cutting import cut
-from autocompress.students.dimension import Confidences
 from autocompress.students.exit_policies import EXIT_POLICIES, ExitScores
 from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
 from autocompress.students.transformer.exits import policies_of
@@ -45,7 +44,7 @@ def surrogate_of(problem: Problem, prepared: Prepared, space: SearchSpace) -> Su
         if prepared.has(TransformerConfiguration.student):
             confidences[TransformerConfiguration.student] = exit_confidences(prepared, batch_size)
         if prepared.layer_heads.arrays:
-            confidences[TEACHER] = ExitScores(layer_outputs(prepared), batch_size)
+            confidences[TEACHER] = ExitScores(layer_outputs(prepared), batch_size, prepared.teacher_shape.output_scale)
     origins = Origins(partial(source_of, prepared), confidences, prepared.has)
     requests = len(prepared.data.validation) // batch_size
     return Surrogate(space, region, origins, requests, exit_designs(prepared, batch_size))
@@ -66,7 +65,8 @@ def exit_designs(prepared: Prepared, batch_size: int) -> list[TransformerConfigu
     first = task.definition.exit_policy
     policies = sorted(policies_of(prepared.teacher_shape), key=lambda name: name != first) if first else []
     thresholds = {policy: EXIT_POLICIES[policy].thresholds.values for policy in policies}
-    front = sweep(layer_outputs(prepared), quality, thresholds, batch_size)
+    scale = prepared.teacher_shape.output_scale
+    front = sweep(layer_outputs(prepared), quality, thresholds, batch_size, scale)
     chosen = cheapest(front, [prepared.origin_quality - loss for loss in LOSSES])
     return [
         TransformerConfiguration.uniform(prepared.teacher_shape, layers=tuple(range(each.depth)), exit=each.exit)
@@ -79,7 +79,7 @@ def layer_outputs(prepared: Prepared) -> np.ndarray:
     return np.concatenate([prepared.layer_heads.outputs, prepared.origin_outputs[None]])
 
 
-def exit_confidences(prepared: Prepared, batch_size: int) -> Confidences:
+def exit_confidences(prepared: Prepared, batch_size: int) -> ExitScores:
     """Return the scores of exits after each layer on validation texts.
 
     They are those of a sub-network that keeps half of the heads and neurons of the encoder's super-network. A request
@@ -102,4 +102,4 @@ def exit_confidences(prepared: Prepared, batch_size: int) -> Confidences:
             batch = tensor_batch(data.validation, part, data.pad_id, prepared.validation_outputs)
             heads = head_logits(network, batch, configuration, fake_quantize=False)
             outputs[:, part] = torch.stack(heads).numpy()
-    return ExitScores(outputs, batch_size)
+    return ExitScores(outputs, batch_size, shape.output_scale)

@@ -26,8 +26,9 @@ from autocompress.domain.shape import EncoderShape
 from autocompress.measurement.requests import draw_requests, write_requests
 from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.networks.weights import Arrays
-from autocompress.preparation.choose_compensation import CALIBRATION_ROWS, useful_compensation
+from autocompress.preparation.choose_compensation import CALIBRATION_ROWS, unpadded_texts, useful_compensation
 from autocompress.preparation.inputs import Inputs, load_start
+from autocompress.students.transformer.average_attention import attention_kernels
 from autocompress.students.transformer.compensation import Compensation
 from autocompress.students.transformer.importance import importance_scores
 from autocompress.students.transformer.network import ElasticEncoder
@@ -40,6 +41,8 @@ from autocompress.system.files import write_sealed
 from autocompress.tasks.encoding import EncodedDataset
 
 FEWEST_CALIBRATION_ROWS, CALIBRATION_S = 128, 900.0
+KERNEL_ROWS = 128
+"""Texts over which attention is averaged."""
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -84,7 +87,9 @@ def prepare_teacher(
     checkpoint, data = _save_checkpoint(prepared, model, inputs), inputs.data
     shape, arrays = import_encoder(model)
     vocabulary = vocabulary_of(data, arrays, only_labels=prepared.only_labels)
-    write_outputs(prepared.folder, predict_logits(model, data.validation, data.pad_id, exact=True), vocabulary)
+    outputs = predict_logits(model, data.validation, data.pad_id, exact=True)
+    shape = replace(shape, output_scale=data.task.definition.loss_unit(outputs) ** 0.5)
+    write_outputs(prepared.folder, outputs, vocabulary)
     _save_weights(prepared, arrays, shape, data, calibration_rows(problem.time_budget_s), listener)
     shutil.rmtree(prepared.checkpoint, ignore_errors=True)
     checkpoint.replace(prepared.checkpoint)
@@ -109,13 +114,16 @@ def _save_checkpoint(prepared: Prepared, model: PreTrainedModel, inputs: Inputs)
 def _save_weights(
     prepared: Prepared, arrays: Arrays, shape: EncoderShape, data: EncodedDataset, rows: int, listener: Listener
 ) -> None:
-    """Write the weights in order of importance, and the compensation for sub-networks of them, from ``rows`` texts.
+    """Write the weights in order of importance, with kernels in place of attention, and the compensation for cuts.
 
-    Both only serve what is cut from them, and take minutes for a large model: one that only labels texts has neither.
+    Importance and compensation are computed from ``rows`` texts. All three only serve what is cut from the weights, and
+    take minutes for a large model: one that only labels texts has none of them.
     """
     compensation = Compensation({}, frozenset())
     if not prepared.only_labels:
         arrays = _by_importance(shape, arrays, data, rows)
+        with attempt("convolutions start without the teacher's attention", listener):
+            arrays |= attention_kernels(shape, arrays, unpadded_texts(data, min(rows, KERNEL_ROWS)))
         with attempt("what is cut from the teacher is not reconstructed", listener):
             compensation = useful_compensation(prepared, arrays, shape, rows)
     write_compensation(prepared.folder, compensation)

@@ -15,6 +15,7 @@ from autocompress.students.cnn.student import CNNStudent
 from autocompress.students.pooled import dimensions as of_pooled
 from autocompress.students.registry import DIMENSIONS, STUDENTS, dimensions_of
 from autocompress.students.transformer import dimensions as of_transformer
+from autocompress.students.transformer.convolution import CONVOLUTION
 from autocompress.students.transformer.exits import EXITS
 from autocompress.students.transformer.keep_tokens import KEEP_TOKENS
 from autocompress.students.transformer.rank import RANK
@@ -47,6 +48,7 @@ DIMENSIONS |= {
     "layers.sparsity": of_transformer.LAYER_SPARSITY,
     "layers.rank": RANK,
     "layers.keep_tokens": KEEP_TOKENS,
+    "layers.convolution": CONVOLUTION,
     "exits": EXITS,
 }
 load_extensions()

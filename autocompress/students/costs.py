@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from autocompress.domain.shape import EncoderShape
 from autocompress.students.configuration import Configuration
-from autocompress.students.dimension import Confidences
+from autocompress.students.exit_policies import ExitScores
 from autocompress.students.linear_forms import form_of
 from autocompress.students.registry import STUDENTS
 
@@ -34,7 +34,7 @@ def size_prior() -> NDArray[np.float64]:
 
 
 def latency_terms(
-    configuration: Configuration, shape: EncoderShape, confidences: Confidences | None
+    configuration: Configuration, shape: EncoderShape, confidences: ExitScores | None
 ) -> NDArray[np.float64]:
     """Return the terms [k] of a file's mean latency, in the order of ``latency_prior``.
 

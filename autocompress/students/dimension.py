@@ -13,9 +13,6 @@ from autocompress.domain.shape import EncoderShape
 from autocompress.students.choice import Choice, Value
 from autocompress.students.exit_policies import ExitScores
 
-Confidences = ExitScores
-"""What tells which requests leave early: the scores of exits after each of the teacher's layers, by any policy."""
-
 
 def span(values: Sequence[Any]) -> str:
     """Return the only value, or the smallest and the largest.
@@ -69,7 +66,7 @@ class CostTerm:
     """
 
     prior_ms: float
-    amount: Callable[[Any, EncoderShape, Confidences | None], float]
+    amount: Callable[[Any, EncoderShape, ExitScores | None], float]
 
 
 @dataclass(frozen=True)
@@ -132,7 +129,7 @@ class Dimension:
         names = {field.name for field in fields(holder)}
         return getattr(holder, self.name) if self.name in names else dict(holder.extra).get(self.name, self.omitted)
 
-    def numbers(self, configuration: Any, shape: EncoderShape, confidences: Confidences | None) -> list[float]:
+    def numbers(self, configuration: Any, shape: EncoderShape, confidences: ExitScores | None) -> list[float]:
         """Return the feature's numbers for the configuration's value, or their means over the kept layers."""
         found = [self.feature.numbers(value, shape) for value in self.values(configuration)]
         return [float(number) for number in np.mean(found, axis=0)]
@@ -158,7 +155,7 @@ def labels_of(dimensions: Sequence[Dimension], configuration: Any) -> list[tuple
 
 
 def feature_numbers(
-    dimensions: Sequence[Dimension], configuration: Any, shape: EncoderShape, confidences: Confidences | None
+    dimensions: Sequence[Dimension], configuration: Any, shape: EncoderShape, confidences: ExitScores | None
 ) -> list[float]:
     """Return a configuration's features: the numbers of each dimension, then the worst number of each group."""
     found: list[float] = []

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from autocompress.domain.shape import EncoderShape
 from autocompress.students.configuration import Configuration
-from autocompress.students.dimension import Confidences
+from autocompress.students.exit_policies import ExitScores
 from autocompress.students.registry import STUDENTS
 
 
 def quality_features(
-    configuration: Configuration, shape: EncoderShape, confidences: Confidences | None, *, own_network: bool
+    configuration: Configuration, shape: EncoderShape, confidences: ExitScores | None, *, own_network: bool
 ) -> NDArray[np.float64]:
     """Return the features [k] of a configuration; they mean the same for all configurations of one student type.
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from autocompress.domain.shape import EncoderShape
 from autocompress.networks.weights import Arrays
 from autocompress.students.configuration import Configuration
-from autocompress.students.dimension import Confidences, CostTerm, feature_numbers
+from autocompress.students.dimension import CostTerm, feature_numbers
+from autocompress.students.exit_policies import ExitScores
 from autocompress.students.linear_forms import LinearSettings, form_of
 from autocompress.students.recipe import Recipe, Shares
 from autocompress.students.registry import dimensions_of
@@ -96,7 +97,7 @@ class StudentType(ABC):
 
     @abstractmethod
     def latency_terms(
-        self, configuration: Any, shape: EncoderShape, confidences: Confidences | None
+        self, configuration: Any, shape: EncoderShape, confidences: ExitScores | None
     ) -> Mapping[str, float]:
         """Return the amounts of the terms of a request's mean latency, under the names of ``latency_prior``."""
 
@@ -122,7 +123,7 @@ class StudentType(ABC):
         return StudentSpace(self.configuration, shape, free | self.always_free)
 
     def features(
-        self, configuration: Configuration, shape: EncoderShape, confidences: Confidences | None
+        self, configuration: Configuration, shape: EncoderShape, confidences: ExitScores | None
     ) -> list[float]:
         """Return the features from which the surrogate predicts quality, equally many for all configurations."""
         return feature_numbers(dimensions_of(self.name), configuration, shape, confidences)

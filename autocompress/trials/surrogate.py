@@ -18,7 +18,7 @@ from threadpoolctl import ThreadpoolController
 
 from autocompress.students.configuration import Configuration
 from autocompress.students.costs import latency_prior, latency_terms, size_prior, size_terms
-from autocompress.students.dimension import Confidences
+from autocompress.students.exit_policies import ExitScores
 from autocompress.students.features import quality_features
 from autocompress.trials.acquisition import box_points, improvements
 from autocompress.trials.cost_model import fit_weights
@@ -58,7 +58,7 @@ class Origins:
     """
 
     source_of: Callable[[Configuration], str]
-    confidences: Mapping[str, Confidences]
+    confidences: Mapping[str, ExitScores]
     has: Callable[[str], bool] = lambda source: True
 
 

@@ -94,6 +94,29 @@ def test_patience_by_hand():
     assert reach(configuration, crossed).tolist() == [1.0, 1.0, 1.0]
 
 
+@given(st.integers(0, 10_000), st.integers(1, 3))
+def test_scores_leave_where_the_second_exit_agrees_with_the_first(seed, batch_size):
+    rng = np.random.default_rng(seed)
+    outputs, labels = rng.normal(0, 20, size=(4, 13, 1)).astype(np.float32), rng.normal(size=13)
+
+    def near(found):
+        return float(-np.square(found[:, 0] - labels[: len(found)]).mean())
+
+    for each in sweep(outputs, near, {"agreement": (0.5, 0.9)}, batch_size, scale=20.0):
+        served, passed = [], []
+        for begin in range(0, 13 // batch_size * batch_size, batch_size):
+            rows, layer = range(begin, begin + batch_size), each.depth - 1
+            if each.exit:
+                first, second = each.exit.layers
+                tolerance = 20 * (1 - each.exit.threshold)
+                apart = [abs(float(outputs[second, row, 0]) - float(outputs[first, row, 0])) for row in rows]
+                layer = second if max(apart) < tolerance else layer
+            served.extend(outputs[layer, list(rows)])
+            passed.append(layer + 1)
+        assert each.quality == pytest.approx(near(np.array(served)))
+        assert each.mean_layers == pytest.approx(np.mean(passed))
+
+
 @given(st.integers(0, 10_000))
 def test_no_rule_of_a_sweep_is_dominated(seed):
     rng = np.random.default_rng(seed)

@@ -1,5 +1,7 @@
+import csv
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,3 +69,24 @@ def test_baselines_are_built_from_a_teacher_in_half_precision(trained_checkpoint
     session = InferenceSession(str(stock.fp32))
     feeds = {i.name: values.get(i.name, batch.token_type_ids) for i in session.get_inputs()}
     np.testing.assert_allclose(session.run(None, feeds)[0], prepared.validation_outputs[:8], atol=1e-3)
+
+
+def test_the_shape_of_a_regression_knows_the_spread_of_its_outputs_and_layers_have_kernels(
+    tiny_checkpoint, tiny_data, tmp_path
+):
+    paths = {}
+    for name, path in tiny_data.items():
+        with Path(path).open(encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+        paths[name] = tmp_path / f"{name}.csv"
+        scores = ((row["text"], 20.5 + 50 * (row["label"] == "positive") + i / 7) for i, row in enumerate(rows))
+        paths[name].write_text("text,label\n" + "".join(f"{text},{score}\n" for text, score in scores))
+    problem = Problem(tiny_checkpoint, DataSource(**{name: str(path) for name, path in paths.items()}))
+    prepared, inputs = Prepared(tmp_path / "study"), load_inputs(problem)
+    assert inputs.data.task.kind == "regression"
+    save_data(prepared, inputs, problem)
+    prepare_teacher(prepared, inputs, problem, 1.0, 1.0, lambda event: None)
+    assert prepared.teacher_shape.output_scale == pytest.approx(prepared.validation_outputs.std(), rel=1e-4)
+    assert prepared.teacher_shape.output_scale != 1
+    kernel = prepared.source("teacher")[0]["layers.1.attention.kernel"]
+    assert kernel.shape == (4, 9) and (kernel >= 0).all() and 0.1 < kernel.sum(1).mean() <= 1

@@ -36,8 +36,9 @@ def test_joint_parameters_of_minilm(minilm):
     assert parameters["vocabulary_size"] == 30522
     assert parameters["exit"] == "off"
     assert "exit_threshold" not in parameters and "layer_0" not in parameters and parameters["layer_5"] is True
+    assert parameters["convolutions"] == 0
     assert len([name for name in parameters if name.startswith("layer_3_")]) == sum(
-        dimension.per_layer for dimension in dimensions_of("transformer")
+        dimension.parameter.startswith("layer_{index}_") for dimension in dimensions_of("transformer")
     )
 
 
@@ -110,9 +111,12 @@ def test_outside_the_space(minilm):
         SEARCH_SPACES["precision"](minilm).parameters(BiLSTMConfiguration(128, 32, 1, 8000))
 
 
-def test_exits_need_classes(minilm):
-    with pytest.raises(InputError, match="classification"):
+def test_exits_need_a_task_that_allows_them_and_layers(minilm):
+    with pytest.raises(InputError, match=r"early exits .* but got another task"):
         SEARCH_SPACES["exits"](minilm, exits=False)
+    for layers, outputs in ((1, 2), (2, 1)):
+        with pytest.raises(InputError, match=f"at least 2 layers, 3 in a regression, but got {layers}"):
+            SEARCH_SPACES["exits"](replace(minilm, num_hidden_layers=layers, num_outputs=outputs))
     assert "exit" not in SEARCH_SPACES["joint"](minilm, exits=False).parameters(
         TransformerConfiguration.uniform(minilm, 8)
     )

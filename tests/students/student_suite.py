@@ -288,12 +288,12 @@ class LargestTrial:
     """Chooses the neutral value of everything, or the largest where it is not known."""
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """No exit, 8 bits, no zeros, no shared weights, else the largest."""
+        """No exit, 8 bits, no zeros, no shared weights, attention everywhere, else the largest."""
         if "bits" in name:
             return 8
         if "encoder" in name:
             return choices[-1]
-        return choices[0] if name in ("exit", "sharing") or name.endswith("sparsity") else max(choices)
+        return choices[0] if name in ("exit", "sharing", "convolutions") or name.endswith("sparsity") else max(choices)
 
     def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None) -> float:
         """The upper end."""

@@ -99,6 +99,56 @@ def test_patience_leaves_where_the_paper_does(seed: int) -> None:
             assert left is None or left + 1 >= patience.heads_needed(wanted)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_agreement_leaves_where_the_paper_does_with_a_patience_of_one(seed: int) -> None:
+    """PABEE for regressions: the counter goes up where two outputs in a row differ by less than the tolerance."""
+    outputs = np.random.default_rng(seed).normal(0, 0.3, (6, 40, 1)).astype(np.float32)
+    for row in range(40):
+        for tolerance in (0.05, 0.2, 0.5):
+            pairs = zip(outputs[:-1, row, 0], outputs[1:, row, 0], strict=True)
+            left = next((place + 1 for place, (one, other) in enumerate(pairs) if abs(other - one) < tolerance), None)
+            scores = [EXIT_POLICIES["agreement"].scores(outputs[: place + 1, row]) for place in range(6)]
+            above = next((place for place, score in enumerate(scores) if score > 1 - tolerance), None)
+            assert above == left and (left is None or left + 1 >= EXIT_POLICIES["agreement"].heads_needed(0.5))
+
+
+REGRESSION = shape_with(num_outputs=1, output_scale=12.5)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_regression_answers_from_the_head_that_agrees_with_the_one_before(rows: int) -> None:
+    exit_ = ExitConfiguration((0, 1, 2), 0.74, "agreement")
+    configuration = TransformerConfiguration.uniform(SHAPE, 32, exit=exit_)
+    arrays, places = random_arrays(configuration, REGRESSION), set()
+    for index in range(4):
+        arrays[f"heads.{index}.out.weight"] *= 3.0
+    session = Session(emit(arrays, configuration, REGRESSION, graph_inputs()).SerializeToString())
+    for seed in range(40):
+        batch = batch_of((9, 5)[:rows], seed)
+        heads = reference(arrays, configuration, batch, shape=REGRESSION)
+        outputs = np.stack([heads[index] for index in range(4)]).astype(np.float32)
+        apart = np.abs(np.diff(outputs[..., 0], axis=0)).max(1)
+        place = next((exit_ + 1 for exit_ in (0, 1) if apart[exit_] < 0.26 * 12.5), 3)
+        assert int(reach(configuration, ExitScores(outputs, rows, 12.5)).sum()) - 1 == place
+        places.add(place)
+        np.testing.assert_allclose(session.run(batch), heads[place], atol=1e-3)
+    assert {1, 3} <= places
+
+
+def test_a_space_of_a_regression_has_exits_by_agreement_alone() -> None:
+    space, found = SEARCH_SPACES["exits"](REGRESSION), set()
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        configuration = space.sample(rng)
+        assert isinstance(configuration, TransformerConfiguration)
+        assert space.suggest(RandomTrial(None, space.parameters(configuration))) == configuration
+        found.add(configuration.exit and (configuration.exit.policy, len(configuration.exit.layers)))
+    assert found == {None, ("agreement", 2), ("agreement", 3)}
+    joint = SEARCH_SPACES["joint"](REGRESSION)
+    assert [one for one in joint.initial_designs() if getattr(one, "exit", None)] == []
+    assert joint.initial_designs() == SEARCH_SPACES["joint"](REGRESSION, exits=False).initial_designs()
+
+
 def test_examples() -> None:
     assert doctest.testmod(patience).failed == 0
 
@@ -126,6 +176,7 @@ EXITS = {
     "patience": ExitConfiguration((0, 1, 2), 1.0, "patience"),
     "more patience": ExitConfiguration((0, 1, 2), 2.0, "patience"),
 }
+AGREEING = ExitConfiguration((0, 1), 0.9, "agreement")
 
 
 @pytest.mark.parametrize("name", EXITS)
@@ -165,7 +216,8 @@ def test_policies_suit_classes_and_layers() -> None:
     assert policies_of(shape_with(num_outputs=3)) == ("confidence", "entropy", "patience")
     assert policies_of(shape_with(num_outputs=2)) == ("confidence", "patience")
     assert policies_of(shape_with(num_outputs=3, num_hidden_layers=2)) == ("confidence", "entropy")
-    assert policies_of(shape_with(num_outputs=1)) == ()
+    assert policies_of(shape_with(num_outputs=1)) == ("agreement",)
+    assert policies_of(shape_with(num_outputs=1, num_hidden_layers=2)) == ()
 
 
 def with_exit(exit_: ExitConfiguration | None) -> TransformerConfiguration:
@@ -174,8 +226,8 @@ def with_exit(exit_: ExitConfiguration | None) -> TransformerConfiguration:
 
 def test_a_policy_has_a_label_and_stands_in_json_unless_it_is_confidence() -> None:
     labels = {"confidence": "exit>0.60", "entropy": "exit-entropy>0.30", "patience": "exit-patience=1"}
-    for name, label in labels.items():
-        configuration = with_exit(EXITS[name])
+    for name, label in (labels | {"agreement": "exit-agreement>0.90"}).items():
+        configuration = with_exit(AGREEING if name == "agreement" else EXITS[name])
         assert describe(configuration).endswith(label)
         fields = configuration_to_json(configuration)
         assert fields["exit"].get("policy", "confidence") == name and ("policy" in fields["exit"]) == (
@@ -188,8 +240,10 @@ def test_a_policy_has_a_label_and_stands_in_json_unless_it_is_confidence() -> No
 @pytest.mark.parametrize(
     ("message", "arguments"),
     [
-        ("policy must be one of confidence, entropy, patience, but got 'hope'", ((0, 1), 0.5, "hope")),
+        ("policy must be one of confidence, entropy, patience, agreement, but got 'hope'", ((0, 1), 0.5, "hope")),
         ("0 < exit threshold < 1 must hold by entropy, but got 1.0", ((0, 1), 1.0, "entropy")),
+        ("0 < exit threshold < 1 must hold by agreement, but got 1.2", ((0, 1), 1.2, "agreement")),
+        ("a threshold of 0.9 by agreement needs 2 exit layers", ((0,), 0.9, "agreement")),
         ("0 < exit threshold < inf must hold by patience, but got 0.0", ((0, 1), 0.0, "patience")),
         ("a threshold of 2 by patience needs 3 exit layers", ((0, 1), 2.0, "patience")),
     ],

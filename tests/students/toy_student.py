@@ -18,8 +18,8 @@ from autocompress.networks.weights import Arrays
 from autocompress.students import DIMENSIONS, STUDENTS
 from autocompress.students.configuration import Configuration, Extra, at_least, check_bits
 from autocompress.students.cutting import copies, fits
-from autocompress.students.dimension import Confidences
 from autocompress.students.elastic import ElasticNetwork, Selection
+from autocompress.students.exit_policies import ExitScores
 from autocompress.students.linear_forms import LinearSettings
 from autocompress.students.pooled.cut import head_slices
 from autocompress.students.pooled.dimensions import EMBEDDING_SIZE
@@ -116,7 +116,7 @@ class BagStudent(StudentType):
         return ()
 
     def latency_terms(
-        self, configuration: BagConfiguration, shape: EncoderShape, confidences: Confidences | None
+        self, configuration: BagConfiguration, shape: EncoderShape, confidences: ExitScores | None
     ) -> Mapping[str, float]:
         return {"call": 1.0, "channels": configuration.embedding_size / 1000}
 

@@ -12,7 +12,7 @@ from autocompress.students.alignment.costs import LATENCY_PRIOR, latency_terms, 
 from autocompress.students.alignment.designs import designs
 from autocompress.students.alignment.encoders import ENCODERS
 from autocompress.students.configuration import Configuration
-from autocompress.students.dimension import Confidences
+from autocompress.students.exit_policies import ExitScores
 from autocompress.students.pooled.student import PooledStudent
 from autocompress.students.recipe import Recipe, Shares
 from autocompress.students.student_type import Matrix
@@ -78,7 +78,7 @@ class AlignmentStudent(PooledStudent):
         return matrices(configuration)
 
     def latency_terms(
-        self, configuration: AlignmentConfiguration, shape: EncoderShape, confidences: Confidences | None
+        self, configuration: AlignmentConfiguration, shape: EncoderShape, confidences: ExitScores | None
     ) -> Mapping[str, float]:
         """Return the latency terms under the names of ``LATENCY_PRIOR``."""
         return latency_terms(configuration)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from autocompress.students.attention_forms.convolution import CONVOLUTION
 from autocompress.students.attention_forms.form import AttentionForm
 from autocompress.students.attention_forms.full import FULL
 
-ATTENTION_FORMS: dict[str, AttentionForm] = {"full": FULL}
+ATTENTION_FORMS: dict[str, AttentionForm] = {"full": FULL, "convolution": CONVOLUTION}
 """Forms by name; a layer has the last form that applies to its configuration."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from autocompress.students.attention_forms.form import AttentionForm
+from autocompress.students.attention_forms.form import AttentionForm, Mixing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,13 +50,13 @@ def _bias(query: Tensor, mask: Tensor, position_bias: Tensor | None) -> Tensor:
     return torch.zeros(mask.shape, dtype=query.dtype, device=mask.device).masked_fill_(~mask, lowest)
 
 
-def emitted(graph: GraphBuilder, parts: Sequence[str], mask: str, heads: int, position_bias: str = "") -> str:
+def emitted(graph: GraphBuilder, parts: Sequence[str], mixing: Mixing) -> str:
     """Add ONNX Runtime's fused attention operator and return its output's name."""
     from autocompress.artifact.blocks import MASKED_SCORE
 
-    masked = {"num_heads": heads, "mask_filter_value": MASKED_SCORE}
-    biased = (position_bias,) if position_bias else ()
-    return graph.microsoft("MultiHeadAttention", *parts, "", mask, *biased, **masked)
+    masked = {"num_heads": mixing.sizes[0], "mask_filter_value": MASKED_SCORE}
+    biased = (mixing.position_bias,) if mixing.position_bias else ()
+    return graph.microsoft("MultiHeadAttention", *parts, "", mixing.mask(graph), *biased, **masked)
 
 
 def emitted_probabilities(graph: GraphBuilder, parts: Sequence[str], mask: str, sizes: tuple[int, int]) -> str:
@@ -79,4 +79,9 @@ def emitted_probabilities(graph: GraphBuilder, parts: Sequence[str], mask: str, 
     return graph.op("Softmax", scores, axis=-1)
 
 
-FULL = AttentionForm(lambda layer: True, mixed, emitted, probabilities, emitted_probabilities)
+def _mixed(parts: Sequence[Tensor], mask: Tensor, position_bias: Tensor | None, kernel: Tensor | None) -> Tensor:
+    query, key, value = parts
+    return mixed(query, key, value, mask, position_bias)
+
+
+FULL = AttentionForm(lambda layer: True, _mixed, emitted, probabilities, emitted_probabilities)

@@ -11,7 +11,7 @@ from autocompress.students.bilstm.configuration import BiLSTMConfiguration
 from autocompress.students.bilstm.costs import LATENCY_PRIOR, latency_terms, matrices
 from autocompress.students.bilstm.designs import designs
 from autocompress.students.configuration import Configuration
-from autocompress.students.dimension import Confidences
+from autocompress.students.exit_policies import ExitScores
 from autocompress.students.pooled.student import PooledStudent
 from autocompress.students.recipe import Recipe, Shares
 from autocompress.students.student_type import Matrix
@@ -74,7 +74,7 @@ class BiLSTMStudent(PooledStudent):
         return matrices(configuration)
 
     def latency_terms(
-        self, configuration: BiLSTMConfiguration, shape: EncoderShape, confidences: Confidences | None
+        self, configuration: BiLSTMConfiguration, shape: EncoderShape, confidences: ExitScores | None
     ) -> Mapping[str, float]:
         """Return the latency terms under the names of ``LATENCY_PRIOR``."""
         return latency_terms(configuration)

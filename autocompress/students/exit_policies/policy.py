@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,13 +46,14 @@ class ExitPolicy:
 
     ``scores`` maps the outputs [heads, .., C] of the heads so far, those of the exits from the first to this one, to
     the scores [..] at this exit. ``emitted`` adds the scores [batch] to a graph and returns their name; it takes the
-    names of the same heads' logits [batch, C], and C. A request exits where the scores of all its texts are above the
-    threshold, one of ``thresholds``.
+    names of the same heads' logits [batch, C], and C. The outputs of a regression are in units of the standard
+    deviation of the teacher's. A request exits where the scores of all its texts are above the threshold, one of
+    ``thresholds``.
 
     ``label`` is the threshold as text for descriptions. ``eagerness`` tells, from 0 to 1, how early texts exit at a
     threshold, for the surrogate. ``heads_needed`` is the number of heads at which a score can first be above it, and
-    ``fewest_outputs`` the C from which on the policy is worth a search. ``reads_earlier`` tells whether a score depends
-    on other heads than the last.
+    ``fewest_outputs`` and ``most_outputs`` are the C between which the policy is worth a search; a regression's is 1.
+    ``reads_earlier`` tells whether a score depends on other heads than the last.
     """
 
     scores: Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -61,6 +63,7 @@ class ExitPolicy:
     eagerness: Callable[[float], float]
     heads_needed: Callable[[float], int] = one_head
     fewest_outputs: int = 2
+    most_outputs: float = inf
     reads_earlier: bool = False
 
     def within(self, threshold: float, exits: int) -> float | None:
@@ -73,4 +76,5 @@ class ExitPolicy:
 
     def suits(self, num_outputs: int, exits: int) -> bool:
         """Return whether a search with that many outputs, and at most that many exits, may choose the policy."""
-        return num_outputs >= self.fewest_outputs and self.within(self.thresholds.low, exits) is not None
+        fitting = self.fewest_outputs <= num_outputs <= self.most_outputs
+        return fitting and self.within(self.thresholds.low, exits) is not None

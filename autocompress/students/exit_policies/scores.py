@@ -11,12 +11,14 @@ from autocompress.students.exit_policies.policy import ExitPolicy
 class ExitScores:
     """Holds the outputs [layers, n, C] of a head after each layer on n texts, and scores exits there.
 
-    A request has ``batch_size`` texts, in their order; texts that fill no request are left out.
+    A request has ``batch_size`` texts, in their order; texts that fill no request are left out. Policies read the
+    outputs divided by ``scale``, the ``output_scale`` of the teacher's shape.
     """
 
-    def __init__(self, outputs: NDArray[np.float32], batch_size: int = 1) -> None:
+    def __init__(self, outputs: NDArray[np.float32], batch_size: int = 1, scale: float = 1.0) -> None:
         self.requests = outputs.shape[1] // batch_size
-        self._outputs, self._batch_size = outputs[:, : self.requests * batch_size], batch_size
+        self._outputs = outputs[:, : self.requests * batch_size] / np.float32(scale)
+        self._batch_size = batch_size
         self._known: dict[tuple[ExitPolicy, tuple[int, ...]], NDArray[np.float32]] = {}
 
     def at(self, policy: ExitPolicy, layers: tuple[int, ...]) -> NDArray[np.float32]:

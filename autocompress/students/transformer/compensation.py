@@ -20,6 +20,7 @@ from autocompress.compression.reconstruction import reconstruct
 from autocompress.compression.rounding import round_compensated
 from autocompress.domain.shape import EncoderShape
 from autocompress.networks.weights import ATTENTION_LINEARS, FEED_FORWARD_LINEARS, Arrays
+from autocompress.students.attention_forms import attention_of
 from autocompress.students.elastic import Selection
 from autocompress.students.linear_forms import LinearSettings
 from autocompress.students.linear_forms.low_rank import is_factored, rank_of
@@ -121,7 +122,12 @@ class Compensation:
 
 def _settings(layer: LayerConfiguration) -> dict[str, LinearSettings]:
     """Return how each matrix of a layer is stored."""
-    attention = dict.fromkeys(ATTENTION_LINEARS, attention_settings(layer))
+    read = attention_of(layer).projections
+    attention = {
+        name: attention_settings(layer)
+        for name in ATTENTION_LINEARS
+        if name == "attention.output" or name.removeprefix("attention.") in read
+    }
     return attention | dict.fromkeys(FEED_FORWARD_LINEARS, feed_forward_settings(layer))
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from autocompress.domain.shape import EncoderShape
 from autocompress.students.configuration import Configuration, Extra, at_least, check_bits, check_sparsity
 from autocompress.students.exit_policies import EXIT_POLICIES
+from autocompress.students.transformer.convolved_layers import check_convolutions
 from autocompress.students.transformer.sharing import check_groups
 from autocompress.system.errors import InputError
 from autocompress.system.serialization import Stored
@@ -92,6 +93,7 @@ class TransformerConfiguration(Configuration):
                 f"exits must stand after kept layers but the last, {indices[:-1]}, but got {list(self.exit.layers)}"
             )
         check_groups(self)
+        check_convolutions(self)
 
     @classmethod
     def uniform(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autocompress.domain.shape import EncoderShape
-from autocompress.students.dimension import Confidences
+from autocompress.students.attention_forms import attention_of
+from autocompress.students.exit_policies import ExitScores
 from autocompress.students.linear_forms import LinearSettings, form_of
 from autocompress.students.student_type import Matrix
 from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
@@ -37,9 +38,9 @@ def feed_forward_settings(layer: LayerConfiguration) -> LinearSettings:
 
 
 def layer_matrices(layer: LayerConfiguration, hidden_size: int, shape: EncoderShape) -> Iterator[Matrix]:
-    """Yield the six linear layers of an encoder layer: query, key, value, output, up, down."""
+    """Yield the linear layers of an encoder layer: those that its attention reads, output, up and down."""
     context = layer.num_attention_heads * shape.head_size
-    for _ in range(3):
+    for _ in attention_of(layer).projections:
         yield Matrix(context, hidden_size, attention_settings(layer))
     yield Matrix(hidden_size, context, attention_settings(layer))
     yield Matrix(layer.intermediate_size, hidden_size, feed_forward_settings(layer))
@@ -47,7 +48,7 @@ def layer_matrices(layer: LayerConfiguration, hidden_size: int, shape: EncoderSh
 
 
 def latency_terms(
-    configuration: TransformerConfiguration, shape: EncoderShape, confidences: Confidences | None
+    configuration: TransformerConfiguration, shape: EncoderShape, confidences: ExitScores | None
 ) -> dict[str, float]:
     """Return the latency terms under the names of ``LATENCY_PRIOR``.
 
@@ -60,12 +61,15 @@ def latency_terms(
     terms["exits"] = 0 if configuration.exit is None else len(configuration.exit.layers)
     reached, tokens = reach(configuration, confidences), token_shares(configuration)
     for layer, share, (before, after) in zip(configuration.layers, reached, tokens, strict=True):
-        for one, read in zip(layer_matrices(layer, hidden, shape), (*[before] * 3, *[after] * 3), strict=True):
+        form = attention_of(layer)
+        shares = *(before for _ in form.projections), after, after, after
+        for one, read in zip(layer_matrices(layer, hidden, shape), shares, strict=True):
             kind = "float_products" if one.settings.bits == 32 else "int8_products"
             products = form_of(one.settings).multiplications(one.rows, one.columns, one.settings)
             terms[kind] += share * read * products / MEGA
         terms["layers"] += share
-        terms["heads"] += share * before * layer.num_attention_heads / 10
+        if not form.kernel:
+            terms["heads"] += share * before * layer.num_attention_heads / 10
         terms["neurons"] += share * after * layer.intermediate_size / KILO
         terms["layer_channels"] += share * after * hidden / KILO
     return terms

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 
 from autocompress.domain.shape import RELATIVE_BIAS, EncoderShape
 from autocompress.networks.weights import Arrays, head_indices
+from autocompress.students.attention_forms import attention_of
+from autocompress.students.attention_forms.convolution import NAME, width_of
+from autocompress.students.attention_forms.form import PROJECTIONS
 from autocompress.students.cutting import Array, copies, fits
 from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
+from autocompress.students.transformer.convolved_layers import convolutions, with_kernels
 from autocompress.students.transformer.sharing import owning_layers
 from autocompress.system.errors import InputError
 
@@ -23,7 +27,9 @@ def cut_transformer(arrays: Arrays, shape: EncoderShape, configuration: Transfor
     missing = sorted(wanted - set(head_indices(arrays)))
     if missing:
         raise InputError(f"a head must stand after each exit layer and the last one, but layers {missing} have none")
-    slices = slice_transformer(arrays, shape, configuration)
+    # Teachers of old studies have no kernels.
+    known = with_kernels(arrays, shape) if convolutions(configuration) else arrays
+    slices = slice_transformer(known, shape, configuration)
     return copies({n: a for n, a in slices.items() if not n.startswith("heads.") or int(n.split(".")[1]) in wanted})
 
 
@@ -61,12 +67,11 @@ def _layer_slices(
     name = f"layers.{layer.index}"
     if f"{name}.feed_forward.up.bias" not in arrays:
         raise InputError(f"a kept layer must be one of the network's, but it has no layer {layer.index}")
-    fits("num_attention_heads", layer.num_attention_heads, arrays[f"{name}.attention.query.bias"].shape[0] // head_size)
+    fits("num_attention_heads", layer.num_attention_heads, arrays[f"{name}.attention.value.bias"].shape[0] // head_size)
     fits("intermediate_size", neurons, arrays[f"{name}.feed_forward.up.bias"].shape[0])
+    form = attention_of(layer)
     extents = {
-        "attention.query": (context, width),
-        "attention.key": (context, width),
-        "attention.value": (context, width),
+        **{f"attention.{part}": (context, width) for part in PROJECTIONS if part in form.projections},
         "attention.output": (width, context),
         "feed_forward.up": (neurons, width),
         "feed_forward.down": (width, neurons),
@@ -80,7 +85,19 @@ def _layer_slices(
         for kind in ("weight", "bias"):
             name = f"layers.{layer.index}.{module}.{kind}"
             slices[name] = arrays[name][:width]
-    bias = f"layers.{layer.index}.{RELATIVE_BIAS}"
-    if bias in arrays:
-        slices[bias] = arrays[bias][:, : layer.num_attention_heads]
-    return slices
+    return slices | _form_slices(arrays, layer, head_size)
+
+
+def _form_slices(arrays: Mapping[str, Array], layer: LayerConfiguration, head_size: int) -> dict[str, Array]:
+    """Return views of the weights that belong to the layer's form of attention alone."""
+    form, heads, name = attention_of(layer), layer.num_attention_heads, f"layers.{layer.index}"
+    bias = f"{name}.{RELATIVE_BIAS}"
+    if not form.kernel:
+        return {bias: arrays[bias][:, :heads]} if bias in arrays else {}
+    kernel, offset = f"{name}.{form.kernel}", f"{name}.{form.offset}"
+    if kernel not in arrays:
+        raise InputError(f"the network must have kernels where a layer convolves, but has no {kernel}; add them first")
+    width, widest = width_of(layer), arrays[kernel].shape[1]
+    fits(NAME, width, widest)
+    begin = (widest - width) // 2
+    return {kernel: arrays[kernel][:heads, begin : begin + width], offset: arrays[offset][: heads * head_size]}

@@ -24,7 +24,8 @@ def designs(shape: EncoderShape, *, exits: bool) -> Iterator[tuple[int, Transfor
 
     On a small teacher some are equal.
     """
-    maker = _Maker(shape, exits)
+    # Their thresholds are confidences, which a regression has none of.
+    maker = _Maker(shape, exits and shape.num_outputs > 1)
     every, first, two, split = maker.spread(shape.num_hidden_layers), (0,), maker.first(2), maker.halves()
     four, three = maker.spread(4), maker.spread(3)
     yield 0, maker.design(every, FULL)

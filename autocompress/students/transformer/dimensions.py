@@ -10,8 +10,9 @@ import numpy as np
 
 from autocompress.domain.shape import EncoderShape
 from autocompress.students.choice import scaled_sizes
-from autocompress.students.dimension import Confidences, Dimension, Feature, Label
+from autocompress.students.dimension import Dimension, Feature, Label
 from autocompress.students.dimension import always as any_value
+from autocompress.students.exit_policies import ExitScores
 from autocompress.students.shared_dimensions import (
     BITS,
     SPARSITIES,
@@ -43,7 +44,7 @@ class KeptLayers(Dimension):
         """Return the teacher's indices of the kept layers."""
         return [layer.index for layer in configuration.layers]
 
-    def numbers(self, configuration: Any, shape: EncoderShape, confidences: Confidences | None) -> list[float]:
+    def numbers(self, configuration: Any, shape: EncoderShape, confidences: ExitScores | None) -> list[float]:
         """Return the fraction of layers that are kept, then 0.5 or 0 for each of the teacher's: whether it is kept."""
         kept, depth = set(self.values(configuration)), shape.num_hidden_layers
         return [len(kept) / depth, *(0.5 * (index in kept) for index in range(depth))]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from autocompress.domain.shape import EncoderShape
 from autocompress.students.choice import Choice, Trial, Value
-from autocompress.students.dimension import Confidences, Dimension, Feature, Label
-from autocompress.students.exit_policies import EXIT_POLICIES
+from autocompress.students.dimension import Dimension, Feature, Label
+from autocompress.students.exit_policies import EXIT_POLICIES, ExitScores
 from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
 from autocompress.system.errors import InputError
 
@@ -25,7 +25,7 @@ def policies_of(shape: EncoderShape) -> tuple[str, ...]:
     return tuple(name for name, policy in EXIT_POLICIES.items() if policy.suits(shape.num_outputs, exits))
 
 
-def reach(configuration: TransformerConfiguration, confidences: Confidences | None) -> NDArray[np.float64]:
+def reach(configuration: TransformerConfiguration, confidences: ExitScores | None) -> NDArray[np.float64]:
     """Return the share [L] of requests that reach each kept layer.
 
     ``confidences`` score the exits; without them no request exits.
@@ -56,7 +56,7 @@ def exit_after(index: int) -> Choice[bool]:
 class Exits(Dimension):
     """Declares the policy of early exits; a trial has it only if at least two layers are kept."""
 
-    def numbers(self, configuration: Any, shape: EncoderShape, confidences: Confidences | None) -> list[float]:
+    def numbers(self, configuration: Any, shape: EncoderShape, confidences: ExitScores | None) -> list[float]:
         """Return the policy's eagerness (0 without exits), and the mean share of layers that requests do not reach."""
         exit_ = configuration.exit
         return [

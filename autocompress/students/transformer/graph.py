@@ -24,9 +24,11 @@ from autocompress.artifact.blocks import (
 )
 from autocompress.artifact.graph import GraphBuilder
 from autocompress.artifact.packing import stored_dequantized
+from autocompress.compression.quantization import Floats
 from autocompress.domain.shape import RELATIVE_BIAS, EncoderShape
 from autocompress.networks.relative_positions import distance_buckets
 from autocompress.students.attention_forms import attention_of
+from autocompress.students.attention_forms.form import Mixing
 from autocompress.students.exit_policies import EXIT_POLICIES
 from autocompress.students.linear_forms import LinearSettings, form_of
 from autocompress.students.token_policies import out_of_place, tokens_of
@@ -43,10 +45,15 @@ def emit_transformer(
 ) -> onnx.ModelProto:
     """Return the ONNX model of ``arrays``, which are already cut to ``configuration``; exits are nested `If` nodes.
 
-    InputError for exits in a regression.
+    InputError for exits by a policy of classes in a regression, and the other way round.
     """
-    if configuration.exit is not None and shape.num_outputs < 2:
-        raise InputError("early exit needs at least 2 classes, but the task is a regression; drop the exit")
+    if configuration.exit is not None and (EXIT_POLICIES[configuration.exit.policy].most_outputs == 1) != (
+        shape.num_outputs == 1
+    ):
+        raise InputError(
+            f"exits by agreement are for a regression, all others for 2 classes or more, but got {shape.num_outputs} "
+            f"outputs and {configuration.exit.policy}; choose another policy or drop the exit"
+        )
     return TransformerEmitter(arrays, configuration, shape, inputs).model()
 
 
@@ -109,7 +116,7 @@ class TransformerEmitter:
 
     def _relative_bias(self, graph: GraphBuilder, index: int, *, only_first: bool) -> str:
         """Add the bias of layer ``index``, ``[1, heads, queries, sequence]``; return an empty name without a table."""
-        if not self.buckets:
+        if f"layers.{index}.{RELATIVE_BIAS}" not in self.arrays:
             return ""
         buckets = self.buckets
         if only_first:
@@ -136,8 +143,8 @@ class TransformerEmitter:
     def _exit(self, graph: GraphBuilder, x: str, place: int, heads: tuple[str, ...]) -> str:
         """Add an `If` that returns the last of ``heads`` if the policy's score of every text is above the threshold."""
         assert self.configuration.exit is not None
-        logits = heads[-1]
-        scores = EXIT_POLICIES[self.configuration.exit.policy].emitted(graph, heads, self.shape.num_outputs)
+        logits, read = heads[-1], [self._scaled(graph, one) for one in heads]
+        scores = EXIT_POLICIES[self.configuration.exit.policy].emitted(graph, read, self.shape.num_outputs)
         least = graph.op("ReduceMin", scores, keepdims=0)
         threshold = graph.constant(np.array(self.configuration.exit.threshold, np.float32))
         exits = graph.op("Greater", least, threshold)
@@ -147,21 +154,26 @@ class TransformerEmitter:
         branches = {"then_branch": leave.branch_graph(left), "else_branch": stay.branch_graph(stayed)}
         return graph.op("If", exits, **branches)
 
+    def _scaled(self, graph: GraphBuilder, logits: str) -> str:
+        """Add outputs in units of the teacher's standard deviation, as policies read those of a regression."""
+        scale = self.shape.output_scale
+        return logits if scale == 1.0 else graph.op("Div", logits, graph.constant(np.array(scale, np.float32)))
+
     def _layer(self, graph: GraphBuilder, x: str, layer: LayerConfiguration) -> str:
         """Add one encoder layer; in the last one, if the head reads [CLS] alone, only [CLS] is a query and goes on."""
         name, epsilon = f"layers.{self.owners[layer.index]}", self.shape.layer_norm_epsilon
         only_first = layer is self.configuration.layers[-1] and self.shape.pooling_after(layer.index) == "first"
         queries = first_token(graph, x, keep_axis=True, name=TOKENS_NEEDED) if only_first else x
-        parts = self._projected(graph, queries, x, layer)
+        parts, offset = self._projected(graph, queries, x, layer), attention_of(layer).offset
         if only_first or tokens_of(layer) is None:
-            bias = self._relative_bias(graph, self.owners[layer.index], only_first=only_first)
-            mixed = attention_of(layer).emitted(graph, parts, self._mask(graph), layer.num_attention_heads, bias)
+            mixed = self._mixed(graph, parts, layer, only_first=only_first)
         elif self.buckets:
             raise out_of_place(layer)
         else:
             queries, mixed, self.pooling = emit_fewer_tokens(graph, x, parts, self.pooling, layer, self.shape.head_size)
             self.mask = ""
-        attended = self._linear(graph, mixed, [f"{name}.attention.output"], attention_settings(layer))
+        added = self.arrays[f"{name}.{offset}"] if offset else None
+        attended = self._linear(graph, mixed, [f"{name}.attention.output"], attention_settings(layer), added)
         # Add would be fused with the norm into SkipLayerNormalization, which takes several times as long.
         x = layer_norm(graph, graph.op("Sum", queries, attended), self.arrays, f"{name}.attention.norm", epsilon)
         y = self._linear(graph, x, [f"{name}.feed_forward.up"], feed_forward_settings(layer))
@@ -169,18 +181,31 @@ class TransformerEmitter:
         y = self._linear(graph, y, [f"{name}.feed_forward.down"], feed_forward_settings(layer))
         return layer_norm(graph, graph.op("Sum", x, y), self.arrays, f"{name}.feed_forward.norm", epsilon)
 
+    def _mixed(self, graph: GraphBuilder, parts: list[str], layer: LayerConfiguration, *, only_first: bool) -> str:
+        """Add the contexts ``[batch, tokens, heads * head_size]`` of all tokens, or of the first one alone."""
+        form, owner = attention_of(layer), self.owners[layer.index]
+        bias = self._relative_bias(graph, owner, only_first=only_first)
+        kernel = self.arrays[f"layers.{owner}.{form.kernel}"] if form.kernel else None
+        sizes = layer.num_attention_heads, self.shape.head_size
+        mixed = form.emitted(graph, parts, Mixing(sizes, self._mask, self.pooling, bias, kernel))
+        every_token = only_first and "query" not in form.projections
+        return first_token(graph, mixed, keep_axis=True) if every_token else mixed
+
     def _mask(self, graph: GraphBuilder) -> str:
         """Return the int32 mask of the tokens that are left; after some are dropped, add it where it is needed."""
         self.mask = self.mask or graph.op("Cast", self.pooling.mask, to=TensorProto.INT32)
         return self.mask
 
     def _projected(self, graph: GraphBuilder, queries: str, x: str, layer: LayerConfiguration) -> list[str]:
-        """Add the projected query, key and value, ``[batch, tokens, heads * head_size]``.
+        """Add the projections that the layer's attention reads, ``[batch, tokens, heads * head_size]`` each.
 
         Where queries are all tokens, one product computes query, key and value.
         """
-        names = [f"layers.{self.owners[layer.index]}.attention.{part}" for part in ("query", "key", "value")]
+        read = attention_of(layer).projections
+        names = [f"layers.{self.owners[layer.index]}.attention.{part}" for part in read]
         settings = attention_settings(layer)
+        if len(names) == 1:
+            return [self._linear(graph, x, names, settings)]
         if queries == x:
             fused = self._linear(graph, x, names, settings)
             return graph.ops("Split", [fused], 3, axis=-1, num_outputs=3)
@@ -188,10 +213,17 @@ class TransformerEmitter:
         parts = graph.ops("Split", [fused], 2, axis=-1, num_outputs=2)
         return [self._linear(graph, queries, names[:1], settings), *parts]
 
-    def _linear(self, graph: GraphBuilder, x: str, names: list[str], settings: LinearSettings) -> str:
-        """Add the concatenated outputs of the named linear layers, in the form that the settings ask for."""
+    def _linear(
+        self, graph: GraphBuilder, x: str, names: list[str], settings: LinearSettings, added: Floats | None = None
+    ) -> str:
+        """Add the concatenated outputs of the named linear layers, in the form that the settings ask for.
+
+        ``added`` [in] is a constant summand of the inputs of a single one; its bias takes that over.
+        """
         weights = [self.arrays[f"{name}.weight"] for name in names]
         bias = np.concatenate([self.arrays[f"{name}.bias"] for name in names])
+        if added is not None:
+            bias = bias + form_of(settings).approximated(weights[0], settings) @ added
         return form_of(settings).emitted(graph, x, weights, bias, settings)
 
     def _head(self, graph: GraphBuilder, x: str, index: int) -> str:

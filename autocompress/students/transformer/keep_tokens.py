@@ -7,7 +7,8 @@ from math import prod
 from typing import Any
 
 from autocompress.domain.shape import EncoderShape
-from autocompress.students.dimension import Confidences, CostTerm, Dimension, Feature, Label
+from autocompress.students.dimension import CostTerm, Dimension, Feature, Label
+from autocompress.students.exit_policies import ExitScores
 from autocompress.students.token_policies import tokens_of
 from autocompress.students.token_policies.attention_received import KEEP_TOKENS as NAME
 from autocompress.students.transformer.exits import reach
@@ -27,7 +28,7 @@ def token_shares(configuration: Any) -> Iterator[tuple[float, float]]:
         reaching = left
 
 
-def eliminations(configuration: Any, shape: EncoderShape, confidences: Confidences | None) -> float:
+def eliminations(configuration: Any, shape: EncoderShape, confidences: ExitScores | None) -> float:
     """Return the number of layers that drop tokens, each multiplied by the share of requests that reach it."""
     reached = reach(configuration, confidences)
     drops = (tokens_of(layer) is not None for layer in configuration.layers)
@@ -52,7 +53,7 @@ def options(shape: EncoderShape) -> tuple[float, ...]:
 class KeepTokens(Dimension):
     """Declares the share of its tokens that each layer passes on; those of the layers multiply."""
 
-    def numbers(self, configuration: Any, shape: EncoderShape, confidences: Confidences | None) -> list[float]:
+    def numbers(self, configuration: Any, shape: EncoderShape, confidences: ExitScores | None) -> list[float]:
         """Return the share of tokens that are gone above the last layer, and its mean over the kept layers."""
         gone = [1.0 - after for _, after in token_shares(configuration)]
         return [gone[-1], sum(gone) / len(gone)]

@@ -135,15 +135,13 @@ class ElasticEncoder(ElasticNetwork):
         """Return the layer's output and its mask, which has fewer tokens where a policy of tokens drops some."""
         epsilon = self.shape.layer_norm_epsilon
 
-        def heads(part: str) -> Tensor:
-            projected = selection.linear(f"{name}attention.{part}", x)
-            count = projected.shape[-1] // self.shape.head_size
-            return projected.view(*x.shape[:2], count, self.shape.head_size).transpose(1, 2)
-
-        parts = heads("query"), heads("key"), heads("value")
+        form = attention_of(layer)
+        parts = [self._heads(selection, f"{name}attention.{part}", x) for part in form.projections]
         bias = self._relative_bias(selection, f"{name}{RELATIVE_BIAS}", x)
         if tokens_of(layer) is None:
-            context = attention_of(layer).mixed(*parts, mask[:, None, None, :], bias).transpose(1, 2).flatten(2)
+            kernel = selection[f"{name}{form.kernel}"] if form.kernel else None
+            context = form.mixed(parts, mask[:, None, None, :], bias, kernel).transpose(1, 2).flatten(2)
+            context = context + selection[f"{name}{form.offset}"] if form.offset else context
         elif bias is not None:
             raise out_of_place(layer)
         else:
@@ -152,6 +150,12 @@ class ElasticEncoder(ElasticNetwork):
         neurons = ACTIVATIONS[self.shape.hidden_activation](selection.linear(f"{name}feed_forward.up", x))
         x = x + selection.linear(f"{name}feed_forward.down", neurons)
         return selection.norm(f"{name}feed_forward.norm", x, epsilon), mask
+
+    def _heads(self, selection: Selection, name: str, x: Tensor) -> Tensor:
+        """Return the projection of ``x`` [B, T, H'] of this name, by heads: [B, A', T, d]."""
+        projected = selection.linear(name, x)
+        count = projected.shape[-1] // self.shape.head_size
+        return projected.view(*x.shape[:2], count, self.shape.head_size).transpose(1, 2)
 
     def _relative_bias(self, selection: Selection, name: str, x: Tensor) -> Tensor | None:
         """Return the bias [1, A', T, T] by the distance of query and key, from a table [buckets, A'] of this name."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autocompress.domain.shape import EncoderShape
-from autocompress.students.dimension import Confidences, CostTerm, Dimension, Feature, Label, always, span
+from autocompress.students.dimension import CostTerm, Dimension, Feature, Label, always, span
+from autocompress.students.exit_policies import ExitScores
 from autocompress.students.linear_forms.low_rank import RANK as NAME
 from autocompress.students.linear_forms.low_rank import is_factored
 from autocompress.students.transformer.configuration import TransformerConfiguration
@@ -34,7 +35,7 @@ def rank_label(values: Sequence[float]) -> str:
 
 
 def further_products(
-    configuration: TransformerConfiguration, shape: EncoderShape, confidences: Confidences | None
+    configuration: TransformerConfiguration, shape: EncoderShape, confidences: ExitScores | None
 ) -> float:
     """Return the number of matrices that are two factors, each times the share of requests that reach its layer."""
     count = 0.0

@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from autocompress.domain.shape import EncoderShape
-from autocompress.students.dimension import Confidences, Dimension, Feature, Label
+from autocompress.students.dimension import Dimension, Feature, Label
+from autocompress.students.exit_policies import ExitScores
 from autocompress.students.token_policies.attention_received import KEEP_TOKENS
 from autocompress.system.errors import InputError
 
@@ -67,7 +68,7 @@ def size_text(values: Sequence[Any]) -> str:
 class Sharing(Dimension):
     """Declares how many neighbouring layers share their weights; a trial has it only if at least two are kept."""
 
-    def numbers(self, configuration: Any, shape: EncoderShape, confidences: Confidences | None) -> list[float]:
+    def numbers(self, configuration: Any, shape: EncoderShape, confidences: ExitScores | None) -> list[float]:
         """Return the share of the kept layers that have no weights of their own."""
         return [1.0 - len(owning_layers(configuration)) / len(configuration.layers)]
 

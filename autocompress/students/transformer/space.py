@@ -13,6 +13,8 @@ from autocompress.students.configuration import Configuration, own_values
 from autocompress.students.registry import dimensions_of
 from autocompress.students.student_space import Choices, StudentSpace
 from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
+from autocompress.students.transformer.convolution import CONVOLUTION
+from autocompress.students.transformer.convolved_layers import with_convolutions
 from autocompress.students.transformer.dimensions import KEPT_LAYERS
 from autocompress.students.transformer.exits import EXITS, exit_after
 from autocompress.students.transformer.sharing import OWN_VALUES, SHARING, group_size, weight_owners
@@ -25,17 +27,18 @@ LAYER_FIELDS = {field.name for field in fields(LayerConfiguration)}
 class TransformerSpace(StudentSpace):
     """The space of the encoder's sub-networks: only kept layers have parameters, and the first is always kept.
 
-    Layers share weights if there are two of them at least; only the lowest of a group has the parameters on which its
-    weights depend.
+    Layers share weights, and the lowest convolve, if there are two of them at least; only the lowest of a group has the
+    parameters on which its weights depend. The last layer and groups of it never convolve.
     """
 
     def __init__(self, shape: EncoderShape, free: AbstractSet[str]) -> None:
         super().__init__(TransformerConfiguration, shape, free)
-        per_layer = [d for d in dimensions_of(STUDENT) if d.per_layer]
+        per_layer = [d for d in dimensions_of(STUDENT) if d.per_layer and d is not CONVOLUTION]
         for dimension in (KEPT_LAYERS, SHARING, EXITS):
             del self._choices[dimension.name]
         depth = range(shape.num_hidden_layers)
         self._exit, self._sharing = EXITS.choice(STUDENT, shape, free), SHARING.choice(STUDENT, shape, free)
+        self._convolutions = CONVOLUTION.choice(STUDENT, shape, free)
         self._keep = [KEPT_LAYERS.choice(STUDENT, shape, free if index else frozenset(), index) for index in depth]
         self._layers = [self.choices_of(per_layer, index) for index in depth]
 
@@ -48,7 +51,8 @@ class TransformerSpace(StudentSpace):
                 size = self._sharing.suggest(trial) if len(layers) == 1 else size
                 owner = layers[-(len(layers) % size)] if len(layers) % size else None
                 layers.append(self._layer(index, trial, owner))
-        values |= {SHARING.name: size, "layers": tuple(layers)}
+        number = min(self._convolutions.suggest(trial), len(layers) - 1) if len(layers) > 1 else 0
+        values |= {SHARING.name: size, "layers": with_convolutions(layers, number - number % size)}
         exit_ = EXITS.suggest(self._exit, trial, tuple(layer.index for layer in layers))
         return TransformerConfiguration(**self._arguments({**values, "exit": exit_}))
 
@@ -61,6 +65,7 @@ class TransformerSpace(StudentSpace):
             raise InputError(f"the teacher has {len(self._layers)} layers, but got a layer with index {max(kept)}")
         if len(kept) > 1:
             self._sharing.record(parameters, group_size(configuration))
+            self._convolutions.record(parameters, CONVOLUTION.number_of(configuration))
         for index, keep in enumerate(self._keep):
             keep.record(parameters, index in kept)
             if index in kept:
@@ -76,7 +81,7 @@ class TransformerSpace(StudentSpace):
         """Return every parameter that a trial of this type may have, except the threshold of exits."""
         yield from super().all_choices()
         yield from self._keep
-        yield self._sharing
+        yield from (self._sharing, self._convolutions)
         for choices in self._layers:
             yield from (choice for _, choice in choices.values())
         yield self._exit

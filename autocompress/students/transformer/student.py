@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from autocompress.domain.shape import EncoderShape
 from autocompress.networks.weights import Arrays
 from autocompress.students.configuration import Configuration
-from autocompress.students.dimension import Confidences
+from autocompress.students.exit_policies import ExitScores
 from autocompress.students.linear_forms import LinearSettings
 from autocompress.students.recipe import Recipe, Shares
 from autocompress.students.registry import dimensions_of
 from autocompress.students.student_type import Matrix, StudentType
 from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
+from autocompress.students.transformer.convolved_layers import with_kernels
 from autocompress.students.transformer.costs import (
     LATENCY_PRIOR,
     latency_terms,
@@ -57,10 +58,11 @@ class TransformerStudent(StudentType):
     def initial(
         self, teacher: Arrays, shape: EncoderShape, configurations: Sequence[Configuration], seed: int
     ) -> tuple[EncoderShape, Arrays]:
-        """Return the teacher's encoder and heads, with untrained heads after the layers that have none."""
+        """Return the teacher's encoder and heads, with untrained heads and kernels for the layers that have none."""
         from autocompress.students.transformer.exit_heads import with_missing_heads
 
-        return with_missing_heads(teacher, shape, seed)
+        shape, arrays = with_missing_heads(teacher, shape, seed)
+        return shape, with_kernels(arrays, shape)
 
     def network(self, shape: EncoderShape, arrays: Arrays) -> ElasticNetwork:
         """Return the elastic encoder."""
@@ -105,7 +107,7 @@ class TransformerStudent(StudentType):
         )
 
     def latency_terms(
-        self, configuration: TransformerConfiguration, shape: EncoderShape, confidences: Confidences | None
+        self, configuration: TransformerConfiguration, shape: EncoderShape, confidences: ExitScores | None
     ) -> Mapping[str, float]:
         """Return the latency terms under the names of ``LATENCY_PRIOR``."""
         return latency_terms(configuration, shape, confidences)

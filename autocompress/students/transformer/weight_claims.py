@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autocompress.domain.shape import RELATIVE_BIAS
 from autocompress.networks.weights import ATTENTION_LINEARS, FEED_FORWARD_LINEARS, LAYER_NORMS
+from autocompress.students.attention_forms import attention_of
 from autocompress.students.linear_forms import LinearSettings
 from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.students.transformer.costs import attention_settings, feed_forward_settings
@@ -34,7 +35,7 @@ def _of_layers(rest: str, configuration: TransformerConfiguration) -> LinearSett
     index, _, name = rest.partition(".")
     module, _, kind = name.rpartition(".")
     layer = next((layer for layer in configuration.layers if str(layer.index) == index), None)
-    if layer is not None and name == RELATIVE_BIAS:
+    if layer is not None and name in (RELATIVE_BIAS, attention_of(layer).kernel, attention_of(layer).offset):
         return FLOAT
     if layer is None or module not in (*ATTENTION_LINEARS, *FEED_FORWARD_LINEARS, *LAYER_NORMS):
         return None

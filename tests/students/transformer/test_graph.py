@@ -167,9 +167,12 @@ def test_exits_are_lazy_branches_and_the_model_is_valid():
     assert inner["else_branch"].count("If") == 1
 
 
-def test_a_regression_has_no_exits():
-    with pytest.raises(InputError, match="at least 2 classes"):
+def test_a_regression_has_no_exits_by_classes_and_classes_none_by_agreement():
+    with pytest.raises(InputError, match="got 1 outputs and confidence"):
         session_of(with_exits(0.9), shape_with(num_outputs=1))
+    agreeing = replace(with_exits(0.9), exit=ExitConfiguration((0, 1), 0.9, "agreement"))
+    with pytest.raises(InputError, match="got 3 outputs and agreement"):
+        session_of(agreeing)
 
 
 def test_a_regression_gives_one_number():

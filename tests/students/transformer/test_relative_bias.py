@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -118,6 +120,8 @@ def test_a_shape_without_the_bias_is_stored_as_before(network: tuple[EncoderShap
     plain = import_encoder(random_model(CONFIGS["bert"]()))[0]
     assert "relative_attention_num_buckets" not in plain.to_json()
     assert EncoderShape.from_json(plain.to_json()) == plain
+    scaled = replace(plain, output_scale=2.5)
+    assert "output_scale" not in plain.to_json() and EncoderShape.from_json(scaled.to_json()) == scaled
 
 
 class _Text:
