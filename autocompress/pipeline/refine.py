@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -12,7 +12,7 @@ from autocompress.distillation.refine import refine
 from autocompress.distillation.student_texts import StudentTexts
 from autocompress.evaluation.cut import cut_weights, source_of
 from autocompress.pipeline.run import Run
-from autocompress.pipeline.selection import HOPE, NEAR_HOPE, to_refine
+from autocompress.pipeline.selection import NEAR_HOPE, hope_by_latency, to_refine
 from autocompress.students import STUDENTS
 from autocompress.students.configuration import configuration_to_json, describe
 from autocompress.study.prepared_files import TEACHER, TRANSFER
@@ -49,10 +49,10 @@ def refine_front(run: Run, planned_s: float) -> None:
     if not run.prepared.has(TRANSFER):
         return
     results = [one for one in run.store.results() if not _gains_nothing(run, one) and not _is_refined(run, one)]
-    deadline = time.monotonic() + planned_s
+    deadline, hope = time.monotonic() + planned_s, hope_by_latency(run.store.results())
     while results:
         count, beside = how_many(deadline - time.monotonic()), shipped_results(run.store)
-        chosen = to_refine(results, run.criteria, count, REACH, beside, partial(_hope, run))
+        chosen = to_refine(results, run.criteria, count, REACH, beside, partial(_hope, run, hope))
         if not chosen:
             return
         refine_points(run, chosen, deadline)
@@ -105,13 +105,13 @@ def _refine_one(run: Run, result: TrialResult, budget_s: float) -> TrialResult:
     return refined
 
 
-def _hope(run: Run, result: TrialResult) -> float:
+def _hope(run: Run, of_students: Callable[[TrialResult], float], result: TrialResult) -> float:
     """Return the share of its distance to the teacher that refining a result is hoped to close.
 
     It is small for what is cut from the teacher itself, but not for what is cut from a smaller origin.
     """
     from_teacher = run.prepared.teaches_itself and source_of(run.prepared, result.configuration) == TEACHER
-    return NEAR_HOPE if from_teacher else HOPE
+    return NEAR_HOPE if from_teacher else of_students(result)
 
 
 def _gains_nothing(run: Run, result: TrialResult) -> bool:

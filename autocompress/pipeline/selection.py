@@ -21,9 +21,10 @@ from objectives.latency import LATENCY
 from objectives.objective import Objective
 
 Array = NDArray[np.float64]
-HOPE, NEAR_HOPE = 0.5, 0.1
-"""Share of the distance to the teacher's quality that a training of its own is hoped to close, for a model cut from a
-super-network, and for one from the teacher itself, where reconstruction has left little to gain."""
+HOPE, MOST_HOPE, NEAR_HOPE = 0.5, 0.8, 0.1
+"""Share of the distance to the teacher's quality that a training of its own is hoped to close: for the fastest model
+cut from a super-network, for the slowest, and for one cut from the teacher itself, where reconstruction has left little
+to gain."""
 MARGIN = 0.1
 """How far beyond the worst point hypervolume is counted, relative to the range of the points."""
 FAST_SHARE = 0.25
@@ -91,6 +92,24 @@ def to_refine(
     missing = np.maximum(criteria.teacher_quality - np.array(list(map(criteria.quality, near))), 0.0)
     hoped[:, column] -= np.array(list(map(hope_of, near))) * missing
     return [near[row] for row in _adding_most(hoped, measured, [], count, column)]
+
+
+def hope_by_latency(results: Sequence[TrialResult]) -> Callable[[TrialResult], float]:
+    """Return what is hoped of models cut from a super-network, from the range of the latencies of ``results``.
+
+    The slower a model is, the more rarely a super-network trains it, and the more it has to gain: the hope rises from
+    ``HOPE`` to ``MOST_HOPE`` with the logarithm of the latency.
+    """
+    latencies = [LATENCY.value(result.figures) for result in results if result.figures] or [1.0]
+    low, high = (np.log(bound) for bound in (min(latencies), max(latencies)))
+
+    def hope(result: TrialResult) -> float:
+        if result.figures is None or high == low:
+            return HOPE
+        share = (np.log(LATENCY.value(result.figures)) - low) / (high - low)
+        return float(HOPE + (MOST_HOPE - HOPE) * np.clip(share, 0.0, 1.0))
+
+    return hope
 
 
 def finalists(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from autocompress.domain.figures import Figures, Latency, Quality
 from autocompress.domain.problem import Constraints, Problem
-from autocompress.pipeline.selection import Criteria, finalists, to_refine
+from autocompress.pipeline.selection import HOPE, MOST_HOPE, Criteria, finalists, hope_by_latency, to_refine
 from autocompress.students.bilstm.configuration import BiLSTMConfiguration
 from autocompress.study.results import TrialResult
 from autocompress.system.errors import InputError
@@ -198,3 +198,14 @@ def test_the_place_of_the_quality_among_the_objectives_does_not_matter(rows, cou
 def test_one_objective_must_be_a_quality(objectives):
     with pytest.raises(InputError, match="exactly one objective must be a quality"):
         Criteria(objectives, (), 0.9)
+
+
+def test_most_is_hoped_of_slow_models_which_a_super_network_trains_rarely():
+    results = [result(0, 0.8, 0.1), result(1, 0.8, 1.0), result(2, 0.8, 10.0)]
+    hope = hope_by_latency(results)
+    assert [hope(each) for each in results] == pytest.approx([HOPE, (HOPE + MOST_HOPE) / 2, MOST_HOPE])
+    assert hope(result(3, 0.8, 0.01)) == HOPE and hope(result(4, 0.8, 99.0)) == MOST_HOPE
+    assert hope_by_latency([])(results[0]) == hope_by_latency(results[:1])(results[0]) == HOPE
+    equally_good = [result(number, 0.8, 10.0 ** (number - 1)) for number in range(3)]
+    chosen = to_refine(equally_good, by(), 3, reach=0.2, hope_of=hope)
+    assert len(chosen) == 3 and len(to_refine(equally_good, by(), 3, reach=0.2)) == 1
