@@ -49,12 +49,17 @@ def main() -> None:
     print(HEADER)
     for name in sys.argv[1:]:
         comparison = json.loads(Path(name).read_text(encoding="utf-8"))
-        for goal in GOALS.get(comparison["study"].split("-")[0], OF_OTHERS):
-            for line in rows(comparison, goal):
-                print(line)
+        for line in rows(comparison):
+            print(line)
 
 
-def rows(comparison: dict[str, Any], goal: Goal) -> list[str]:
+def rows(comparison: dict[str, Any]) -> list[str]:
+    """Return the lines of a task: for each of its goals the points that lose as little as it allows, and the goal."""
+    goals = GOALS.get(comparison["study"].split("-")[0], OF_OTHERS)
+    return [line for goal in goals for line in _rows(comparison, goal)]
+
+
+def _rows(comparison: dict[str, Any], goal: Goal) -> list[str]:
     """Format the points that lose as little as the goal allows, fastest first, and the goal."""
     models = {model["name"]: model for model in comparison["models"]}
     sizes = [models[name]["size_bytes"] for name in ("onnxruntime-fp32", "onnxruntime-int8")]
@@ -67,7 +72,7 @@ def rows(comparison: dict[str, Any], goal: Goal) -> list[str]:
         low, high = (0.0 - 100 * bound for bound in reversed(model["difference_to_teacher"]["interval"]))
         met = all(ratio >= mark for ratio, mark in zip(reached, goal.ratios, strict=True))
         cells = [task, f"{model['name']}: {model['note']}", f"{_loss(model):.2f} ({low:.2f} to {high:.2f})"]
-        cells += [*(f"{ratio:.3g}x" for ratio in reached), "met" if met else "not met"]
+        cells += [*(f"{ratio:.3g}x" for ratio in reached), "all met" if met else "not all"]
         lines.append("| " + " | ".join(cells) + " |")
     marks = " | ".join(f"{mark:g}x" if mark else "-" for mark in goal.ratios)
     return [*lines, f"| {task} | goal | at most {goal.loss:g} | {marks} | |"]

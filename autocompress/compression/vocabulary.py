@@ -77,6 +77,12 @@ def similar_tokens(
 
     Similarity is the cosine of the word ``vectors`` [V, E], centred. Special tokens, which come first in ``order``, are
     compared with nothing. A token without one of at least ``LEAST_SIMILARITY`` gets ``unknown_id``.
+
+    Tokens 1 and 2 point one way, token 3 the other; 0 is unknown and special:
+
+    >>> vectors = np.array([[0.0, 0.0], [1.0, 0.1], [0.9, 0.1], [-2.0, 0.0]], np.float32)
+    >>> similar_tokens(vectors, np.array([0, 1, 2, 3], np.int32), special_ids=[0], unknown_id=0).tolist()
+    [0, 0, 1, 0]
     """
     centred = vectors - vectors.mean(0)
     norms = np.linalg.norm(centred, axis=1, keepdims=True)

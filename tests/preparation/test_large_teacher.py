@@ -201,7 +201,7 @@ def test_refining_the_student_checkpoint_itself_has_something_to_gain(prepared: 
         run: Any = SimpleNamespace(prepared=one)
         poor, good = (TrialResult(0, 0, whole, make_figures(quality)) for quality in (0.3, one.teacher_quality))
         assert _gains_nothing(run, poor) is not gains and _gains_nothing(run, good)
-        assert _hope(run, poor) == hope
+        assert _hope(run, lambda result: HOPE, poor) == hope
 
 
 def test_the_time_to_fine_tune_is_shared_by_size(

@@ -82,7 +82,7 @@ def test_the_shape_of_a_regression_knows_the_spread_of_its_outputs_and_layers_ha
         scores = ((row["text"], 20.5 + 50 * (row["label"] == "positive") + i / 7) for i, row in enumerate(rows))
         paths[name].write_text("text,label\n" + "".join(f"{text},{score}\n" for text, score in scores))
     problem = Problem(tiny_checkpoint, DataSource(**{name: str(path) for name, path in paths.items()}))
-    prepared, inputs = Prepared(tmp_path / "study"), load_inputs(problem)
+    prepared, inputs = Prepared(tmp_path / "study"), load_inputs(problem).origin
     assert inputs.data.task.kind == "regression"
     save_data(prepared, inputs, problem)
     prepare_teacher(prepared, inputs, problem, 1.0, 1.0, lambda event: None)
