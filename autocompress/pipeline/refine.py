@@ -92,7 +92,7 @@ def _refine_one(run: Run, result: TrialResult, budget_s: float) -> TrialResult:
     prepared, configuration = run.prepared, result.configuration
     folder, evaluator = run.store.trial_folder(result.trial) / REFINED, replace(run.evaluator, stage="refine")
     arrays, shape = cut_weights(prepared, configuration)
-    near = source_of(prepared, configuration) == TEACHER
+    near = source_of(prepared, configuration) != configuration.student
     recipe = NEAR_TEACHER if near else STUDENTS[configuration.student].alone
     training = training_settings(recipe, budget_s, prepared.transfer, run.problem.seed)
     kind = prepared.data.task.definition
@@ -115,7 +115,7 @@ def _hope(run: Run, result: TrialResult) -> float:
 def _gains_nothing(run: Run, result: TrialResult) -> bool:
     """Return whether refining gains nothing: for cuts of the teacher with unchanged layers or almost its quality."""
     configuration = result.configuration
-    if result.figures is None or source_of(run.prepared, configuration) != TEACHER:
+    if result.figures is None or source_of(run.prepared, configuration) == configuration.student:
         return False
     as_good = result.figures.validation.estimate >= run.prepared.teacher_quality - HARDLY_LOST
     return as_good or STUDENTS[configuration.student].keeps_teacher_layers(configuration, run.prepared.teacher_shape)
