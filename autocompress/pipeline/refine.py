@@ -91,7 +91,7 @@ def _refine_one(run: Run, result: TrialResult, budget_s: float) -> TrialResult:
     prepared, configuration = run.prepared, result.configuration
     folder, evaluator = run.store.trial_folder(result.trial) / REFINED, replace(run.evaluator, stage="refine")
     arrays, shape = cut_weights(prepared, configuration)
-    near = source_of(prepared, configuration) == TEACHER
+    near = source_of(prepared, configuration) != configuration.student
     recipe = NEAR_TEACHER if near else STUDENTS[configuration.student].alone
     training = training_settings(recipe, budget_s, prepared.transfer, run.problem.seed)
     settings = distillation_settings(recipe, training, prepared.data.task.definition, prepared.transfer)
@@ -120,7 +120,7 @@ def _gains_nothing(run: Run, result: TrialResult) -> bool:
     Where the origin is the teacher, that is also true of cuts with unchanged layers.
     """
     configuration, prepared = result.configuration, run.prepared
-    if result.figures is None or source_of(prepared, configuration) != TEACHER:
+    if result.figures is None or source_of(prepared, configuration) == configuration.student:
         return False
     as_good = result.figures.validation.estimate >= prepared.teacher_quality - HARDLY_LOST
     kind = STUDENTS[configuration.student]

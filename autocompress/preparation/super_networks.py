@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from autocompress.distillation.recipes import training_settings
 from autocompress.domain.problem import Problem
 from autocompress.evaluation.cut import source_of
+from autocompress.preparation.narrow_teachers import prepare_narrow_teachers
 from autocompress.preparation.student_training import StudentTraining, covering_configurations
 from autocompress.preparation.training_time import COPIES, augmented_rows, shares_of_the_rest, time_shares
 from autocompress.preparation.transfer_set import prepare_transfer
 from autocompress.students import STUDENTS
 from autocompress.study.prepared import Prepared
-from autocompress.study.prepared_files import TEACHER, TRANSFER, write_source
+from autocompress.study.prepared_files import TRANSFER, write_source
 from autocompress.study.reuse import remember, reuse, training_state
 from autocompress.system.attempts import attempt
 from autocompress.system.events import Event, Listener
@@ -21,6 +22,8 @@ from search_spaces import SearchSpace
 
 LABELLING_SHARE = 0.5
 """Labelling ends after this share of the time, so that the rest is for training."""
+NARROW_SHARE = 0.15
+"""Share of the rest that narrow teachers may take."""
 LONG_S, SHORT_PROBE_PARTS = 60.0, 8
 """In a phase of at most ``LONG_S`` the probe of a student's speed has an eighth of the batch size."""
 
@@ -28,7 +31,7 @@ LONG_S, SHORT_PROBE_PARTS = 60.0, 8
 def prepare_super_networks(
     prepared: Prepared, space: SearchSpace, problem: Problem, budget_s: float, listener: Listener
 ) -> None:
-    """Leave the transfer set and the super-networks of the space on disk, within ``budget_s`` seconds.
+    """Leave the transfer set, narrow teachers and the super-networks of the space on disk, in ``budget_s`` seconds.
 
     What is there already, or can be taken over from another study, is not made again. What fails is told and left out;
     trials that would be cut from it are then not proposed.
@@ -46,6 +49,10 @@ def prepare_super_networks(
             _label_texts(prepared, problem, rates, shares, deadline, listener)
     if not prepared.has(TRANSFER):
         return
+    narrow_s = NARROW_SHARE * max(deadline - time.monotonic(), 0.0)
+    prepare_narrow_teachers(
+        prepared, space, problem, narrow_s, lambda source: _is_there(prepared, source, problem, listener), listener
+    )
     able = shares_of_the_rest(list(missing), shares, rates, len(prepared.data.train), deadline - time.monotonic())
     for student in missing:
         if student not in able:
@@ -58,7 +65,7 @@ def prepare_super_networks(
 
 def _students(prepared: Prepared, space: SearchSpace) -> set[str]:
     """Return the student types of the space whose configurations are not all cut from the teacher itself."""
-    return {source_of(prepared, configuration) for configuration in covering_configurations(space)} - {TEACHER}
+    return {source_of(prepared, configuration) for configuration in covering_configurations(space)} & set(STUDENTS)
 
 
 def _is_there(prepared: Prepared, source: str, problem: Problem, listener: Listener) -> bool:

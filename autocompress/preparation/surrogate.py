@@ -12,13 +12,14 @@ from autocompress.distillation.batches import head_logits, tensor_batch
 from autocompress.domain.problem import Problem
 from autocompress.evaluation.cut import source_of
 from autocompress.preparation.exit_sweep import cheapest, sweep
+from autocompress.preparation.narrow_teachers import narrow_sizes
 from autocompress.students import STUDENTS
 from autocompress.students.cutting import cut
 from autocompress.students.exit_policies import EXIT_POLICIES, ExitScores
 from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
 from autocompress.students.transformer.exits import policies_of
 from autocompress.study.prepared import Prepared
-from autocompress.study.prepared_files import TEACHER
+from autocompress.study.prepared_files import TEACHER, narrow_teacher
 from autocompress.tasks.metrics import metric_of
 from autocompress.trials.surrogate import Origins, Region, Surrogate
 from search_spaces import SearchSpace
@@ -44,7 +45,8 @@ def surrogate_of(problem: Problem, prepared: Prepared, space: SearchSpace) -> Su
         if prepared.has(TransformerConfiguration.student):
             confidences[TransformerConfiguration.student] = exit_confidences(prepared, batch_size)
         if prepared.layer_heads.arrays:
-            confidences[TEACHER] = ExitScores(layer_outputs(prepared), batch_size, prepared.teacher_shape.output_scale)
+            scores = ExitScores(layer_outputs(prepared), batch_size, prepared.teacher_shape.output_scale)
+            confidences |= dict.fromkeys((TEACHER, *map(narrow_teacher, narrow_sizes(prepared, space))), scores)
     origins = Origins(partial(source_of, prepared), confidences, prepared.has)
     requests = len(prepared.data.validation) // batch_size
     return Surrogate(space, region, origins, requests, exit_designs(prepared, batch_size))

@@ -1,6 +1,7 @@
 """Writes and reads the files in a study's ``prepared`` folder.
 
-A source is the teacher, the transfer set, or a student type's super-network under the type's name. Functions that read
+A source is the teacher, the teacher at a smaller hidden size (``teacher_192``), the transfer set, or a student type's
+super-network under the type's name. Functions that read
 raise StudyError if a file is absent or damaged; those that write raise StorageError if that fails.
 """
 
@@ -23,6 +24,15 @@ from autocompress.tasks.encoding import EncodedSplit
 
 TEACHER, TRANSFER, CHECKPOINT = "teacher", "transfer", "checkpoint"
 GRAMS, HEADS, OUTPUTS = "grams.safetensors", "heads.safetensors", "outputs.safetensors"
+
+
+def narrow_teacher(hidden_size: int) -> str:
+    """Return the name of the source of the teacher at a smaller hidden size.
+
+    >>> narrow_teacher(192)
+    'teacher_192'
+    """
+    return f"{TEACHER}_{hidden_size}"
 
 
 def weights_file(source: str) -> str:

@@ -1,5 +1,8 @@
 """What a search prepares agrees with the teacher: its labels, its exits and what is cut from it."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -8,13 +11,16 @@ from autocompress.evaluation.compile import Compiled, serialise
 from autocompress.evaluation.cut import cut_weights, source_of
 from autocompress.preparation import labelling
 from autocompress.preparation.labelling import teacher_outputs
-from autocompress.preparation.surrogate import exit_confidences, exit_designs, layer_outputs
+from autocompress.preparation.narrow_teachers import narrow_sizes, prepare_narrow_teachers
+from autocompress.preparation.surrogate import exit_confidences, exit_designs, layer_outputs, surrogate_of
 from autocompress.students.configuration import configuration_digest
 from autocompress.students.exit_policies import EXIT_POLICIES
 from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
 from autocompress.study.prepared import Prepared
 from autocompress.study.prepared_files import TEACHER
-from autocompress.tasks.metrics import unexplained
+from autocompress.study.reuse import damaged
+from autocompress.tasks.metrics import metric_of, unexplained
+from search_spaces import SEARCH_SPACES
 
 pytestmark = pytest.mark.usefixtures("short_searches")
 
@@ -77,3 +83,28 @@ def test_exit_designs_are_measured_after_the_spaces_own(study: autocompress.Stud
     assert designs and all(source_of(prepared, design) == TEACHER for design in designs)
     measured = {result.digest for result in study.store.results()}
     assert {configuration_digest(design) for design in designs[:1]} <= measured
+
+
+def test_narrow_sub_networks_are_cut_from_the_teacher_at_that_size(study: autocompress.Study, tmp_path: Path):
+    shutil.copytree(study.folder, tmp_path / "study")
+    prepared, notes, problem = Prepared(tmp_path / "study"), [], study.store.problem
+    shape, validation = prepared.teacher_shape, prepared.data.validation
+    space = SEARCH_SPACES["joint"](shape)
+    narrow = TransformerConfiguration.uniform(shape, hidden_size=32)
+    assert narrow_sizes(prepared, space) == (32,) and narrow_sizes(prepared, SEARCH_SPACES["precision"](shape)) == ()
+    prepare_narrow_teachers(prepared, space, problem, 1.0, prepared.has, notes.append)
+    assert source_of(prepared, narrow) == "transformer" and not notes
+    prepare_narrow_teachers(prepared, space, problem, 100.0, prepared.has, notes.append)
+    assert "hidden size of 32" in notes[0].message and damaged(prepared) == {}
+    lower = TransformerConfiguration.uniform(shape, hidden_size=32, layers=(0,), num_attention_heads=2)
+    with_exit = TransformerConfiguration.uniform(shape, hidden_size=32, exit=ExitConfiguration((0,), 0.5))
+    for configuration in (narrow, lower, with_exit):
+        assert source_of(prepared, configuration) == "teacher_32"
+        arrays, _ = cut_weights(prepared, configuration)
+        found = Compiled(prepared, serialise(prepared, arrays, shape, configuration)).outputs(validation)
+        assert metric_of(prepared.data.task, found, validation.labels) > prepared.teacher_quality - 0.1
+    upper = TransformerConfiguration.uniform(shape, hidden_size=32, layers=(1,))
+    assert source_of(prepared, upper) == "transformer"
+    surrogate_of(problem, prepared, space)
+    prepare_narrow_teachers(prepared, space, problem, 100.0, prepared.has, notes.append)
+    assert len(notes) == 1

@@ -15,6 +15,7 @@ from autocompress.domain.shape import RELATIVE_BIAS
 from autocompress.networks.relative_positions import pair_buckets
 from autocompress.networks.weights import layer_indices
 from autocompress.students.attention_forms import attention_of
+from autocompress.students.attention_forms.form import PROJECTIONS
 from autocompress.students.elastic import ElasticNetwork, Selection, masked_mean
 from autocompress.students.token_policies import out_of_place, tokens_of
 from autocompress.students.transformer.configuration import LayerConfiguration, TransformerConfiguration
@@ -74,7 +75,7 @@ class ElasticEncoder(ElasticNetwork):
             input_ids = token_map[input_ids]
         selection = self._select(configuration, fake_quantize)
         mask = attention_mask.bool()
-        x = embeddings = self._embed(selection, input_ids, token_type_ids)
+        x = embeddings = self.embedded(selection, input_ids, token_type_ids)
         layers = {} if configuration is None else {layer.index: layer for layer in configuration.layers}
         owners = {} if configuration is None else weight_owners(configuration)
         logits, hidden = {}, []
@@ -117,17 +118,34 @@ class ElasticEncoder(ElasticNetwork):
     def _slices(self, weights: Mapping[str, Tensor], configuration: Any) -> dict[str, Tensor]:
         return slice_transformer(weights, self.shape, configuration)
 
-    def _embed(self, selection: Selection, input_ids: Tensor, token_type_ids: Tensor | None) -> Tensor:
+    def embedded(self, selection: Selection, input_ids: Tensor, token_type_ids: Tensor | None) -> Tensor:
+        """Return the input [B, T, H'] of the first layer."""
+        x = self.summed_embeddings(selection, input_ids, token_type_ids)
+        x = selection.norm("embeddings.norm", x, self.shape.layer_norm_epsilon)
+        return selection.linear("embeddings.projection", x) if "embeddings.projection.weight" in selection else x
+
+    def summed_embeddings(self, selection: Selection, input_ids: Tensor, token_type_ids: Tensor | None) -> Tensor:
+        """Return the sum [B, T, E] of the embeddings of words, positions and token types, before the norm."""
         positions = torch.arange(input_ids.shape[1], device=input_ids.device)
         x = selection.rows("embeddings.word", input_ids) + selection.rows("embeddings.position", positions)
         if "embeddings.token_type" in selection:
             table = selection["embeddings.token_type"]
             single = token_type_ids is None or len(table) == 1
             x = x + (table[0] if single else F.embedding(token_type_ids, table))  # type: ignore[arg-type]
-        x = selection.norm("embeddings.norm", x, self.shape.layer_norm_epsilon)
-        if "embeddings.projection.weight" in selection:
-            x = selection.linear("embeddings.projection", x)
         return x
+
+    def part_features(self, selection: Selection, name: str, part: str, x: Tensor) -> Tensor:
+        """Return the contexts or neurons [B, T, I] of hidden states [B, T, H] without padding.
+
+        ``name`` begins the names of a layer that has all of the teacher's attention; ``part`` is ``attention`` or
+        ``feed_forward``.
+        """
+        if part == "feed_forward":
+            return ACTIVATIONS[self.shape.hidden_activation](selection.linear(f"{name}feed_forward.up", x))
+        parts = [self._heads(selection, f"{name}attention.{one}", x) for one in PROJECTIONS]
+        mask = torch.ones(len(x), 1, 1, x.shape[1], dtype=torch.bool, device=x.device)
+        bias = self._relative_bias(selection, f"{name}{RELATIVE_BIAS}", x)
+        return attention_of(None).mixed(parts, mask, bias, None).transpose(1, 2).flatten(2)
 
     def _layer(
         self, selection: Selection, name: str, x: Tensor, mask: Tensor, layer: LayerConfiguration | None
