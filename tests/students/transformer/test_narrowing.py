@@ -12,6 +12,7 @@ from tiny_models import CONFIGS, random_batch, random_model
 from autocompress.artifact.blocks import GraphInputs
 from autocompress.artifact.session import Session
 from autocompress.compression import projection
+from autocompress.compression.vocabulary import Vocabulary
 from autocompress.domain.shape import EncoderShape
 from autocompress.networks.families.import_encoder import import_encoder
 from autocompress.networks.weights import Arrays
@@ -115,7 +116,7 @@ def test_narrow_weights_are_cut_and_compiled_like_any_others(family: str) -> Non
         shape, 32, hidden_size=16, num_attention_heads=2, intermediate_size=24, layers=(0, 1)
     )
     small, batch = cut(narrow, shape, configuration), random_batch(60, lengths=(9, 4, 12, 1))
-    inputs = GraphInputs(True, np.arange(60, dtype=np.int32), 1, 20)
+    inputs = GraphInputs(True, Vocabulary(np.arange(60, dtype=np.int32), 1), 20)
     session = Session(emit(small, configuration, shape, inputs).SerializeToString())
     feeds = {name: batch[name].numpy() for name in session.input_names}
     given = {name: batch[name] for name in session.input_names}
