@@ -53,6 +53,8 @@ class StudentType(ABC):
     recipe: ClassVar[Recipe]
     alone: ClassVar[Recipe]
     shares: ClassVar[Shares]
+    reads_word_states: ClassVar[bool] = False
+    """Whether the type starts from the teacher's hidden states of single words too, which take seconds to compute."""
 
     def __init__(self) -> None:
         missing = [name for name in StudentType.__annotations__ if not hasattr(self, name)]

@@ -193,13 +193,11 @@ class Prepared:
     def start(self, student: str) -> tuple[Arrays, EncoderShape]:
         """Return what a student type's super-network starts from, and the shape of the model that students start from.
 
-        That is its weights with the heads after its layers, or, for types that are not cut from it, its weights with
-        its states of single words.
+        That is its weights with the heads after its layers, and, for types that read them, its states of single words.
         """
         arrays, shape = self.source(TEACHER)
-        if STUDENTS[student].from_teacher:
-            return arrays | self.layer_heads.arrays, shape
-        return {**arrays, WORD_STATES: self.word_states}, shape
+        states = {WORD_STATES: self.word_states} if STUDENTS[student].reads_word_states else {}
+        return arrays | self.layer_heads.arrays | states, shape
 
     def __getstate__(self) -> dict[str, object]:
         return {"study_folder": self.study_folder, "only_labels": self.only_labels}

@@ -33,6 +33,7 @@ class AlignmentStudent(PooledStudent):
     configuration = AlignmentConfiguration
     recipe = alone = Recipe(3e-3, 128, 12.0, mask_share=0.0, sub_networks=1)
     shares = Shares(0.1, 0.9)
+    reads_word_states = True
     latency_prior = LATENCY_PRIOR
 
     def suits(self, *, pair: bool) -> bool:
