@@ -40,11 +40,12 @@ class Vocabulary:
         array([0, 3, 3, 3])
         """
         stands = np.full(len(self.order), self.unknown_id, np.int64)
-        kept = self.order[:size]
-        stands[kept] = kept
         if self.similar is not None:
-            for token in self.order[size:]:
-                stands[token] = stands[self.similar[token]]
+            stands[:] = self.similar
+        ends = np.append(self.order[:size], self.unknown_id)
+        stands[ends] = ends
+        while not np.array_equal(farther := stands[stands], stands):
+            stands = farther
         return stands
 
 
@@ -84,11 +85,10 @@ def similar_tokens(
     >>> similar_tokens(vectors, np.array([0, 1, 2, 3], np.int32), special_ids=[0], unknown_id=0).tolist()
     [0, 0, 1, 0]
     """
-    centred = vectors - vectors.mean(0)
+    compared = order[len(set(special_ids)) : MOST_COMPARED]
+    centred = vectors[compared] - vectors.mean(0)
     norms = np.linalg.norm(centred, axis=1, keepdims=True)
-    begin = sum(token in set(special_ids) for token in order.tolist())
-    compared = order[begin:MOST_COMPARED]
-    directions = (centred / np.where(norms == 0, 1, norms))[compared].astype(np.float32)
+    directions = (centred / np.where(norms == 0, 1, norms)).astype(np.float32)
     similar = np.full(len(order), unknown_id, np.int32)
     for start in range(0, len(compared), BLOCK):
         block = directions[start : start + BLOCK]

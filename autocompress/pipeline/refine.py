@@ -48,8 +48,9 @@ def refine_front(run: Run, planned_s: float) -> None:
     """Refine promising configurations in rounds while there is time; a shallow student takes less than planned."""
     if not run.prepared.has(TRANSFER):
         return
-    results = [one for one in run.store.results() if not _gains_nothing(run, one) and not _is_refined(run, one)]
-    deadline, hope = time.monotonic() + planned_s, hope_by_latency(run.store.results())
+    measured = run.store.results()
+    results = [one for one in measured if not _gains_nothing(run, one) and not _is_refined(run, one)]
+    deadline, hope = time.monotonic() + planned_s, hope_by_latency(measured)
     while results:
         count, beside = how_many(deadline - time.monotonic()), shipped_results(run.store)
         chosen = to_refine(results, run.criteria, count, REACH, beside, partial(_hope, run, hope))

@@ -16,7 +16,7 @@ from autocompress.students.token_policies.attention_received import KEEP_TOKENS
 from autocompress.system.errors import InputError
 
 WIDTH = 9
-"""Tokens that a kernel reads; wider ones than 5 take next to no time and come nearer to the teacher."""
+"""Tokens that a kernel reads."""
 
 
 def convolutions(configuration: Any) -> int:
