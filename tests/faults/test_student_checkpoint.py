@@ -21,6 +21,7 @@ from autocompress.measurement.protocol import LatencyProtocol
 from autocompress.pipeline.repair import repair
 from autocompress.report.serving import serving_example
 from autocompress.report.verify import verify_export
+from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.study.prepared import Prepared
 from autocompress.study.prepared_files import CHECKPOINT, TEACHER, TRANSFER
 from autocompress.study.store import StudyStore
@@ -76,7 +77,8 @@ def test_students_of_another_checkpoint_are_found_beside_the_teachers_baselines(
     assert summary.teacher_quality == pytest.approx(prepared.large_teacher.teacher_quality) == 1.0
     assert prepared.has(TRANSFER) and not prepared.large_teacher.has(TRANSFER)
     first = study.store.result(0)
-    assert first is not None and first.configuration.hidden_size == 48, "what is cut is the student checkpoint"  # type: ignore[union-attr]
+    assert first is not None and isinstance(first.configuration, TransformerConfiguration)
+    assert first.configuration.hidden_size == 48, "what is cut is the student checkpoint"
     assert set(summary.front[0].speedup) == set(BASELINES)
 
 

@@ -51,8 +51,7 @@ class AlignmentEmitter:
         graph, kept, bits = self.graph, self.configuration.vocabulary_size, self.configuration.embedding_bits
         self._add_roles()
         x = word_embeddings(graph, self.arrays["embeddings.word"], self.inputs, kept, bits)
-        x, width = self._linear(x, "project"), self.configuration.hidden_size
-        x = compared = self.encoder.emitted(graph, x, self.arrays, self.settings, self.pooling, width)
+        x = compared = self.encoder.emitted(self, self.linear(x, "project"))
         for layer in range(self.configuration.num_layers):
             x = x if layer == 0 else graph.op("Add", x, compared)
             compared = self._compared(x, f"align.{layer}")
@@ -71,14 +70,14 @@ class AlignmentEmitter:
     def _compared(self, x: str, name: str) -> str:
         """Add the comparison of each token with the other text, ``[batch, T, width]``; none is below 0."""
         graph = self.graph
-        asked = self._linear(x, f"{name}.query")
+        asked = self.linear(x, f"{name}.query")
         scale = graph.constant(np.array(self.configuration.hidden_size**-0.5, np.float32))
         scores = graph.op("MatMul", graph.op("Mul", asked, scale), graph.op("Transpose", asked, perm=[0, 2, 1]))
         found = graph.op("MatMul", graph.op("Softmax", graph.op("Add", scores, self.bias), axis=-1), x)
         apart = graph.op("Abs", graph.op("Sub", x, found))
         both = graph.op("Concat", x, found, apart, graph.op("Mul", x, found), axis=-1)
-        compared = graph.op("Relu", self._linear(both, f"{name}.compare"))
-        return graph.op("Relu", self._linear(compared, f"{name}.merge"))
+        compared = graph.op("Relu", self.linear(both, f"{name}.compare"))
+        return graph.op("Relu", self.linear(compared, f"{name}.merge"))
 
     def _pooled(self, x: str) -> str:
         """Add what the head reads of ``x [batch, T, width]``, which is nowhere below 0: ``[batch, 8 * width]``."""
@@ -95,6 +94,7 @@ class AlignmentEmitter:
         features = graph.op("Concat", first, second, apart, graph.op("Mul", first, second), axis=-1)
         return graph.op("Squeeze", features, graph.integers(1))
 
-    def _linear(self, x: str, name: str) -> str:
+    def linear(self, x: str, name: str) -> str:
+        """Add the linear layer of this name on ``x [.., in]``."""
         weight, bias = self.arrays[f"{name}.weight"], self.arrays[f"{name}.bias"]
         return form_of(self.settings).emitted(self.graph, x, [weight], bias, self.settings)

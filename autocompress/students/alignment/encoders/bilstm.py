@@ -18,9 +18,7 @@ from autocompress.students.student_type import Matrix
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from autocompress.artifact.blocks import Pooling
-    from autocompress.artifact.graph import GraphBuilder
-    from autocompress.compression.quantization import Floats
+    from autocompress.students.alignment.graph import AlignmentEmitter
     from autocompress.students.elastic import Selection
 
 LAYER = "lstm.0"
@@ -54,24 +52,17 @@ class BiLSTMEncoder(Encoder):
 
         return x + torch.stack(both_directions(selection, LAYER, x, mask), -1).flatten(-2)
 
-    def emitted(
-        self,
-        graph: GraphBuilder,
-        x: str,
-        arrays: Mapping[str, Floats],
-        settings: LinearSettings,
-        pooling: Pooling,
-        width: int,
-    ) -> str:
+    def emitted(self, emitter: AlignmentEmitter, x: str) -> str:
         """Add what ``encoded`` computes to a graph."""
         from onnx import TensorProto
 
         from autocompress.students.bilstm.graph import lstm
 
-        counts = graph.op("Reshape", pooling.counts, graph.integers(-1))
+        graph, width = emitter.graph, emitter.configuration.hidden_size
+        counts = graph.op("Reshape", emitter.pooling.counts, graph.integers(-1))
         lengths = graph.op("Cast", counts, to=TensorProto.INT32)
         first = graph.op("Transpose", x, perm=[1, 0, 2])
-        both = lstm(graph, first, lengths, arrays, LAYER, settings)
+        both = lstm(graph, first, lengths, emitter.arrays, LAYER, emitter.settings)
         interleaved = graph.op("Transpose", both, perm=[2, 0, 3, 1])
         return graph.op("Add", x, graph.op("Reshape", interleaved, graph.integers(0, 0, width)))
 

@@ -10,7 +10,7 @@ import numpy as np
 from autocompress.networks.weights import Arrays
 from autocompress.students.alignment.encoders.encoder import Encoder
 from autocompress.students.cutting import Array
-from autocompress.students.linear_forms import LinearSettings, form_of
+from autocompress.students.linear_forms import LinearSettings
 from autocompress.students.pooled.costs import KILO
 from autocompress.students.pooled.cut import leading_blocks
 from autocompress.students.student_type import Matrix
@@ -18,9 +18,7 @@ from autocompress.students.student_type import Matrix
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from autocompress.artifact.blocks import Pooling
-    from autocompress.artifact.graph import GraphBuilder
-    from autocompress.compression.quantization import Floats
+    from autocompress.students.alignment.graph import AlignmentEmitter
     from autocompress.students.elastic import Selection
 
 KERNEL = 3
@@ -51,21 +49,13 @@ class CNNEncoder(Encoder):
 
         return x + F.relu(selection.linear("conv", windows(x, KERNEL)))
 
-    def emitted(
-        self,
-        graph: GraphBuilder,
-        x: str,
-        arrays: Mapping[str, Floats],
-        settings: LinearSettings,
-        pooling: Pooling,
-        width: int,
-    ) -> str:
+    def emitted(self, emitter: AlignmentEmitter, x: str) -> str:
         """Add what ``encoded`` computes to a graph."""
         from autocompress.students.cnn.graph import windows
 
-        seen = windows(graph, pooling.zeroed(graph, x), KERNEL)
-        convolved = form_of(settings).emitted(graph, seen, [arrays["conv.weight"]], arrays["conv.bias"], settings)
-        return graph.op("Add", x, graph.op("Relu", convolved))
+        graph = emitter.graph
+        seen = windows(graph, emitter.pooling.zeroed(graph, x), KERNEL)
+        return graph.op("Add", x, graph.op("Relu", emitter.linear(seen, "conv")))
 
     def matrices(self, width: int, settings: LinearSettings) -> Iterable[Matrix]:
         """Return the matrix of the convolution."""

@@ -15,9 +15,7 @@ from autocompress.students.student_type import Matrix
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from autocompress.artifact.blocks import Pooling
-    from autocompress.artifact.graph import GraphBuilder
-    from autocompress.compression.quantization import Floats
+    from autocompress.students.alignment.graph import AlignmentEmitter
     from autocompress.students.elastic import Selection
 
 
@@ -43,16 +41,8 @@ class Encoder:
         """Return x [B, T, width] with what the encoder makes of it; mask [B, T] is True at tokens, else x is 0."""
         return x
 
-    def emitted(
-        self,
-        graph: GraphBuilder,
-        x: str,
-        arrays: Mapping[str, Floats],
-        settings: LinearSettings,
-        pooling: Pooling,
-        width: int,
-    ) -> str:
-        """Add what ``encoded`` computes to a graph."""
+    def emitted(self, emitter: AlignmentEmitter, x: str) -> str:
+        """Add what ``encoded`` computes to the graph of ``emitter``."""
         return x
 
     def matrices(self, width: int, settings: LinearSettings) -> Iterable[Matrix]:
