@@ -21,6 +21,7 @@ from autocompress.system.errors import InputError
 REGISTRIES: tuple[dict[str, Any], ...] = (STUDENTS, DIMENSIONS, LINEAR_FORMS)
 REQUIRED = [field.name for field in fields(Dimension) if field.default is MISSING]
 ABSTRACT = sorted(StudentType.__abstractmethods__)
+SETTINGS = [name for name in sorted(StudentType.__annotations__) if not hasattr(StudentType, name)]
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_a_method_that_a_student_type_lacks_is_named(registered: Any, part: str)
 
 
 @student
-@pytest.mark.parametrize("part", sorted(StudentType.__annotations__))
+@pytest.mark.parametrize("part", SETTINGS)
 def test_a_setting_that_a_student_type_lacks_is_named(registered: Any, part: str) -> None:
     content = {name: value for name, value in vars(registered.BagStudent).items() if name != part}
     incomplete = type("Incomplete", (StudentType,), content)
