@@ -21,7 +21,6 @@ from guided_training import Guide, refine_guided
 
 from autocompress import open_study
 from autocompress.distillation.augmentation import AugmentationSettings, Augmenter
-from autocompress.distillation.batches import head_logits
 from autocompress.distillation.pair_augmentation import PairAugmenter, PairSettings
 from autocompress.distillation.recipes import distillation_settings
 from autocompress.distillation.refine import refine
@@ -34,6 +33,7 @@ from autocompress.preparation.labelling import teacher_outputs
 from autocompress.students import STUDENTS
 from autocompress.students.configuration import Configuration, describe
 from autocompress.students.cutting import cut
+from autocompress.students.elastic import ElasticNetwork
 from autocompress.students.transformer.configuration import TransformerConfiguration
 from autocompress.students.transformer.network import ElasticEncoder
 from autocompress.study.prepared import Prepared
@@ -120,19 +120,11 @@ class Bench:
         assert variant.guide is not None
         return Guide(variant.guide, pairs, arrays, teacher_shape, configuration.hidden_size)
 
-    def predict(self, network: torch.nn.Module, configuration: Configuration) -> np.ndarray:
+    def predict(self, network: ElasticNetwork, configuration: Configuration) -> np.ndarray:
         """Return logits [n, C] on the validation split, quantized to the configuration's bits."""
-        split, data = self.data.validation, self.data
-        whole = TransferSet(split, np.zeros((len(split), 1), np.float32), 0, data.pad_id, data.unknown_id)
-        texts = StudentTexts(whole, self.prepared.vocabulary)
-        outputs = np.empty_like(self.expected)
-        order = np.argsort(split.lengths, kind="stable")
-        with torch.inference_mode():
-            for begin in range(0, len(order), 64):
-                rows = order[begin : begin + 64]
-                batch = texts.in_vocabulary(whole.batch(rows), configuration.vocabulary_size)
-                outputs[rows] = head_logits(network, batch, configuration, fake_quantize=True)[-1].numpy()
-        return outputs
+        data = self.data
+        whole = TransferSet(data.validation, self.expected, 0, data.pad_id, data.unknown_id)
+        return StudentTexts(whole, self.prepared.vocabulary).outputs(network, configuration, fake_quantize=True)
 
 
 def main() -> None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from autocompress.compression.vocabulary import Vocabulary
-from autocompress.distillation.batches import TensorBatch, mask_tokens
+from autocompress.distillation.batches import TensorBatch, head_logits, mask_tokens
 from autocompress.distillation.transfer import TransferSet
+from autocompress.students.configuration import Configuration
+from autocompress.students.elastic import ElasticNetwork
+
+BATCH = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +33,21 @@ class StudentTexts:
         if vocabulary_size not in self._token_maps:
             self._token_maps[vocabulary_size] = torch.from_numpy(self.vocabulary.read_as(vocabulary_size))
         return replace(batch, input_ids=self._token_maps[vocabulary_size][batch.input_ids])
+
+    def outputs(
+        self, network: ElasticNetwork, configuration: Configuration, *, fake_quantize: bool = False
+    ) -> NDArray[np.float32]:
+        """Return the logits [n, C] of the last head of a network in evaluation mode, or of a part of it, on all texts.
+
+        With ``fake_quantize`` the weights are rounded to the configuration's bits.
+        """
+        outputs = np.empty_like(self.transfer.targets)
+        order = np.argsort(self.transfer.split.lengths, kind="stable")
+        with torch.inference_mode():
+            for rows in (order[begin : begin + BATCH] for begin in range(0, len(order), BATCH)):
+                batch = self.in_vocabulary(self.transfer.batch(rows), configuration.vocabulary_size)
+                outputs[rows] = head_logits(network, batch, configuration, fake_quantize=fake_quantize)[-1].numpy()
+        return outputs
 
 
 class WordMasking:

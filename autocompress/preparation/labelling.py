@@ -29,7 +29,11 @@ from autocompress.tasks.metrics import unexplained
 Floats = NDArray[np.float32]
 CHUNK = 1024
 CHECKED_ROWS = 512
-UNEXPLAINED = 0.02
+UNEXPLAINED, LARGE_TEACHER_TIMES = 0.02, 5
+"""Share of a teacher's variance that its 8-bit file may lose, and how many times that one which only labels texts may.
+
+Such a teacher is large, and students learn more from several times as many texts than noise in the labels costs.
+"""
 MEANS_BYTES = 128 * 2**20
 
 
@@ -108,7 +112,8 @@ def accurate_8_bit_file(prepared: Prepared) -> tuple[Compiled | None, str]:
     """Return the 8-bit file of the teacher that is prepared there, or None and the reason why it cannot be used.
 
     It can if it runs and loses at most ``UNEXPLAINED`` of the variance of the exact outputs on ``CHECKED_ROWS``
-    validation texts. Its outputs [n, C + layers * H] are the logits, then the hidden states of each layer.
+    validation texts, or ``LARGE_TEACHER_TIMES`` as much if it only labels texts. Its outputs [n, C + layers * H] are
+    the logits, then the hidden states of each layer.
     """
     try:
         data, shape = prepared.data, prepared.teacher_shape
@@ -118,7 +123,8 @@ def accurate_8_bit_file(prepared: Prepared) -> tuple[Compiled | None, str]:
         lost = unexplained(logits, prepared.origin_outputs[checked])
     except Exception as error:
         return None, f"the teacher's 8-bit file does not work ({error})"
-    return (file, "") if lost <= UNEXPLAINED else (None, f"8 bits lose {lost:.1%} of the teacher's outputs")
+    most = UNEXPLAINED * (LARGE_TEACHER_TIMES if prepared.only_labels else 1)
+    return (file, "") if lost <= most else (None, f"8 bits lose {lost:.1%} of the teacher's outputs")
 
 
 def _add_chunk(state: LabellingState, outputs: Floats, begin: int, shape: EncoderShape) -> None:

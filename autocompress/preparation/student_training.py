@@ -25,6 +25,7 @@ from autocompress.students.elastic import ElasticNetwork
 from autocompress.study.prepared import Prepared
 from autocompress.system.events import Listener, silent
 from autocompress.tasks.kinds.kind import Labels, TaskKind
+from autocompress.tasks.metrics import unexplained
 from search_spaces import SearchSpace
 
 RANDOM_CONFIGURATIONS = 128
@@ -91,6 +92,22 @@ class StudentTraining:
         settings = replace(settings, batch_size=settings.batch_size // parts, max_epochs=PROBE_ROWS)
         report = self.train(self.initial_network(), transfer, settings)
         return rows_per_second(report.epochs, len(real), report.seconds)
+
+    def explained(self, seconds: float) -> float:
+        """Return the share of the variance of the teacher's outputs that a student explains after a short training.
+
+        After ``seconds`` of training the super-network it is that of the middle design, on validation texts. The
+        network is thrown away.
+        """
+        data, prepared, network = self.prepared.data, self.prepared, self.initial_network()
+        settings = training_settings(STUDENTS[self.student].recipe, seconds, prepared.transfer, self.problem.seed)
+        self.train(network, prepared.transfer, settings)
+        rows = np.arange(min(PROBE_ROWS, len(data.validation)))
+        expected = prepared.validation_outputs[rows]
+        known = TransferSet(data.validation.subset(rows), expected, len(rows), data.pad_id, data.unknown_id)
+        middle = self._designs[len(self._designs) // 2] if self._designs else self._configurations[0]
+        outputs = StudentTexts(known, prepared.vocabulary).outputs(network, middle)
+        return max(0.0, 1.0 - unexplained(outputs, expected))
 
     def _sample(self, rng: np.random.Generator) -> Configuration:
         """Draw an initial design or a random point, equally often; quantization is left to refinement."""

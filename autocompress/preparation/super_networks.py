@@ -10,7 +10,13 @@ from autocompress.domain.problem import Problem
 from autocompress.evaluation.cut import source_of
 from autocompress.preparation.narrow_teachers import prepare_narrow_teachers
 from autocompress.preparation.student_training import StudentTraining, covering_configurations
-from autocompress.preparation.training_time import COPIES, augmented_rows, shares_of_the_rest, time_shares
+from autocompress.preparation.training_time import (
+    COPIES,
+    augmented_rows,
+    needed_shares,
+    shares_of_the_rest,
+    time_shares,
+)
 from autocompress.preparation.transfer_set import prepare_transfer
 from autocompress.students import STUDENTS
 from autocompress.study.prepared import Prepared
@@ -26,6 +32,8 @@ NARROW_SHARE = 0.15
 """Share of the rest that narrow teachers may take."""
 LONG_S, SHORT_PROBE_PARTS = 60.0, 8
 """In a phase of at most ``LONG_S`` the probe of a student's speed has an eighth of the batch size."""
+TRIAL_SHARE, TRIAL_AT_MOST_S = 0.06, 10.0
+"""Share of the training time, and seconds, in which a student shows how much of the teacher it can learn."""
 
 
 def prepare_super_networks(
@@ -53,6 +61,8 @@ def prepare_super_networks(
     prepare_narrow_teachers(
         prepared, space, problem, narrow_s, lambda source: _is_there(prepared, source, problem, listener), listener
     )
+    if budget_s > LONG_S:
+        shares = _as_needed(missing, shares, deadline, listener)
     able = shares_of_the_rest(list(missing), shares, rates, len(prepared.data.train), deadline - time.monotonic())
     for student in missing:
         if student not in able:
@@ -78,6 +88,36 @@ def _reading_rates(missing: Mapping[str, StudentTraining], budget_s: float, list
         parts = 1 if budget_s > LONG_S else SHORT_PROBE_PARTS
         return {student: training.reading_rate(parts) for student, training in missing.items()}
     return {}
+
+
+def _as_needed(
+    missing: Mapping[str, StudentTraining],
+    shares: dict[str, float],
+    deadline: float,
+    listener: Listener,
+) -> dict[str, float]:
+    """Return the shares of the training time as the task needs them, told by a short training of one student.
+
+    It is that of the student type with the largest share of those without the teacher's layers; see ``needed_shares``.
+    """
+    without = [student for student in missing if not STUDENTS[student].from_teacher]
+    if not without or len(without) == len(missing):
+        return shares
+    student = max(without, key=lambda name: shares[name])
+    seconds = min(TRIAL_SHARE * max(deadline - time.monotonic(), 0.0), TRIAL_AT_MOST_S)
+    with attempt("what the task needs is not known", listener):
+        explained = missing[student].explained(seconds)
+        needed = needed_shares(shares, explained)
+        others = 1.0 - sum(needed[name] for name in without) / sum(needed[name] for name in missing)
+        listener(
+            Event(
+                "note",
+                f"in {seconds:.0f} s a {student} learns {explained:.0%} of the teacher, so sub-networks of the teacher "
+                f"have {others:.0%} of the training time",
+            )
+        )
+        return needed
+    return shares
 
 
 def _label_texts(

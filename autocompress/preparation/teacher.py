@@ -117,15 +117,17 @@ def _save_weights(
     """Write the weights in order of importance, with kernels in place of attention, and the compensation for cuts.
 
     Importance and compensation are computed from ``rows`` texts. All three only serve what is cut from the weights, and
-    take minutes for a large model: one that only labels texts has none of them.
+    take minutes for a large model: one that only labels texts has none of them. Choosing the compensation takes ten
+    seconds even with the fewest rows, so a search that is so short has none.
     """
     compensation = Compensation({}, frozenset())
     if not prepared.only_labels:
         arrays = _by_importance(shape, arrays, data, rows)
         with attempt("convolutions start without the teacher's attention", listener):
             arrays |= attention_kernels(shape, arrays, unpadded_texts(data, min(rows, KERNEL_ROWS)))
-        with attempt("what is cut from the teacher is not reconstructed", listener):
-            compensation = useful_compensation(prepared, arrays, shape, rows)
+        if rows > FEWEST_CALIBRATION_ROWS:
+            with attempt("what is cut from the teacher is not reconstructed", listener):
+                compensation = useful_compensation(prepared, arrays, shape, rows)
     write_compensation(prepared.folder, compensation)
     write_source(prepared.folder, TEACHER, arrays, shape)
 

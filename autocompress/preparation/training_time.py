@@ -27,6 +27,18 @@ def time_shares(students: Collection[str], *, pair: bool) -> dict[str, float]:
     return {name: kind.shares.pair if pair else kind.shares.single for name, kind in kinds.items()}
 
 
+def needed_shares(shares: Mapping[str, float], explained: float) -> dict[str, float]:
+    """Return the shares that fit a task of which a student without the teacher's layers learns ``explained`` quickly.
+
+    ``explained`` in [0, 1] is the share of the variance of the teacher's outputs. What such students learn in seconds
+    needs none of the teacher's layers, so types that are cut from the teacher keep ``1 - explained`` of their share.
+
+    >>> needed_shares({"transformer": 0.4, "cnn": 0.6}, 0.75)
+    {'transformer': 0.1, 'cnn': 0.6}
+    """
+    return {name: share * (1.0 - explained if STUDENTS[name].from_teacher else 1.0) for name, share in shares.items()}
+
+
 def rows_per_second(epochs: float, rows: int, seconds: float) -> float:
     """Return the rate of a training that passed ``epochs`` times over ``rows`` rows in ``seconds``."""
     return epochs * rows / seconds

@@ -1,5 +1,6 @@
 """What a search prepares agrees with the teacher: its labels, its exits and what is cut from it."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -7,12 +8,17 @@ import numpy as np
 import pytest
 
 import autocompress
+from autocompress.distillation.student_texts import StudentTexts
+from autocompress.distillation.transfer import TransferSet
 from autocompress.evaluation.compile import Compiled, serialise
 from autocompress.evaluation.cut import cut_weights, source_of
-from autocompress.preparation import labelling
+from autocompress.preparation import labelling, super_networks
 from autocompress.preparation.labelling import teacher_outputs
 from autocompress.preparation.narrow_teachers import narrow_sizes, prepare_narrow_teachers
 from autocompress.preparation.surrogate import exit_confidences, exit_designs, layer_outputs, surrogate_of
+from autocompress.preparation.training_time import needed_shares, time_shares
+from autocompress.students import STUDENTS
+from autocompress.students.cnn.configuration import CNNConfiguration
 from autocompress.students.configuration import configuration_digest
 from autocompress.students.exit_policies import EXIT_POLICIES
 from autocompress.students.transformer.configuration import ExitConfiguration, TransformerConfiguration
@@ -108,3 +114,34 @@ def test_narrow_sub_networks_are_cut_from_the_teacher_at_that_size(study: autoco
     surrogate_of(problem, prepared, space)
     prepare_narrow_teachers(prepared, space, problem, 100.0, prepared.has, notes.append)
     assert len(notes) == 1
+
+
+def test_the_outputs_of_a_part_of_a_super_network_are_those_of_its_file(study: autocompress.Study):
+    prepared = Prepared(study.folder)
+    data, (arrays, shape) = prepared.data, prepared.source("cnn")
+    cnn = CNNConfiguration(48, 64, 1, 3, 300, weight_bits=32, embedding_bits=32)
+    transfer = TransferSet(data.validation, prepared.validation_outputs, 120, data.pad_id, data.unknown_id)
+    network = STUDENTS["cnn"].network(shape, arrays).eval()
+    found = StudentTexts(transfer, prepared.vocabulary).outputs(network, cnn)
+    file = Compiled(prepared, serialise(prepared, cut_weights(prepared, cnn)[0], shape, cnn))
+    np.testing.assert_allclose(found, file.outputs(data.validation), atol=1e-4)
+
+
+def test_what_a_cheap_student_learns_at_once_decides_how_long_the_encoder_trains(
+    study: autocompress.Study, tmp_path: Path, monkeypatch
+):
+    shutil.copytree(study.folder, tmp_path / "study")
+    prepared, problem, told = Prepared(tmp_path / "study"), study.store.problem, list[str]()
+    students = ("transformer", "bilstm", "cnn")
+    for student in students:
+        (prepared.folder / f"{student}.safetensors").unlink(missing_ok=True)
+    monkeypatch.setattr(super_networks, "LONG_S", 0.0)
+    space = SEARCH_SPACES["joint"](prepared.teacher_shape)
+    super_networks.prepare_super_networks(
+        prepared, space, problem, 9.0, lambda event: told.append(event.message) if event.kind == "note" else None
+    )
+    assert all(prepared.has(student) for student in students)
+    learnt, kept = (int(percent) for percent in re.findall(r"(\d+)%", next(note for note in told if "learns" in note)))
+    shares = needed_shares(time_shares(students, pair=False), learnt / 100)
+    assert "bilstm learns" in " ".join(told) and 0 <= learnt <= 100
+    assert kept == pytest.approx(100 * shares["transformer"] / sum(shares.values()), abs=1.0)
