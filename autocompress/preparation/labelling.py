@@ -30,9 +30,10 @@ Floats = NDArray[np.float32]
 CHUNK = 1024
 CHECKED_ROWS = 512
 UNEXPLAINED, LARGE_TEACHER_TIMES = 0.02, 5
-"""Share of a teacher's variance that its 8-bit file may lose, and how many times that one which only labels texts may.
+"""Largest share of the variance of a teacher's outputs that its 8-bit file may lose, to label texts.
 
-Such a teacher is large, and students learn more from several times as many texts than noise in the labels costs.
+A teacher that only labels texts may lose ``LARGE_TEACHER_TIMES`` as much. It is large, so PyTorch labels few texts in
+the time; that more texts are worth the less exact labels is an assumption.
 """
 MEANS_BYTES = 128 * 2**20
 

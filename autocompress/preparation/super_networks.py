@@ -32,8 +32,8 @@ NARROW_SHARE = 0.15
 """Share of the rest that narrow teachers may take."""
 LONG_S, SHORT_PROBE_PARTS = 60.0, 8
 """In a phase of at most ``LONG_S`` the probe of a student's speed has an eighth of the batch size."""
-TRIAL_SHARE, TRIAL_AT_MOST_S = 0.06, 10.0
-"""Share of the training time, and seconds, in which a student shows how much of the teacher it can learn."""
+PROBE_SHARE, PROBE_AT_MOST_S = 0.06, 10.0
+"""Share of the training time, and seconds at most, of the short training that tells what the task needs."""
 
 
 def prepare_super_networks(
@@ -96,24 +96,24 @@ def _as_needed(
     deadline: float,
     listener: Listener,
 ) -> dict[str, float]:
-    """Return the shares of the training time as the task needs them, told by a short training of one student.
+    """Return the shares of the training time that fit the task, by a short training of one student type.
 
-    It is that of the student type with the largest share of those without the teacher's layers; see ``needed_shares``.
+    It is the type with the largest share among those without the teacher's layers; see ``needed_shares``.
     """
     without = [student for student in missing if not STUDENTS[student].from_teacher]
     if not without or len(without) == len(missing):
         return shares
     student = max(without, key=lambda name: shares[name])
-    seconds = min(TRIAL_SHARE * max(deadline - time.monotonic(), 0.0), TRIAL_AT_MOST_S)
-    with attempt("what the task needs is not known", listener):
+    seconds = min(PROBE_SHARE * max(deadline - time.monotonic(), 0.0), PROBE_AT_MOST_S)
+    with attempt("the training time is not fitted to the task", listener):
         explained = missing[student].explained(seconds)
         needed = needed_shares(shares, explained)
         others = 1.0 - sum(needed[name] for name in without) / sum(needed[name] for name in missing)
         listener(
             Event(
                 "note",
-                f"in {seconds:.0f} s a {student} learns {explained:.0%} of the teacher, so sub-networks of the teacher "
-                f"have {others:.0%} of the training time",
+                f"after {seconds:.0f} s of training a {student} explains {explained:.0%} of the variance of the "
+                f"teacher's outputs, so sub-networks of the teacher have {others:.0%} of the training time",
             )
         )
         return needed

@@ -28,10 +28,10 @@ def time_shares(students: Collection[str], *, pair: bool) -> dict[str, float]:
 
 
 def needed_shares(shares: Mapping[str, float], explained: float) -> dict[str, float]:
-    """Return the shares that fit a task of which a student without the teacher's layers learns ``explained`` quickly.
+    """Return the shares with less for types that are cut from the teacher, the better others do without its layers.
 
-    ``explained`` in [0, 1] is the share of the variance of the teacher's outputs. What such students learn in seconds
-    needs none of the teacher's layers, so types that are cut from the teacher keep ``1 - explained`` of their share.
+    ``explained`` in [0, 1] is the share of the variance of the teacher's outputs that a student without the teacher's
+    layers explains after a short training. Types that are cut from the teacher keep ``1 - explained`` of their share.
 
     >>> needed_shares({"transformer": 0.4, "cnn": 0.6}, 0.75)
     {'transformer': 0.1, 'cnn': 0.6}

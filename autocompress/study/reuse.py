@@ -20,7 +20,7 @@ from autocompress.system.events import Event, Listener
 from autocompress.system.files import read_sealed, sha256, write_sealed
 
 KEYS = "keys.json"
-TEACHER_FORMAT, DISTILLED_FORMAT = 11, 12
+TEACHER_FORMAT, DISTILLED_FORMAT = 12, 13
 """Raised when a teacher, or what is distilled from one, is prepared in another way than before."""
 
 

@@ -141,7 +141,9 @@ def test_what_a_cheap_student_learns_at_once_decides_how_long_the_encoder_trains
         prepared, space, problem, 9.0, lambda event: told.append(event.message) if event.kind == "note" else None
     )
     assert all(prepared.has(student) for student in students)
-    learnt, kept = (int(percent) for percent in re.findall(r"(\d+)%", next(note for note in told if "learns" in note)))
+    learnt, kept = (
+        int(percent) for percent in re.findall(r"(\d+)%", next(note for note in told if "explains" in note))
+    )
     shares = needed_shares(time_shares(students, pair=False), learnt / 100)
-    assert "bilstm learns" in " ".join(told) and 0 <= learnt <= 100
+    assert "a bilstm explains" in " ".join(told) and 0 <= learnt <= 100
     assert kept == pytest.approx(100 * shares["transformer"] / sum(shares.values()), abs=1.0)

@@ -13,6 +13,7 @@ from autocompress.distillation.teacher import predict_logits
 from autocompress.domain.problem import DataSource, Problem
 from autocompress.measurement.stock_models import build_baselines
 from autocompress.pipeline.repair import teacher_inputs
+from autocompress.preparation import teacher
 from autocompress.preparation.inputs import load_inputs, load_start
 from autocompress.preparation.teacher import prepare_teacher, save_data
 from autocompress.study.prepared import Prepared
@@ -90,3 +91,22 @@ def test_the_shape_of_a_regression_knows_the_spread_of_its_outputs_and_layers_ha
     assert prepared.teacher_shape.output_scale != 1
     kernel = prepared.source("teacher")[0]["layers.1.attention.kernel"]
     assert kernel.shape == (4, 9) and (kernel >= 0).all() and 0.1 < kernel.sum(1).mean() <= 1
+
+
+@pytest.mark.parametrize(("minutes", "chosen"), [(3, 0), (15, 1)])
+def test_only_a_search_with_the_time_for_it_chooses_a_compensation(
+    minutes, chosen, trained_checkpoint, tiny_data, tmp_path, monkeypatch
+):
+    rows, choose = [], teacher.useful_compensation
+
+    def counted(*arguments):
+        rows.append(arguments[-1])
+        return choose(*arguments)
+
+    monkeypatch.setattr(teacher, "useful_compensation", counted)
+    problem = Problem(str(trained_checkpoint), DataSource(**tiny_data), time_budget_s=60.0 * minutes)
+    prepared, inputs = Prepared(tmp_path / "study"), load_inputs(problem).origin
+    save_data(prepared, inputs, problem)
+    prepare_teacher(prepared, inputs, problem, 1.0, 1.0, lambda event: None)
+    assert len(rows) == chosen and prepared.has("teacher")
+    assert chosen or (prepared.compensation.uses, prepared.compensation.grams) == (frozenset(), {})
